@@ -1,0 +1,52 @@
+# Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+# Compiler settings, dependencies and the helpers that declare layers and plugins.
+include(GNUInstallDirs)
+
+option(CNIO_STATIC "Link the plugins fully statically, so that they run on any Linux host" ON)
+option(CNIO_WERROR "Treat compiler warnings as errors" ON)
+set(CNIO_PLUGIN_DIR "/opt/cni/bin" CACHE PATH "Where `cmake --install` puts the plugins (DESTDIR is honoured)")
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+find_package(PkgConfig REQUIRED)
+find_package(nlohmann_json 3.11 REQUIRED)
+pkg_check_modules(LIBNL REQUIRED IMPORTED_TARGET libnl-3.0>=3.7 libnl-route-3.0>=3.7)
+
+add_library(cnio_options INTERFACE)
+target_compile_options(cnio_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor
+  $<$<BOOL:${CNIO_WERROR}>:-Werror>
+  -ffunction-sections -fdata-sections)
+target_compile_definitions(cnio_options INTERFACE
+  CNIO_VERSION="${PROJECT_VERSION}"
+  JSON_NO_IO=1 JSON_USE_IMPLICIT_CONVERSIONS=0 JSON_DIAGNOSTICS=0)
+target_include_directories(cnio_options INTERFACE "${PROJECT_SOURCE_DIR}/include")
+
+# cnio_add_layer(<name> [DEPENDS <target>...]): the library cnio_<name> of all src/<name>/*.cpp.
+function(cnio_add_layer name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp")
+  add_library(cnio_${name} STATIC ${sources})
+  target_link_libraries(cnio_${name} PUBLIC cnio_options ${ARG_DEPENDS})
+endfunction()
+
+# cnio_add_plugin(<name>): the executable of plugins/<name>/main.cpp on a static library of the folder's other
+# files, so that configuration and verbs can be unit-tested; installed into CNIO_PLUGIN_DIR.
+function(cnio_add_plugin name)
+  string(REPLACE "-" "_" id "${name}")
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp")
+  list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
+  add_library(cnio_plugin_${id} STATIC ${sources})
+  target_link_libraries(cnio_plugin_${id} PUBLIC cnio_feature)
+  target_include_directories(cnio_plugin_${id} PUBLIC "${PROJECT_SOURCE_DIR}/plugins")
+  add_executable(${name} "${name}/main.cpp")
+  target_link_libraries(${name} PRIVATE cnio_plugin_${id})
+  target_link_options(${name} PRIVATE -Wl,--gc-sections)
+  if(CNIO_STATIC)
+    target_link_options(${name} PRIVATE -static)
+  endif()
+  install(PROGRAMS "$<TARGET_FILE:${name}>" DESTINATION "${CNIO_PLUGIN_DIR}")
+endfunction()
