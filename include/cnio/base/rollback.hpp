@@ -1,0 +1,42 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "cnio/base/result.hpp"
+
+namespace cnio {
+
+// The undo steps of an ADD. A step that can half-succeed registers its undo before it runs, any other right after.
+// `run` executes them in reverse order; `commit` forgets them. An undo touches only what this ADD made.
+// Forgetting both is safe for the caller only on success paths, so the destructor runs what is still registered.
+class Rollback {
+ public:
+  using Step = std::function<Status()>;
+
+  Rollback() = default;
+  ~Rollback() { (void)run(); }
+  Rollback(const Rollback&) = delete;
+  Rollback& operator=(const Rollback&) = delete;
+
+  // `what` names the step in messages, e.g. "remove veth1234abcd".
+  void add(std::string what, Step step) { steps_.push_back({std::move(what), std::move(step)}); }
+  // Runs after all steps of `add`, whatever the order of registration: an address is released only when nothing uses
+  // it.
+  void last(std::string what, Step step) { last_.push_back({std::move(what), std::move(step)}); }
+  void commit();
+  // Runs and forgets every step; goes on past failures and returns their messages, one a step.
+  std::vector<std::string> run();
+
+ private:
+  struct Named {
+    std::string what;
+    Step step;
+  };
+  std::vector<Named> steps_;
+  std::vector<Named> last_;
+};
+
+}  // namespace cnio

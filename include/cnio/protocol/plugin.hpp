@@ -1,0 +1,47 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "cnio/base/result.hpp"
+#include "cnio/base/rollback.hpp"
+#include "cnio/protocol/request.hpp"
+#include "cnio/protocol/result.hpp"
+
+namespace cnio::protocol {
+
+// The verbs of a plugin. All are named: a verb that has nothing to do says so with `nothing_to_do`.
+struct Plugin {
+  std::string_view name;            // "bridge": in messages and the version line, whatever the file is called
+  std::string_view about;           // one line for --help
+  std::string_view example_config;  // a configuration to copy, for --help
+
+  // Registers in `undo` whatever it changes; run_plugin undoes it if ADD fails or its answer cannot be written.
+  std::function<Result<AddResult>(const Request&, Rollback& undo)> add;
+  std::function<Status(const Request&)> del;
+  std::function<Status(const Request&)> check;
+  std::function<Status(const Request&)> status;
+  std::function<Status(const Request&)> gc;
+};
+
+// A verb without work, with the reason for the reader.
+std::function<Status(const Request&)> nothing_to_do(std::string_view why);
+
+// Descriptors 0, 1 and 2 in a plugin; files in tests.
+struct Streams {
+  int in = 0;
+  int out = 1;
+  int err = 2;
+};
+
+// One call from environment to exit status: parses, checks the version, runs the verb, writes the one JSON answer.
+// Nothing escapes it: every failure, exceptions of libraries included, becomes an error object and status 1.
+int run_plugin(const Plugin& plugin, int argc, const char* const* argv, const Environment& environment,
+               const Streams& streams);
+
+// The `main` of a plugin.
+int plugin_main(const Plugin& plugin, int argc, const char* const* argv);
+
+}  // namespace cnio::protocol

@@ -1,0 +1,81 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cnio/base/result.hpp"
+#include "cnio/protocol/json.hpp"
+#include "cnio/protocol/result.hpp"
+#include "cnio/protocol/version.hpp"
+
+namespace cnio::protocol {
+
+enum class Command { kAdd, kDel, kCheck, kGc, kStatus, kVersion };
+
+// "ADD", ... as CNI_COMMAND spells it.
+std::string_view to_string(Command command);
+
+// The process environment, handed in so that nothing reads it behind the caller's back. Order is kept: a delegate gets
+// the same environment.
+class Environment {
+ public:
+  explicit Environment(std::vector<std::string> entries) : entries_(std::move(entries)) {}
+  static Environment of_process();
+
+  // Empty equals unset.
+  [[nodiscard]] std::string get(std::string_view name) const;
+  // "NAME=value" entries; NAME is replaced where it stands.
+  [[nodiscard]] std::vector<std::string> with(std::string_view name, std::string_view value) const;
+
+ private:
+  std::vector<std::string> entries_;
+};
+
+// What one interface of one container is called: the key of everything that belongs to it.
+struct Attachment {
+  std::string container_id;
+  std::string ifname;
+
+  auto operator<=>(const Attachment&) const = default;
+};
+
+// A validated call of a plugin (CNI 1.1.0, section 2, "Protocol parameters").
+struct Request {
+  Command command = Command::kVersion;
+  Attachment attachment;        // empty for GC, STATUS and VERSION
+  std::string netns_path;       // CNI_NETNS as passed; may be empty for DEL
+  std::string cni_args;         // CNI_ARGS as passed, not yet parsed
+  std::string cni_path;         // CNI_PATH
+  bool netns_override = false;  // CNI_NETNS_OVERRIDE: the sandbox may be the plugin's own namespace
+  Environment environment{{}};
+  std::string stdin_data;  // the exact bytes, for delegates
+  Json config;             // an object
+  SpecVersion version = SpecVersion::k010;
+  std::string network;  // `name` of the configuration
+
+  [[nodiscard]] Fields fields() const { return Fields(config); }
+};
+
+// Reads and checks the environment: the command, and the variables it needs (code 4, naming them).
+// Present but invalid ones are reported before missing ones.
+Result<Request> parse_environment(const Environment& environment);
+
+// Takes stdin: JSON, `name`, `cniVersion` and the version gate of the command. Errors: codes 6, 7, 1.
+Status parse_stdin(Request& request, std::string stdin_data);
+
+// The pairs of CNI_ARGS ("K=V;K2=V2"). Only the keys in `known` are returned; others are an error unless
+// IgnoreUnknown is true in the string. `known_elsewhere` are keys that other plugins of the suite take from the same
+// string, which are therefore never unknown. Empty values count as absent. Errors: code 4.
+Result<std::map<std::string, std::string, std::less<>>> parse_cni_args(
+    std::string_view cni_args, const std::vector<std::string_view>& known,
+    const std::vector<std::string_view>& known_elsewhere = {});
+
+// `cni.dev/valid-attachments` of GC (CNI 1.1.0, section 2, "GC"). A missing list is an error (code 7), since it cannot
+// be told from "none is valid"; an empty list means that every attachment of the network is stale.
+Result<std::vector<Attachment>> parse_valid_attachments(const Fields& config);
+
+}  // namespace cnio::protocol

@@ -1,0 +1,72 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnio/base/error.hpp"
+
+#include <cstring>
+
+#include "cnio/base/error_list.hpp"
+
+namespace cnio {
+
+Error Error::make(Code code, std::string msg, std::string details) {
+  return {code, std::move(msg), std::move(details), 0};
+}
+
+Error Error::sys(std::string_view operation, int errnum, Code code) {
+  return {code, std::string(operation) + ": " + errno_text(errnum), {}, errnum};
+}
+
+Error Error::config(std::string_view key, std::string_view why) {
+  return make(Code::kInvalidConfig, "invalid configuration: key " + quoted(key) + ": " + std::string(why));
+}
+
+Error Error::context(std::string_view clause) && {
+  msg_.insert(0, ": ").insert(0, clause);
+  return std::move(*this);
+}
+
+Error Error::hint(std::string_view text) && {
+  if (!details_.empty()) details_ += "; ";
+  details_ += text;
+  return std::move(*this);
+}
+
+std::string errno_text(int errnum) {
+  const char* text = strerrordesc_np(errnum);
+  return text != nullptr ? text : "error " + std::to_string(errnum);
+}
+
+std::string quoted(std::string_view text, size_t limit) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string out = "\"";
+  for (const char c : text.substr(0, limit)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      out += {'\\', 'x', kHex[byte >> 4U], kHex[byte & 15U]};
+    } else {
+      if (c == '"' || c == '\\') out += '\\';
+      out += c;
+    }
+  }
+  if (text.size() > limit) out += "...";
+  return out + '"';
+}
+
+void ErrorList::collect(Status status) {
+  if (!status.ok()) errors_.push_back(std::move(status).error());
+}
+
+Status ErrorList::status() const {
+  if (errors_.empty()) return {};
+  if (errors_.size() == 1) return errors_.front();
+  std::string msg;
+  std::string details;
+  for (const Error& error : errors_) {
+    if (!msg.empty()) msg += "; also: ";
+    msg += error.msg();
+    if (!details.empty() && !error.details().empty()) details += "; ";
+    details += error.details();
+  }
+  return Error::make(errors_.front().code(), std::move(msg), std::move(details));
+}
+
+}  // namespace cnio

@@ -1,0 +1,68 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnio/base/unique_fd.hpp"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace cnio {
+
+UniqueFd& UniqueFd::operator=(UniqueFd&& other) noexcept {
+  if (this != &other) {
+    reset();
+    fd_ = std::exchange(other.fd_, -1);
+  }
+  return *this;
+}
+
+void UniqueFd::reset() {
+  if (fd_ < 0) return;
+  const int saved = errno;
+  (void)close(std::exchange(fd_, -1));  // EINTR closes too on Linux; what was written is checked by write_all
+  errno = saved;
+}
+
+Result<UniqueFd> open_file(const std::string& path, int flags, unsigned mode) {
+  return open_file_at(AT_FDCWD, path, flags, mode, path);
+}
+
+Result<UniqueFd> open_file_at(int folder, const std::string& name, int flags, unsigned mode, const std::string& shown) {
+  int fd = -1;
+  do {
+    fd = openat(folder, name.c_str(), flags | O_CLOEXEC, mode);
+  } while (fd < 0 && errno == EINTR);
+  if (fd < 0) return Error::sys("open " + shown, errno);
+  return UniqueFd(fd);
+}
+
+Result<std::string> read_all(int fd, size_t limit, std::string_view shown) {
+  std::string data;
+  char buffer[16384];
+  for (;;) {
+    const ssize_t got = read(fd, buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return Error::sys("read " + std::string(shown), errno);
+    if (got == 0) return data;
+    data.append(buffer, static_cast<size_t>(got));
+    if (data.size() > limit) {
+      return Error::make(Code::kIo, "read " + std::string(shown) + ": larger than " + std::to_string(limit) + " bytes");
+    }
+  }
+}
+
+Status write_all(int fd, std::string_view data, std::string_view shown) {
+  while (!data.empty()) {
+    const ssize_t put = write(fd, data.data(), data.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return Error::sys("write " + std::string(shown), errno);
+    data.remove_prefix(static_cast<size_t>(put));
+  }
+  return {};
+}
+
+Result<std::string> read_file(const std::string& path, size_t limit) {
+  CNIO_LET(const UniqueFd fd, open_file(path, O_RDONLY));
+  return read_all(fd.get(), limit, path);
+}
+
+}  // namespace cnio
