@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -52,12 +53,12 @@ struct Request {
   std::string cni_path;         // CNI_PATH
   bool netns_override = false;  // CNI_NETNS_OVERRIDE: the sandbox may be the plugin's own namespace
   Environment environment{{}};
-  std::string stdin_data;  // the exact bytes, for delegates
-  Json config;             // an object
+  std::string stdin_data;              // the exact bytes, for delegates
+  std::shared_ptr<const Json> config;  // an object; set by parse_stdin
   SpecVersion version = SpecVersion::k010;
   std::string network;  // `name` of the configuration
 
-  [[nodiscard]] Fields fields() const { return Fields(config); }
+  [[nodiscard]] Fields fields() const { return Fields(*config); }
 };
 
 // Reads and checks the environment: the command, and the variables it needs (code 4, naming them).
