@@ -1,0 +1,45 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "cnio/base/ip.hpp"
+#include "cnio/base/result.hpp"
+#include "cnio/net/link.hpp"
+#include "cnio/net/netlink.hpp"
+
+// Addresses of links through RTM_*ADDR messages: linux/if_addr.h.
+namespace cnio::net {
+
+struct Address {
+  Cidr cidr;  // host bits kept
+  uint8_t scope = 0;
+  bool tentative = false;   // IPv6: duplicate address detection is not done
+  bool dad_failed = false;  // IPv6: someone else has it
+};
+
+Result<std::vector<Address>> list_addresses(Netlink& route, const Link& link,
+                                            std::optional<Family> family = std::nullopt);
+
+enum class DuplicateDetection { kOff, kOn };
+
+// Adds an address, IPv4 with its broadcast address. IPv6 is usable at once unless detection is on.
+Status add_address(Netlink& route, const Link& link, const Cidr& address, DuplicateDetection detection);
+// An address that is gone already is success.
+Status remove_address(Netlink& route, const Link& link, const Cidr& address);
+
+// Hears IPv6 address notifications of the namespace it is opened in, from its opening on.
+class AddressEvents {
+ public:
+  static Result<AddressEvents> open();
+  // Waits until no IPv6 address of the link is tentative. Errors: code 103 naming the address that someone else has,
+  // code 11 naming the one that is still undecided after the time.
+  Status wait_settled(Netlink& route, const Link& link, int timeout_ms);
+
+ private:
+  explicit AddressEvents(Netlink events) : events_(std::move(events)) {}
+  Netlink events_;
+};
+
+}  // namespace cnio::net

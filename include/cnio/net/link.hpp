@@ -1,0 +1,83 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cnio/base/mac.hpp"
+#include "cnio/base/result.hpp"
+#include "cnio/net/netlink.hpp"
+
+// Links (network interfaces) through RTM_*LINK messages: linux/if_link.h, rtnetlink(7). Every function acts in the
+// namespace of the socket that it is given.
+namespace cnio::net {
+
+enum class IfIndex : int { kNone = 0 };
+
+struct Link {
+  IfIndex index = IfIndex::kNone;
+  std::string name;
+  std::string kind;  // "bridge", "veth"; empty for hardware and loopback
+  std::optional<MacAddr> mac;
+  uint32_t mtu = 0;
+  bool up = false;           // IFF_UP: set up by the administrator
+  bool operational = false;  // IF_OPER_UP: can pass frames
+  bool promiscuous = false;  // IFF_PROMISC, however it was switched on
+  IfIndex master = IfIndex::kNone;
+  IfIndex peer = IfIndex::kNone;  // IFLA_LINK: a veth's other end, by its index in its own namespace
+  std::string alias;              // IFLA_IFALIAS
+  std::optional<bool> hairpin;    // of a bridge port
+};
+
+// No link of that name (or index): nothing.
+Result<std::optional<Link>> find_link(Netlink& route, const std::string& name);
+Result<std::optional<Link>> find_link(Netlink& route, IfIndex index);
+// All links, or those enslaved to `master`.
+Result<std::vector<Link>> list_links(Netlink& route, IfIndex master = IfIndex::kNone);
+
+struct BridgeSpec {
+  std::string name;
+  uint32_t mtu = 0;  // 0: the kernel's choice
+  MacAddr mac;       // given at creation, so that it does not follow the ports'
+};
+// Creates a bridge that is up, with STP off. True if created, false if a link of that name exists already.
+Result<bool> create_bridge(Netlink& route, const BridgeSpec& spec);
+
+struct VethSpec {
+  std::string host_name;
+  IfIndex master = IfIndex::kNone;  // the bridge that the host end joins
+  uint32_t mtu = 0;                 // of both ends; 0: the kernel's choice
+  std::string sandbox_name;
+  int sandbox_fd = -1;  // borrowed
+  std::optional<MacAddr> sandbox_mac;
+};
+// Creates a veth pair in one message: the host end in the socket's namespace, up and in its bridge; the other, down, in
+// the sandbox. Nothing exists if it fails; errno EEXIST if one of the names is taken.
+Status create_veth(Netlink& route, const VethSpec& spec);
+
+Status set_link_up(Netlink& route, const Link& link);
+Status set_link_down(Netlink& route, const Link& link);
+Status set_promiscuous(Netlink& route, const Link& link);
+Status set_mac(Netlink& route, const Link& link, const MacAddr& mac);
+// Marks the host end with `alias` and sets its hairpin flag (a bridge port sends frames back where they came from).
+Status configure_port(Netlink& route, const Link& link, const std::string& alias, bool hairpin);
+
+// Removes a link; a link that is gone already is success.
+Status remove_link(Netlink& route, const Link& link);
+
+// Hears link notifications from its opening on, so that no change between a look and a wait is missed.
+class LinkEvents {
+ public:
+  static Result<LinkEvents> open();
+  // Waits until the link is operationally up. Error: code 11, naming the link and how long was waited.
+  Status wait_operational(Netlink& route, const Link& link, int timeout_ms);
+
+ private:
+  explicit LinkEvents(Netlink events) : events_(std::move(events)) {}
+  Netlink events_;
+};
+
+}  // namespace cnio::net

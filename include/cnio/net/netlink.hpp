@@ -1,0 +1,62 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "cnio/base/result.hpp"
+
+struct nl_msg;
+struct nl_sock;
+struct nlmsghdr;
+
+namespace cnio::net {
+
+// One netlink socket, bound to the network namespace that the thread was in when it was opened: it keeps acting there
+// afterwards. Errors keep the kernel's errno (Error::errnum) and its extended acknowledgement, which libnl's own error
+// codes lose: "add route 0.0.0.0/0: Network is unreachable (Nexthop has invalid gateway)". Code 100.
+class Netlink {
+ public:
+  using Handler = std::function<void(nlmsghdr& message)>;
+
+  // `protocol` is NETLINK_ROUTE or NETLINK_NETFILTER; `groups` are multicast groups to hear (RTNLGRP_LINK, ...).
+  // A socket that hears groups serves `wait_for` only.
+  static Result<Netlink> open(int protocol, const std::vector<int>& groups = {});
+
+  Netlink(Netlink&&) noexcept;
+  Netlink& operator=(Netlink&&) noexcept;
+  ~Netlink();
+
+  // Sends one request and waits for its acknowledgement. `operation` leads error messages. Borrows `message`.
+  Status request(nl_msg* message, std::string_view operation);
+
+  // Sends a get (one answer, or ENOENT/ENODEV and the like as an error) or, with NLM_F_DUMP in its flags, a dump, and
+  // hands every answer to `handler`. A dump that the kernel reports as interrupted by a change is done again, up to ten
+  // times, then reported (code 11), never passed on as complete: so `handler` may see objects twice, and `restart` is
+  // called before each repetition to let the caller drop what it has.
+  Status query(
+      nl_msg* message, std::string_view operation, const Handler& handler,
+      const std::function<void()>& restart = [] {});
+
+  // Sends several messages in one system call (an nf_tables batch) and waits until the kernel has answered for the last
+  // one that asks for an acknowledgement. The first failure is the error. The caller sets flags; sequence numbers and
+  // port are filled in here.
+  Status transact(const std::vector<nl_msg*>& messages, std::string_view operation);
+
+  // Waits for notifications until `seen` returns true (true) or `timeout_ms` is over (false).
+  Result<bool> wait_for(int timeout_ms, const std::function<bool(nlmsghdr& message)>& seen);
+
+ private:
+  struct Free {
+    void operator()(nl_sock* socket) const;
+  };
+  explicit Netlink(nl_sock* socket) : socket_(socket) {}
+
+  Status receive(const Handler& handler, std::string_view operation, bool& interrupted);
+
+  std::unique_ptr<nl_sock, Free> socket_;
+};
+
+}  // namespace cnio::net

@@ -1,0 +1,43 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "cnio/base/ip.hpp"
+#include "cnio/base/result.hpp"
+#include "cnio/net/link.hpp"
+#include "cnio/net/netlink.hpp"
+
+// Routes through RTM_*ROUTE messages: linux/rtnetlink.h.
+namespace cnio::net {
+
+struct KernelRoute {
+  Cidr dst;
+  std::vector<IpAddr> gateways;  // one; several of a multipath route; none on-link
+  uint32_t table = 0;            // RT_TABLE_MAIN is 254
+  uint32_t priority = 0;         // 0: the kernel's default
+  uint8_t scope = 0;
+  uint32_t mtu = 0;     // 0: not set
+  uint32_t advmss = 0;  // 0: not set
+};
+
+struct RouteSpec {
+  Cidr dst;
+  std::optional<IpAddr> gateway;
+  std::optional<uint32_t> table;
+  std::optional<uint32_t> priority;
+  std::optional<uint8_t> scope;
+  std::optional<uint32_t> mtu;
+  std::optional<uint32_t> advmss;
+};
+
+// Adds a route through `link`. An equal IPv6 destination joins the multipath route, an equal IPv4 one with another
+// gateway goes in front; an exact duplicate is an error (EEXIST).
+Status add_route(Netlink& route, const Link& link, const RouteSpec& spec);
+
+// Routes of all tables whose output (or one of whose next hops) is `link`, those the kernel keeps for local and
+// broadcast addresses left out.
+Result<std::vector<KernelRoute>> list_routes(Netlink& route, const Link& link, Family family);
+
+}  // namespace cnio::net

@@ -1,0 +1,46 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <new>
+
+#include <netlink/addr.h>
+#include <netlink/msg.h>
+#include <netlink/object.h>
+#include <netlink/route/addr.h>
+#include <netlink/route/link.h>
+#include <netlink/route/route.h>
+
+#include "cnio/base/ip.hpp"
+
+// Owners of libnl objects, and the conversions between its values and ours.
+namespace cnio::net {
+
+template <auto kRelease>
+struct NlRelease {
+  template <class T>
+  void operator()(T* object) const {
+    kRelease(object);
+  }
+};
+
+using MsgPtr = std::unique_ptr<nl_msg, NlRelease<nlmsg_free>>;
+using NlAddrPtr = std::unique_ptr<nl_addr, NlRelease<nl_addr_put>>;
+using RtnlLinkPtr = std::unique_ptr<rtnl_link, NlRelease<rtnl_link_put>>;
+using RtnlAddrPtr = std::unique_ptr<rtnl_addr, NlRelease<rtnl_addr_put>>;
+using RtnlRoutePtr = std::unique_ptr<rtnl_route, NlRelease<rtnl_route_put>>;
+
+// libnl returns null only when memory is exhausted: the same answer as operator new's.
+template <class T>
+T* checked(T* object) {
+  if (object == nullptr) throw std::bad_alloc();
+  return object;
+}
+
+NlAddrPtr to_nl_addr(const Cidr& cidr);
+Family family_of(int af);
+int af_of(Family family);
+// `nla` holds 4 or 16 bytes.
+IpAddr to_ip(const nlattr* nla);
+
+}  // namespace cnio::net
