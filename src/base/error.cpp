@@ -24,6 +24,11 @@ Error Error::context(std::string_view clause) && {
   return std::move(*this);
 }
 
+Error Error::note(std::string_view text) && {
+  msg_.append(" (").append(text).append(")");
+  return std::move(*this);
+}
+
 Error Error::hint(std::string_view text) && {
   if (!details_.empty()) details_ += "; ";
   details_ += text;

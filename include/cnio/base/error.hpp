@@ -43,6 +43,8 @@ class Error {
 
   // Adds one clause in front: error.context("configure eth0") gives "configure eth0: <msg>".
   [[nodiscard]] Error context(std::string_view clause) &&;
+  // Adds what the failing side said, in parentheses behind the message.
+  [[nodiscard]] Error note(std::string_view text) &&;
   // Adds a hint to the details; hints are joined by "; ".
   [[nodiscard]] Error hint(std::string_view text) &&;
 

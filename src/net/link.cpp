@@ -1,0 +1,249 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnio/net/link.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <linux/if_bridge.h>
+#include <linux/if_link.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+
+#include <netlink/netlink.h>
+#include <netlink/route/link.h>
+#include <netlink/route/link/bridge.h>
+#include <netlink/route/link/veth.h>
+
+#include "nl_ptr.hpp"
+
+namespace cnio::net {
+namespace {
+
+int raw(IfIndex index) { return static_cast<int>(index); }
+
+// A request about one link, by index or, if that is none, by name.
+MsgPtr link_message(int type, int flags, const ifinfomsg& info) {
+  MsgPtr message(checked(nlmsg_alloc_simple(type, flags)));
+  if (nlmsg_append(message.get(), const_cast<ifinfomsg*>(&info), sizeof info, NLMSG_ALIGNTO) < 0)
+    throw std::bad_alloc();
+  return message;
+}
+
+void put_text(nl_msg* message, int attribute, const std::string& text) {
+  if (nla_put_string(message, attribute, text.c_str()) < 0) throw std::bad_alloc();
+}
+
+// Attributes of a message as a table by type; kMax is the highest one that is read.
+template <int kMax>
+struct Attributes {
+  nlattr* at[kMax + 1] = {};
+
+  bool parse(nlmsghdr& header, size_t fixed) {
+    return nlmsg_parse(&header, static_cast<int>(fixed), at, kMax, nullptr) >= 0;
+  }
+  bool parse_nested(nlattr* parent) { return nla_parse_nested(at, kMax, parent, nullptr) >= 0; }
+};
+
+std::string text_of(const nlattr* attribute) {
+  const std::string raw_text(static_cast<const char*>(nla_data(attribute)), static_cast<size_t>(nla_len(attribute)));
+  return raw_text.c_str();  // without the terminating NUL
+}
+
+void parse_kind(nlattr* linkinfo, Link& link) {
+  Attributes<IFLA_INFO_SLAVE_DATA> info;
+  if (!info.parse_nested(linkinfo)) return;
+  if (info.at[IFLA_INFO_KIND] != nullptr) link.kind = text_of(info.at[IFLA_INFO_KIND]);
+  if (info.at[IFLA_INFO_SLAVE_KIND] == nullptr || text_of(info.at[IFLA_INFO_SLAVE_KIND]) != "bridge" ||
+      info.at[IFLA_INFO_SLAVE_DATA] == nullptr) {
+    return;
+  }
+  Attributes<IFLA_BRPORT_MODE> port;
+  if (port.parse_nested(info.at[IFLA_INFO_SLAVE_DATA]) && port.at[IFLA_BRPORT_MODE] != nullptr) {
+    link.hairpin = nla_get_u8(port.at[IFLA_BRPORT_MODE]) != 0;
+  }
+}
+
+std::optional<Link> parse_link(nlmsghdr& header) {
+  if (header.nlmsg_type != RTM_NEWLINK) return std::nullopt;
+  Attributes<IFLA_PROMISCUITY> attributes;
+  if (!attributes.parse(header, sizeof(ifinfomsg)) || attributes.at[IFLA_IFNAME] == nullptr) return std::nullopt;
+  const auto* info = static_cast<const ifinfomsg*>(nlmsg_data(&header));
+  const auto& at = attributes.at;
+  Link link;
+  link.index = IfIndex{info->ifi_index};
+  link.name = text_of(at[IFLA_IFNAME]);
+  link.up = (info->ifi_flags & IFF_UP) != 0;
+  link.promiscuous = (info->ifi_flags & IFF_PROMISC) != 0;
+  if (at[IFLA_ADDRESS] != nullptr && nla_len(at[IFLA_ADDRESS]) == 6) {
+    link.mac = MacAddr::from_bytes(nla_data(at[IFLA_ADDRESS]));
+  }
+  if (at[IFLA_MTU] != nullptr) link.mtu = nla_get_u32(at[IFLA_MTU]);
+  if (at[IFLA_MASTER] != nullptr) link.master = IfIndex{static_cast<int>(nla_get_u32(at[IFLA_MASTER]))};
+  if (at[IFLA_LINK] != nullptr) link.peer = IfIndex{static_cast<int>(nla_get_u32(at[IFLA_LINK]))};
+  if (at[IFLA_OPERSTATE] != nullptr) link.operational = nla_get_u8(at[IFLA_OPERSTATE]) == IF_OPER_UP;
+  if (at[IFLA_IFALIAS] != nullptr) link.alias = text_of(at[IFLA_IFALIAS]);
+  if (at[IFLA_LINKINFO] != nullptr) parse_kind(at[IFLA_LINKINFO], link);
+  return link;
+}
+
+bool is_absent(const Error& error) { return error.errnum() == ENODEV || error.errnum() == ENOENT; }
+
+Result<std::optional<Link>> get_link(Netlink& route, nl_msg* message, const std::string& shown) {
+  std::optional<Link> found;
+  const Status status =
+      route.query(message, "look up interface " + shown, [&](nlmsghdr& answer) { found = parse_link(answer); });
+  if (!status.ok() && !is_absent(status.error())) return status.error();
+  return found;
+}
+
+// Names longer than this are refused by the kernel with a range error that hides which name is meant.
+bool is_possible_name(const std::string& name) { return !name.empty() && name.size() < IFNAMSIZ; }
+
+// Requests with IFLA_* attributes on an existing link, or on one to be made.
+MsgPtr build_link(rtnl_link* link, int flags) {
+  nl_msg* message = nullptr;
+  if (rtnl_link_build_add_request(link, flags, &message) < 0) throw std::bad_alloc();
+  return MsgPtr(message);
+}
+
+Status change_flags(Netlink& route, const Link& link, unsigned change, unsigned flags, const std::string& operation) {
+  ifinfomsg info{};
+  info.ifi_index = raw(link.index);
+  info.ifi_change = change;
+  info.ifi_flags = flags;
+  const MsgPtr message = link_message(RTM_NEWLINK, 0, info);
+  return route.request(message.get(), operation);
+}
+
+}  // namespace
+
+Result<std::optional<Link>> find_link(Netlink& route, const std::string& name) {
+  if (!is_possible_name(name)) return std::optional<Link>();
+  const MsgPtr message = link_message(RTM_GETLINK, 0, ifinfomsg{});
+  put_text(message.get(), IFLA_IFNAME, name);
+  CNIO_LET(std::optional<Link> found, get_link(route, message.get(), name));
+  // The kernel also matches alternative names; such a link is another one, with a name of its own.
+  if (found && found->name != name) found.reset();
+  return found;
+}
+
+Result<std::optional<Link>> find_link(Netlink& route, IfIndex index) {
+  ifinfomsg info{};
+  info.ifi_index = raw(index);
+  const MsgPtr message = link_message(RTM_GETLINK, 0, info);
+  return get_link(route, message.get(), "number " + std::to_string(raw(index)));
+}
+
+Result<std::vector<Link>> list_links(Netlink& route, IfIndex master) {
+  const MsgPtr message = link_message(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{});
+  if (master != IfIndex::kNone && nla_put_u32(message.get(), IFLA_MASTER, static_cast<uint32_t>(raw(master))) < 0) {
+    throw std::bad_alloc();
+  }
+  std::vector<Link> links;
+  const auto add = [&](nlmsghdr& answer) {
+    auto link = parse_link(answer);
+    // Old kernels ignore the filter of the request.
+    if (link && (master == IfIndex::kNone || link->master == master)) links.push_back(*std::move(link));
+  };
+  CNIO_TRY(route.query(message.get(), "list interfaces", add, [&] { links.clear(); }));
+  return links;
+}
+
+Result<bool> create_bridge(Netlink& route, const BridgeSpec& spec) {
+  const RtnlLinkPtr bridge(checked(rtnl_link_bridge_alloc()));
+  rtnl_link_set_name(bridge.get(), spec.name.c_str());
+  rtnl_link_set_flags(bridge.get(), IFF_UP);
+  if (spec.mtu != 0) rtnl_link_set_mtu(bridge.get(), spec.mtu);
+  const NlAddrPtr mac(checked(nl_addr_build(AF_LLC, spec.mac.data(), 6)));
+  rtnl_link_set_addr(bridge.get(), mac.get());
+  const MsgPtr message = build_link(bridge.get(), NLM_F_CREATE | NLM_F_EXCL);
+  const Status created = route.request(message.get(), "create bridge " + spec.name);
+  if (created.ok()) return true;
+  if (created.error().errnum() == EEXIST) return false;
+  return created.error();
+}
+
+Status create_veth(Netlink& route, const VethSpec& spec) {
+  const RtnlLinkPtr host(checked(rtnl_link_veth_alloc()));
+  rtnl_link_set_name(host.get(), spec.host_name.c_str());
+  rtnl_link_set_flags(host.get(), IFF_UP);
+  if (spec.master != IfIndex::kNone) rtnl_link_set_master(host.get(), raw(spec.master));
+  const RtnlLinkPtr sandbox(checked(rtnl_link_veth_get_peer(host.get())));
+  rtnl_link_set_name(sandbox.get(), spec.sandbox_name.c_str());
+  rtnl_link_set_ns_fd(sandbox.get(), spec.sandbox_fd);
+  if (spec.mtu != 0) {
+    rtnl_link_set_mtu(host.get(), spec.mtu);
+    rtnl_link_set_mtu(sandbox.get(), spec.mtu);
+  }
+  if (spec.sandbox_mac) {
+    const NlAddrPtr mac(checked(nl_addr_build(AF_LLC, spec.sandbox_mac->data(), 6)));
+    rtnl_link_set_addr(sandbox.get(), mac.get());
+  }
+  const MsgPtr message = build_link(host.get(), NLM_F_CREATE | NLM_F_EXCL);
+  return route.request(message.get(), "create veth pair " + spec.host_name + " - " + spec.sandbox_name);
+}
+
+Status set_link_up(Netlink& route, const Link& link) {
+  return change_flags(route, link, IFF_UP, IFF_UP, "set " + link.name + " up");
+}
+
+Status set_link_down(Netlink& route, const Link& link) {
+  return change_flags(route, link, IFF_UP, 0, "set " + link.name + " down");
+}
+
+Status set_promiscuous(Netlink& route, const Link& link) {
+  return change_flags(route, link, IFF_PROMISC, IFF_PROMISC, "make " + link.name + " promiscuous");
+}
+
+Status set_mac(Netlink& route, const Link& link, const MacAddr& mac) {
+  ifinfomsg info{};
+  info.ifi_index = raw(link.index);
+  const MsgPtr message = link_message(RTM_NEWLINK, 0, info);
+  if (nla_put(message.get(), IFLA_ADDRESS, 6, mac.data()) < 0) throw std::bad_alloc();
+  return route.request(message.get(), "set the MAC address of " + link.name + " to " + mac.to_string());
+}
+
+Status configure_port(Netlink& route, const Link& link, const std::string& alias, bool hairpin) {
+  // libnl has no port attributes for RTM_NEWLINK: IFLA_LINKINFO { kind of the master, its data about this port }.
+  ifinfomsg info{};
+  info.ifi_index = raw(link.index);
+  const MsgPtr message = link_message(RTM_NEWLINK, 0, info);
+  put_text(message.get(), IFLA_IFALIAS, alias);
+  nlattr* linkinfo = checked(nla_nest_start(message.get(), IFLA_LINKINFO));
+  put_text(message.get(), IFLA_INFO_SLAVE_KIND, "bridge");
+  nlattr* port = checked(nla_nest_start(message.get(), IFLA_INFO_SLAVE_DATA));
+  if (nla_put_u8(message.get(), IFLA_BRPORT_MODE, hairpin ? 1 : 0) < 0) throw std::bad_alloc();
+  nla_nest_end(message.get(), port);
+  nla_nest_end(message.get(), linkinfo);
+  return route.request(message.get(), "configure bridge port " + link.name);
+}
+
+Status remove_link(Netlink& route, const Link& link) {
+  ifinfomsg info{};
+  info.ifi_index = raw(link.index);
+  const MsgPtr message = link_message(RTM_DELLINK, 0, info);
+  const Status removed = route.request(message.get(), "remove interface " + link.name);
+  if (!removed.ok() && !is_absent(removed.error())) return removed.error();
+  return {};
+}
+
+Result<LinkEvents> LinkEvents::open() {
+  CNIO_LET(Netlink events, Netlink::open(NETLINK_ROUTE, {RTNLGRP_LINK}));
+  return LinkEvents(std::move(events));
+}
+
+Status LinkEvents::wait_operational(Netlink& route, const Link& link, int timeout_ms) {
+  CNIO_LET(const std::optional<Link> now, find_link(route, link.index));
+  if (now && now->operational) return {};
+  const auto is_up = [&](nlmsghdr& message) {
+    const auto changed = parse_link(message);
+    return changed && changed->index == link.index && changed->operational;
+  };
+  CNIO_LET(const bool up, events_.wait_for(timeout_ms, is_up));
+  if (up) return {};
+  return Error::make(Code::kTryAgain,
+                     "interface " + link.name + " did not come up within " + std::to_string(timeout_ms) + " ms")
+      .hint("see `ip -d link show " + link.name + "`: its other end must be up, its bridge must not block the port");
+}
+
+}  // namespace cnio::net

@@ -1,0 +1,255 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnio/net/netlink.hpp"
+
+#include <cerrno>
+#include <chrono>
+#include <linux/netlink.h>
+#include <poll.h>
+#include <string>
+#include <sys/socket.h>
+
+#include <netlink/handlers.h>
+#include <netlink/msg.h>
+#include <netlink/netlink.h>
+#include <netlink/socket.h>
+
+#include "nl_ptr.hpp"
+
+namespace cnio::net {
+namespace {
+
+using CallbackPtr = std::unique_ptr<nl_cb, NlRelease<nl_cb_put>>;
+
+constexpr int kDumpAttempts = 10;
+constexpr int kReceiveBuffer = 4 << 20;  // bytes; acknowledgements of a large batch and dumps of large nodes fit
+
+// What one exchange with the kernel came to.
+struct Reply {
+  const Netlink::Handler* handler = nullptr;
+  bool done = false;
+  bool interrupted = false;
+  int errnum = 0;           // positive
+  std::string kernel_says;  // the extended acknowledgement's sentence
+};
+
+// The sentence that the kernel may add to an acknowledgement (NLMSGERR_ATTR_MSG).
+std::string extended_ack(const nlmsghdr& header) {
+  if ((header.nlmsg_flags & NLM_F_ACK_TLVS) == 0) return {};
+  const auto* error = static_cast<const nlmsgerr*>(nlmsg_data(&header));
+  size_t offset = sizeof(nlmsgerr);
+  if ((header.nlmsg_flags & NLM_F_CAPPED) == 0) offset += NLMSG_ALIGN(error->msg.nlmsg_len) - sizeof(nlmsghdr);
+  const auto length = static_cast<size_t>(nlmsg_datalen(&header));
+  if (offset >= length) return {};
+  const auto* attributes = reinterpret_cast<const nlattr*>(reinterpret_cast<const char*>(error) + offset);
+  const nlattr* text = nla_find(attributes, static_cast<int>(length - offset), NLMSGERR_ATTR_MSG);
+  if (text == nullptr) return {};
+  const std::string raw(static_cast<const char*>(nla_data(text)), static_cast<size_t>(nla_len(text)));
+  return raw.c_str();  // without the terminating NUL
+}
+
+int on_valid(nl_msg* message, void* context) {
+  auto& reply = *static_cast<Reply*>(context);
+  if (reply.handler != nullptr) (*reply.handler)(*nlmsg_hdr(message));
+  return NL_OK;
+}
+
+int on_finish(nl_msg* message, void* context) {
+  auto& reply = *static_cast<Reply*>(context);
+  reply.done = true;
+  // The end of a dump carries its error, if any, as its first int.
+  if (nlmsg_datalen(nlmsg_hdr(message)) >= static_cast<int>(sizeof(int))) {
+    const int error = *static_cast<const int*>(nlmsg_data(nlmsg_hdr(message)));
+    if (error < 0) reply.errnum = -error;
+  }
+  return NL_OK;
+}
+
+int on_ack(nl_msg* /*message*/, void* context) {
+  static_cast<Reply*>(context)->done = true;
+  return NL_OK;
+}
+
+int on_interrupted(nl_msg* /*message*/, void* context) {
+  static_cast<Reply*>(context)->interrupted = true;
+  return NL_OK;
+}
+
+int on_error(sockaddr_nl* /*from*/, nlmsgerr* error, void* context) {
+  auto& reply = *static_cast<Reply*>(context);
+  reply.done = true;
+  reply.errnum = -error->error;
+  const auto* header = reinterpret_cast<const nlmsghdr*>(reinterpret_cast<const char*>(error) - NLMSG_HDRLEN);
+  reply.kernel_says = extended_ack(*header);
+  return NL_STOP;
+}
+
+Error refused(std::string_view operation, const Reply& reply) {
+  Error error = Error::sys(operation, reply.errnum, Code::kKernel);
+  return reply.kernel_says.empty() ? error : std::move(error).note(reply.kernel_says);
+}
+
+}  // namespace
+
+void Netlink::Free::operator()(nl_sock* socket) const { nl_socket_free(socket); }
+Netlink::Netlink(Netlink&&) noexcept = default;
+Netlink& Netlink::operator=(Netlink&&) noexcept = default;
+Netlink::~Netlink() = default;
+
+Result<Netlink> Netlink::open(int protocol, const std::vector<int>& groups) {
+  Netlink netlink(checked(nl_socket_alloc()));
+  nl_sock* socket = netlink.socket_.get();
+  // libnl's own socket call is close-on-exec; it keeps errno, while its return value folds most causes into one.
+  errno = 0;
+  if (const int failure = nl_connect(socket, protocol); failure < 0) {
+    const int errnum = errno;
+    if (errnum != 0) return Error::sys("open a netlink socket", errnum, Code::kKernel);
+    return Error::make(Code::kKernel, std::string("open a netlink socket: ") + nl_geterror(failure));
+  }
+  const int fd = nl_socket_get_fd(socket);
+  const int on = 1;
+  // Both are missing in old kernels only, which then give shorter explanations and longer echoes.
+  (void)setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
+  (void)setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
+  if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBuffer, sizeof kReceiveBuffer) < 0) {
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof kReceiveBuffer);
+  }
+  for (const int group : groups) {
+    if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0) {
+      return Error::sys("listen for netlink notifications", errno, Code::kKernel);
+    }
+  }
+  if (!groups.empty()) nl_socket_disable_seq_check(socket);
+  return netlink;
+}
+
+Status Netlink::receive(const Handler& handler, std::string_view operation, bool& interrupted) {
+  Reply reply;
+  reply.handler = &handler;
+  const CallbackPtr callbacks(checked(nl_cb_alloc(NL_CB_DEFAULT)));
+  nl_cb_set(callbacks.get(), NL_CB_VALID, NL_CB_CUSTOM, on_valid, &reply);
+  nl_cb_set(callbacks.get(), NL_CB_FINISH, NL_CB_CUSTOM, on_finish, &reply);
+  nl_cb_set(callbacks.get(), NL_CB_ACK, NL_CB_CUSTOM, on_ack, &reply);
+  nl_cb_set(callbacks.get(), NL_CB_DUMP_INTR, NL_CB_CUSTOM, on_interrupted, &reply);
+  nl_cb_err(callbacks.get(), NL_CB_CUSTOM, on_error, &reply);
+  while (!reply.done) {
+    errno = 0;
+    const int failure = nl_recvmsgs(socket_.get(), callbacks.get());
+    if (failure == -NLE_DUMP_INTR) reply.interrupted = true;
+    if (failure < 0 && !reply.done && failure != -NLE_DUMP_INTR) {
+      if (errno == EINTR) continue;
+      if (errno != 0) return Error::sys(std::string(operation) + ": receive the kernel's answer", errno, Code::kKernel);
+      return Error::make(Code::kKernel, std::string(operation) + ": " + nl_geterror(failure));
+    }
+  }
+  interrupted = reply.interrupted;
+  if (reply.errnum != 0) return refused(operation, reply);
+  return {};
+}
+
+namespace {
+
+Status send(nl_sock* socket, nl_msg* message, std::string_view operation) {
+  nl_complete_msg(socket, message);
+  errno = 0;
+  if (nl_send(socket, message) < 0) {
+    return Error::sys(std::string(operation) + ": send to the kernel", errno, Code::kKernel);
+  }
+  return {};
+}
+
+}  // namespace
+
+Status Netlink::request(nl_msg* message, std::string_view operation) {
+  nlmsg_hdr(message)->nlmsg_flags |= NLM_F_ACK;
+  CNIO_TRY(send(socket_.get(), message, operation));
+  bool interrupted = false;
+  return receive([](nlmsghdr&) {}, operation, interrupted);
+}
+
+Status Netlink::query(nl_msg* message, std::string_view operation, const Handler& handler,
+                      const std::function<void()>& restart) {
+  const bool dump = (nlmsg_hdr(message)->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
+  // A get is answered and then acknowledged, a dump ends with a message of its own.
+  if (!dump) nlmsg_hdr(message)->nlmsg_flags |= NLM_F_ACK;
+  for (int attempt = 0; attempt < kDumpAttempts; ++attempt) {
+    if (attempt != 0) restart();
+    nlmsg_hdr(message)->nlmsg_seq = NL_AUTO_SEQ;
+    CNIO_TRY(send(socket_.get(), message, operation));
+    bool interrupted = false;
+    CNIO_TRY(receive(handler, operation, interrupted));
+    if (!interrupted) return {};
+  }
+  return Error::make(Code::kTryAgain, std::string(operation) + ": the list kept changing while it was read");
+}
+
+Status Netlink::transact(const std::vector<nl_msg*>& messages, std::string_view operation) {
+  std::string bytes;
+  unsigned last_acked = 0;
+  for (nl_msg* message : messages) {
+    nlmsghdr* header = nlmsg_hdr(message);
+    header->nlmsg_seq = nl_socket_use_seq(socket_.get());
+    header->nlmsg_pid = nl_socket_get_local_port(socket_.get());
+    header->nlmsg_flags |= NLM_F_REQUEST;
+    if ((header->nlmsg_flags & NLM_F_ACK) != 0) last_acked = header->nlmsg_seq;
+    bytes.append(reinterpret_cast<const char*>(header), header->nlmsg_len);
+    bytes.append(NLMSG_ALIGN(header->nlmsg_len) - header->nlmsg_len, '\0');
+  }
+  errno = 0;
+  if (nl_sendto(socket_.get(), bytes.data(), bytes.size()) < 0) {
+    return Error::sys(std::string(operation) + ": send to the kernel", errno, Code::kKernel);
+  }
+
+  // Every failing message is answered, and each that asked for it; answers of one batch arrive together, in order. A
+  // batch that is refused as a whole (its generation is over) answers for its first message alone. The kernel works
+  // within the send call, so once there is a failure, whatever else belongs to this batch is queued already.
+  std::vector<char> buffer(1 << 16);
+  Reply first_failure;
+  for (;;) {
+    const ssize_t got = recv(nl_socket_get_fd(socket_.get()), buffer.data(), buffer.size(),
+                             first_failure.errnum != 0 ? MSG_DONTWAIT : 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && first_failure.errnum != 0) {
+      return refused(operation, first_failure);
+    }
+    if (got < 0) return Error::sys(std::string(operation) + ": receive the kernel's answer", errno, Code::kKernel);
+    int remaining = static_cast<int>(got);
+    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(header, remaining);
+         header = nlmsg_next(header, &remaining)) {
+      if (header->nlmsg_type != NLMSG_ERROR) continue;
+      const int errnum = -static_cast<const nlmsgerr*>(nlmsg_data(header))->error;
+      if (errnum != 0 && first_failure.errnum == 0) {
+        first_failure.errnum = errnum;
+        first_failure.kernel_says = extended_ack(*header);
+      }
+      if (header->nlmsg_seq == last_acked)
+        return first_failure.errnum != 0 ? refused(operation, first_failure) : Status();
+    }
+  }
+}
+
+Result<bool> Netlink::wait_for(int timeout_ms, const std::function<bool(nlmsghdr& message)>& seen) {
+  using Clock = std::chrono::steady_clock;
+  const auto deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
+  std::vector<char> buffer(1 << 16);
+  const int fd = nl_socket_get_fd(socket_.get());
+  for (;;) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    pollfd waiting = {fd, POLLIN, 0};
+    const int ready = poll(&waiting, 1, left > 0 ? static_cast<int>(left) : 0);
+    if (ready < 0 && errno != EINTR) return Error::sys("wait for a netlink notification", errno, Code::kKernel);
+    if (ready == 0) return false;
+    if (ready < 0) continue;
+    const ssize_t got = recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (got < 0) {
+      if (errno == EINTR || errno == EAGAIN) continue;
+      return Error::sys("receive a netlink notification", errno, Code::kKernel);
+    }
+    int remaining = static_cast<int>(got);
+    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(header, remaining);
+         header = nlmsg_next(header, &remaining)) {
+      if (seen(*header)) return true;
+    }
+  }
+}
+
+}  // namespace cnio::net

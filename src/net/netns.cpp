@@ -1,0 +1,78 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnio/net/netns.hpp"
+
+#include <cerrno>
+#include <cstdlib>
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace cnio::net {
+namespace {
+
+constexpr char kOwn[] = "/proc/thread-self/ns/net";
+
+// Returns into the namespace it was made in; aborts if that is impossible.
+class Return {
+ public:
+  explicit Return(const Namespace& home) : home_(home) {}
+  ~Return() {
+    if (setns(home_.fd(), CLONE_NEWNET) == 0) return;
+    static constexpr char kWhy[] = "cnio: cannot return to the host's network namespace, stopping\n";
+    (void)!write(STDERR_FILENO, kWhy, sizeof kWhy - 1);
+    std::abort();
+  }
+  Return(const Return&) = delete;
+  Return& operator=(const Return&) = delete;
+
+ private:
+  const Namespace& home_;
+};
+
+}  // namespace
+
+Result<std::optional<Namespace>> Namespace::find(const std::string& path) {
+  // O_NONBLOCK: a FIFO in place of a namespace must not hold us up.
+  auto opened = open_file(path, O_RDONLY | O_NONBLOCK);
+  if (!opened.ok()) {
+    const int errnum = opened.error().errnum();
+    if (errnum == ENOENT || errnum == ENOTDIR || errnum == ENXIO) return std::optional<Namespace>();
+    return std::move(opened).error();
+  }
+  UniqueFd fd = std::move(opened).value();
+  struct stat status {};
+  if (fstat(fd.get(), &status) < 0) return Error::sys("stat " + path, errno);
+  if (ioctl(fd.get(), NS_GET_NSTYPE) != CLONE_NEWNET) return std::optional<Namespace>();
+  return std::optional(Namespace(std::move(fd), status.st_dev, status.st_ino));
+}
+
+Result<Namespace> Namespace::current() {
+  CNIO_LET(std::optional<Namespace> own, find(kOwn));
+  if (!own) return Error::make(Code::kKernel, std::string("open the host's network namespace: no such file: ") + kOwn);
+  return *std::move(own);
+}
+
+Result<Namespace> Namespace::open(const std::string& path) {
+  auto found = find(path);
+  if (!found.ok()) {
+    return Error::make(Code::kInvalidEnvironment, "CNI_NETNS " + quoted(path) + ": " + found.error().msg());
+  }
+  if (!found.value()) {
+    const char* why = access(path.c_str(), F_OK) == 0 ? "is not a network namespace" : "does not exist";
+    return Error::make(Code::kInvalidEnvironment, "CNI_NETNS " + quoted(path) + ": " + why)
+        .hint("the runtime must create the sandbox's network namespace before it calls ADD or CHECK");
+  }
+  return *std::move(found).value();
+}
+
+Status Namespace::run(const std::function<Status()>& work) const {
+  CNIO_LET(const Namespace home, current());
+  if (setns(fd(), CLONE_NEWNET) < 0) return Error::sys("enter the sandbox's network namespace", errno, Code::kKernel);
+  const Return back(home);
+  return work();
+}
+
+}  // namespace cnio::net

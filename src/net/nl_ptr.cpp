@@ -1,0 +1,22 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "nl_ptr.hpp"
+
+#include <sys/socket.h>
+
+namespace cnio::net {
+
+NlAddrPtr to_nl_addr(const Cidr& cidr) {
+  NlAddrPtr out(checked(nl_addr_build(af_of(cidr.family()), cidr.addr.data(), cidr.addr.size())));
+  nl_addr_set_prefixlen(out.get(), cidr.prefix);
+  return out;
+}
+
+Family family_of(int af) { return af == AF_INET ? Family::kIpv4 : Family::kIpv6; }
+
+int af_of(Family family) { return family == Family::kIpv4 ? AF_INET : AF_INET6; }
+
+IpAddr to_ip(const nlattr* nla) {
+  return IpAddr::from_bytes(nla_len(nla) == 4 ? Family::kIpv4 : Family::kIpv6, nla_data(nla));
+}
+
+}  // namespace cnio::net

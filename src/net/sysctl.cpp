@@ -1,0 +1,39 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnio/net/sysctl.hpp"
+
+#include <cerrno>
+#include <fcntl.h>
+
+#include "cnio/base/unique_fd.hpp"
+
+namespace cnio::net {
+namespace {
+
+constexpr size_t kMaxValue = 4096;
+
+std::string path_of(const std::string& key) { return "/proc/sys/net/" + key; }
+
+}  // namespace
+
+Result<std::optional<std::string>> read_sysctl(const std::string& key) {
+  auto value = read_file(path_of(key), kMaxValue);
+  if (!value.ok()) {
+    if (value.error().errnum() == ENOENT) return std::optional<std::string>();
+    return std::move(value).error();
+  }
+  std::string text = std::move(value).value();
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return std::optional(std::move(text));
+}
+
+Result<bool> write_sysctl(const std::string& key, std::string_view value) {
+  // Read first: a setting that is right already can be read-only in the runtime's own container.
+  CNIO_LET(const std::optional<std::string> present, read_sysctl(key));
+  if (!present) return false;
+  if (*present == value) return true;
+  CNIO_LET(const UniqueFd fd, open_file(path_of(key), O_WRONLY));
+  CNIO_TRY(write_all(fd.get(), value, path_of(key)));
+  return true;
+}
+
+}  // namespace cnio::net
