@@ -1,0 +1,73 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "support/judge.hpp"
+
+// Small valid configurations to start a test from; each test changes what it is about.
+namespace cnio::test {
+
+inline const std::vector<std::string> kAllVersions{"0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"};
+
+inline Json loopback_config(const std::string& version = "1.1.0") {
+  return {{"cniVersion", version}, {"name", "lo-net"}, {"type", "loopback"}};
+}
+
+/// One range per subnet, each in a set of its own.
+inline Json host_local_ipam(const std::vector<std::string>& subnets = {"10.1.0.0/24"}) {
+  Json ranges = Json::array();
+  for (const std::string& subnet : subnets) ranges.push_back(Json::array({{{"subnet", subnet}}}));
+  return {{"type", "host-local"}, {"ranges", ranges}};
+}
+
+inline Json host_local_config(const std::vector<std::string>& subnets = {"10.1.0.0/24"},
+                              const std::string& version = "1.1.0") {
+  return {{"cniVersion", version}, {"name", "store"}, {"type", "host-local"}, {"ipam", host_local_ipam(subnets)}};
+}
+
+/// Layer 2 without IPAM.
+inline Json layer2_config(const std::string& version = "1.1.0") {
+  return {{"cniVersion", version}, {"name", "net"}, {"type", "bridge"}, {"bridge", "br0"}};
+}
+
+/// Bridge br0 as the default gateway of the given subnets.
+inline Json bridge_config(const std::vector<std::string>& subnets = {"10.1.0.0/24"},
+                          const std::string& version = "1.1.0") {
+  Json config = layer2_config(version);
+  config["isDefaultGateway"] = true;
+  config["ipam"] = host_local_ipam(subnets);
+  return config;
+}
+
+inline Json dual_stack_config(const std::string& version = "1.1.0") {
+  return bridge_config({"10.1.0.0/24", "fd01::/64"}, version);
+}
+
+/// A valid configuration of any of the three.
+inline Json minimal_config(const std::string& plugin, const std::string& version = "1.1.0") {
+  if (plugin == "bridge") return layer2_config(version);
+  if (plugin == "host-local") return host_local_config({"10.1.0.0/24"}, version);
+  return loopback_config(version);
+}
+
+/// What GC of specification 1.1.0 adds to the configuration.
+inline Json with_valid_attachments(Json config, const std::vector<std::pair<std::string, std::string>>& valid) {
+  Json list = Json::array();
+  for (const auto& [container, ifname] : valid) list.push_back({{"containerID", container}, {"ifname", ifname}});
+  config["cni.dev/valid-attachments"] = list;
+  return config;
+}
+
+/// A name that GoogleTest accepts for a parameter.
+inline std::string identifier(std::string text) {
+  for (char& letter : text) {
+    const bool plain =
+        (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z');
+    if (!plain) letter = '_';
+  }
+  return text.empty() ? "none" : text;
+}
+
+}  // namespace cnio::test

@@ -1,0 +1,73 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "support/fake_ipam.hpp"
+
+#include <filesystem>
+
+#include "support/host.hpp"
+#include "support/plugin.hpp"
+
+namespace cnio::test {
+namespace {
+
+std::map<std::string, std::string> parse_environment(const std::string& block) {
+  std::map<std::string, std::string> env;
+  for (std::size_t start = 0; start < block.size();) {
+    const std::size_t end = block.find('\0', start);
+    const std::string setting = block.substr(start, end - start);
+    const std::size_t equals = setting.find('=');
+    env[setting.substr(0, equals)] = setting.substr(equals + 1);
+    start = end == std::string::npos ? block.size() : end + 1;
+  }
+  return env;
+}
+
+}  // namespace
+
+FakeIpam::FakeIpam() : folder_(make_folder("fake-ipam")) {
+  std::filesystem::create_directories(path());
+  std::filesystem::create_directories(folder_ + "/calls");
+  std::filesystem::copy_file(fake_ipam_program(), path() + "/fake-ipam");
+}
+
+void FakeIpam::answer(const std::string& command, const std::vector<FakeAnswer>& answers) {
+  Json plan = Json::array();
+  for (const FakeAnswer& answer : answers) {
+    plan.push_back({{"out", answer.out},
+                    {"err", answer.err},
+                    {"exit", answer.exit_code},
+                    {"signal", answer.signal},
+                    {"endless", answer.endless},
+                    {"hook", answer.hook}});
+  }
+  write_file(folder_ + "/" + command + ".json", plan.dump());
+}
+
+void FakeIpam::answer(const std::string& command, const Json& result) {
+  answer(command, std::vector<FakeAnswer>{{.out = result.dump()}});
+}
+
+void FakeIpam::fail(const std::string& command, const Json& error) {
+  answer(command, std::vector<FakeAnswer>{{.out = error.dump(), .exit_code = 1}});
+}
+
+std::vector<FakeCall> FakeIpam::calls() const {
+  std::vector<FakeCall> found;
+  for (int number = 0;; ++number) {
+    const std::string base = folder_ + "/calls/" + std::to_string(number);
+    if (!std::filesystem::exists(base + ".stdin")) return found;
+    FakeCall call;
+    call.stdin_bytes = read_file(base + ".stdin");
+    call.env = parse_environment(read_file(base + ".env"));
+    call.netns = read_file(base + ".netns");
+    call.command = call.env["CNI_COMMAND"];
+    found.push_back(call);
+  }
+}
+
+std::vector<std::string> FakeIpam::commands() const {
+  std::vector<std::string> names;
+  for (const FakeCall& call : calls()) names.push_back(call.command);
+  return names;
+}
+
+}  // namespace cnio::test
