@@ -1,0 +1,18 @@
+# Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# What the checks share. Each check takes a source tree, prints one line for each finding and fails if there is any.
+
+# files <tree> <find expression>...: the project's own files, without what was built or belongs to git.
+files() {
+  local tree=$1
+  shift
+  find "$tree" \( -name .git -o -path "$tree/build" -o -path "$tree/.cache" \) -prune -o -type f \( "$@" \) -print |
+    sort
+}
+
+# verdict <findings>: prints them; they are the answer.
+verdict() {
+  [[ -z $1 ]] && return 0
+  printf '%s\n' "$1" >&2
+  return 1
+}
