@@ -3,11 +3,11 @@
 
 #include <cerrno>
 #include <cstring>
+#include <linux/if.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
 
 #include <netlink/netlink.h>
 #include <netlink/route/link.h>
