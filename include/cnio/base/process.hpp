@@ -1,0 +1,41 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cnio/base/result.hpp"
+
+namespace cnio {
+
+struct ProcessSpec {
+  std::string path;                      // executed as it is: no shell, no search
+  std::vector<std::string> args;         // argv[0] included
+  std::vector<std::string> environment;  // "NAME=value"
+  std::string_view stdin_data;
+  int timeout_ms = 0;             // the whole run; the process is then killed
+  size_t output_limit = 1 << 20;  // bytes of stdout, and of stderr; beyond it the process is killed
+};
+
+struct ProcessResult {
+  int exit_status = 0;  // of a process that exited
+  int signal = 0;       // that ended it, or 0
+  std::string out;
+  std::string err;
+
+  [[nodiscard]] bool success() const { return signal == 0 && exit_status == 0; }
+  // "exit status 2", "killed by signal 9".
+  [[nodiscard]] std::string how_it_ended() const;
+};
+
+// Runs one program to its end. It inherits the working directory and the standard three descriptors, here connected to
+// us, and nothing else. Errors: code 101 if it cannot be started (with errno; ETXTBSY: code 11), writes more than the
+// limit; code 11 if it does not end in time. The error names the path, never the environment.
+Result<ProcessResult> run_process(const ProcessSpec& spec);
+
+// The first entry of the colon-separated `path_list` that holds a regular file called `name` (after following links)
+// with an execute bit; empty if none does. `name` must hold no path separator.
+std::string find_executable(std::string_view path_list, const std::string& name);
+
+}  // namespace cnio

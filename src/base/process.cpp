@@ -1,0 +1,188 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnio/base/process.hpp"
+
+#include <cerrno>
+#include <chrono>
+#include <fcntl.h>
+#include <optional>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cnio/base/unique_fd.hpp"
+
+namespace cnio {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Pipe {
+  UniqueFd read_end;
+  UniqueFd write_end;
+};
+
+Result<Pipe> make_pipe() {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) < 0) return Error::sys("create a pipe", errno);
+  return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+// A file in memory as the child's stdin: whatever its size and however the child reads, nobody waits for anybody.
+Result<UniqueFd> stdin_file(std::string_view data) {
+  UniqueFd file(memfd_create("stdin", MFD_CLOEXEC));
+  if (!file.valid()) return Error::sys("create a memory file", errno);
+  CNIO_TRY(write_all(file.get(), data, "memory file"));
+  if (lseek(file.get(), 0, SEEK_SET) < 0) return Error::sys("rewind a memory file", errno);
+  return file;
+}
+
+std::vector<char*> pointers(const std::vector<std::string>& texts) {
+  std::vector<char*> out;
+  out.reserve(texts.size() + 1);
+  for (const std::string& text : texts) out.push_back(const_cast<char*>(text.c_str()));
+  out.push_back(nullptr);
+  return out;
+}
+
+class FileActions {
+ public:
+  FileActions() { posix_spawn_file_actions_init(&actions_); }
+  ~FileActions() { posix_spawn_file_actions_destroy(&actions_); }
+  FileActions(const FileActions&) = delete;
+  FileActions& operator=(const FileActions&) = delete;
+  void connect(const UniqueFd& from, int to) { posix_spawn_file_actions_adddup2(&actions_, from.get(), to); }
+  [[nodiscard]] const posix_spawn_file_actions_t* get() const { return &actions_; }
+
+ private:
+  posix_spawn_file_actions_t actions_{};
+};
+
+// A started child; killed and reaped if it is left behind.
+class Child {
+ public:
+  explicit Child(pid_t pid) : pid_(pid), handle_(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))) {}
+  ~Child() {
+    if (pid_ < 0) return;
+    (void)kill(pid_, SIGKILL);
+    (void)wait();
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+  // Readable once the child has ended; -1 on kernels before 5.3.
+  [[nodiscard]] int handle() const { return handle_.get(); }
+
+  int wait() {
+    int status = 0;
+    while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+    pid_ = -1;
+    return status;
+  }
+
+ private:
+  pid_t pid_;
+  UniqueFd handle_;
+};
+
+// One stream of the child's output.
+struct Capture {
+  UniqueFd fd;
+  std::string* into;
+  std::string_view name;
+
+  // Takes what is there; closes at the end. False if the limit is passed.
+  bool drain(size_t limit) {
+    char buffer[16384];
+    const ssize_t got = read(fd.get(), buffer, sizeof buffer);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) return true;
+    if (got <= 0) {
+      fd.reset();
+      return true;
+    }
+    into->append(buffer, static_cast<size_t>(got));
+    return into->size() <= limit;
+  }
+};
+
+Error too_slow(const ProcessSpec& spec) {
+  return Error::make(Code::kTryAgain,
+                     spec.path + " did not end within " + std::to_string(spec.timeout_ms / 1000) + " s and was killed");
+}
+
+// Gathers output until both streams are at their end and the child is gone, or a bound is reached.
+Status gather(const ProcessSpec& spec, const Child& child, Capture& out, Capture& err) {
+  const auto deadline = Clock::now() + std::chrono::milliseconds(spec.timeout_ms);
+  bool ended = child.handle() < 0;  // unknown: the end of the output has to do
+  for (;;) {
+    pollfd waiting[] = {{out.fd.get(), POLLIN, 0}, {err.fd.get(), POLLIN, 0}, {ended ? -1 : child.handle(), POLLIN, 0}};
+    if (ended && !out.fd.valid() && !err.fd.valid()) return {};
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    // A grandchild may hold the streams open after the child's end: then only what is there already is taken.
+    const bool only_rest = ended && child.handle() >= 0;
+    const int ready = poll(waiting, 3, only_rest || left < 0 ? 0 : static_cast<int>(left));
+    if (ready < 0 && errno != EINTR) return Error::sys("wait for " + spec.path, errno);
+    if (ready < 0) continue;
+    if (ready == 0) return only_rest ? Status() : too_slow(spec);
+    for (auto [stream, slot] : {std::pair(&out, 0), std::pair(&err, 1)}) {
+      if (waiting[slot].revents == 0 || stream->drain(spec.output_limit)) continue;
+      return Error::make(Code::kDelegate, spec.path + " wrote more than " + std::to_string(spec.output_limit) +
+                                              " bytes to " + std::string(stream->name) + " and was killed");
+    }
+    if (waiting[2].revents != 0) ended = true;
+  }
+}
+
+}  // namespace
+
+std::string ProcessResult::how_it_ended() const {
+  return signal != 0 ? "killed by signal " + std::to_string(signal) : "exit status " + std::to_string(exit_status);
+}
+
+Result<ProcessResult> run_process(const ProcessSpec& spec) {
+  CNIO_LET(const UniqueFd in, stdin_file(spec.stdin_data));
+  CNIO_LET(Pipe out, make_pipe());
+  CNIO_LET(Pipe err, make_pipe());
+  FileActions actions;
+  actions.connect(in, STDIN_FILENO);
+  actions.connect(out.write_end, STDOUT_FILENO);
+  actions.connect(err.write_end, STDERR_FILENO);
+  pid_t pid = -1;
+  const int failure = posix_spawn(&pid, spec.path.c_str(), actions.get(), nullptr, pointers(spec.args).data(),
+                                  pointers(spec.environment).data());
+  if (failure != 0) {
+    return Error::sys("start " + spec.path, failure, failure == ETXTBSY ? Code::kTryAgain : Code::kDelegate);
+  }
+  Child child(pid);
+  out.write_end.reset();
+  err.write_end.reset();
+
+  ProcessResult result;
+  Capture captured_out{std::move(out.read_end), &result.out, "stdout"};
+  Capture captured_err{std::move(err.read_end), &result.err, "stderr"};
+  CNIO_TRY(gather(spec, child, captured_out, captured_err));
+  const int status = child.wait();
+  if (WIFSIGNALED(status)) result.signal = WTERMSIG(status);
+  if (WIFEXITED(status)) result.exit_status = WEXITSTATUS(status);
+  return result;
+}
+
+std::string find_executable(std::string_view path_list, const std::string& name) {
+  while (!path_list.empty()) {
+    const size_t colon = path_list.find(':');
+    const std::string_view folder = path_list.substr(0, colon);
+    path_list.remove_prefix(colon == std::string_view::npos ? path_list.size() : colon + 1);
+    if (folder.empty()) continue;
+    std::string path = std::string(folder) + "/" + name;
+    struct stat status {};
+    if (stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & 0111U) != 0) return path;
+  }
+  return {};
+}
+
+}  // namespace cnio
