@@ -1,0 +1,101 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cnio/base/error_list.hpp"
+#include "cnio/base/ip.hpp"
+#include "cnio/base/result.hpp"
+#include "cnio/base/unique_fd.hpp"
+#include "cnio/feature/reservation.hpp"
+#include "cnio/protocol/request.hpp"
+
+namespace cnio::feature {
+
+// An address for an attachment from the range set with this number.
+struct Grant {
+  size_t set = 0;
+  IpAddr address;
+};
+
+// The addresses given out on one network: the folder <dataDir>/<network>, in the format and under the lock of the
+// reference's host-local, so that both can work on one folder at the same time.
+//
+//   lock                 empty, 0750; flock(2) held exclusively during each access; never removed
+//   <address>            0600; "<container id>\r\n<ifname>": the address belongs to this attachment
+//   last_reserved_ip.<n> 0600; the address that range set <n> gave last; kept when the address is released
+//
+// Only files whose name is an address are reservations; nothing else in the folder is read or removed, no symbolic link
+// in it is followed. An object of this class holds the lock from its making to its end.
+class ReservationStore {
+ public:
+  static constexpr std::chrono::milliseconds kLockLimit{20'000};
+
+  // Locks the store, making the folder (0755) and its parents first. Waits at most `limit` for the lock.
+  // Errors: code 11 if the lock is held by another for longer; else code 5.
+  static Result<ReservationStore> create(const std::string& folder, std::chrono::milliseconds limit = kLockLimit);
+  // The same for a folder that must not be made: nothing if there is none, and therefore no reservation.
+  static Result<std::optional<ReservationStore>> open(const std::string& folder,
+                                                      std::chrono::milliseconds limit = kLockLimit);
+  // Whether `create` could make or write the folder now. Changes nothing. Errors: code 50.
+  static Status check_writable(const std::string& folder);
+
+  [[nodiscard]] bool taken(const IpAddr& addr) const;
+  // How many different taken addresses satisfy `in`.
+  [[nodiscard]] size_t count_taken(const std::function<bool(const IpAddr&)>& in) const;
+
+  // What the attachment holds, in either format. `failures` gains an error for each file that could not be read and
+  // therefore may be the attachment's too. Today this reads every file, once in the life of the object.
+  [[nodiscard]] std::vector<Reservation> find_by_attachment(const protocol::Attachment& attachment,
+                                                            ErrorList& failures);
+  // Every reservation, ordered by address; `failures` as above.
+  [[nodiscard]] const std::vector<Reservation>& reservations(ErrorList& failures);
+
+  // Frees the addresses of torn files.
+  Status reclaim_torn();
+  // The address that the set gave last; nothing if there is no record or it is not an address.
+  [[nodiscard]] Result<std::optional<IpAddr>> last_given(size_t set) const;
+  // Reserves all addresses for the attachment and records them as given last, or reserves none.
+  // REQUIRES: none is taken. Errors: code 5; code 11 if a file for an address appears in spite of the lock.
+  Status reserve(const protocol::Attachment& attachment, const std::vector<Grant>& grants);
+  // Frees the address. A file that is gone already is a success.
+  Status release(const Reservation& reservation);
+
+ private:
+  struct Entry {
+    IpAddr address;
+    std::string file;
+
+    auto operator<=>(const Entry&) const = default;
+  };
+
+  ReservationStore(std::string folder, UniqueFd folder_fd, UniqueFd lock_fd)
+      : folder_(std::move(folder)), folder_fd_(std::move(folder_fd)), lock_fd_(std::move(lock_fd)) {}
+
+  static Result<ReservationStore> lock(const std::string& folder, UniqueFd folder_fd, std::chrono::milliseconds limit);
+  Status list();
+  void read_holders();
+  [[nodiscard]] Result<std::optional<Reservation>> read_holder(const Entry& entry) const;
+  // False if the name is taken.
+  [[nodiscard]] Result<bool> create_whole(const std::string& name, std::string_view content) const;
+  [[nodiscard]] Result<bool> create_plain(const std::string& name, std::string_view content) const;
+  Status record_given(const Grant& grant) const;
+  Status remove(const std::string& name) const;
+  [[nodiscard]] std::string path_of(const std::string& name) const { return folder_ + "/" + name; }
+
+  std::string folder_;
+  UniqueFd folder_fd_;
+  UniqueFd lock_fd_;
+  std::set<Entry> entries_;  // what the folder held when the lock was taken
+  bool holders_read_ = false;
+  std::vector<Reservation> reservations_;
+  std::vector<Error> unreadable_;
+};
+
+}  // namespace cnio::feature

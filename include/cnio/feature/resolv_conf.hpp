@@ -1,0 +1,21 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "cnio/base/result.hpp"
+#include "cnio/protocol/result.hpp"
+
+namespace cnio::feature {
+
+// The DNS settings that a resolv.conf(5) holds, read as the reference reads them: lines that start with # or ; and
+// lines of fewer than two words are skipped; `nameserver` adds its first value, unchecked; the last `domain` wins;
+// `search` and `options` add all their values, also over several lines.
+// `shown` names the source in messages. Errors: code 5 for a line of 64 KiB or more.
+Result<protocol::Dns> parse_resolv_conf(std::string_view text, const std::string& shown);
+
+// Errors: code 5 for a file that cannot be read or is larger than 1 MiB.
+Result<protocol::Dns> read_resolv_conf(const std::string& path);
+
+}  // namespace cnio::feature

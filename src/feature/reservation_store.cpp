@@ -1,0 +1,298 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnio/feature/reservation_store.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <dirent.h>
+#include <fcntl.h>
+#include <memory>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cnio/feature/file_lock.hpp"
+
+namespace cnio::feature {
+namespace {
+
+constexpr unsigned kFolderMode = 0755;
+constexpr unsigned kLockMode = 0750;
+constexpr unsigned kFileMode = 0600;
+// More than a container id in an environment variable can have; a larger file is nobody's reservation.
+constexpr size_t kMaxContent = size_t{256} * 1024;
+// O_NONBLOCK: opening a pipe or a device that someone put there must not stop us.
+constexpr int kSafeOpen = O_NOFOLLOW | O_NONBLOCK;
+
+std::string parent_of(const std::string& path) {
+  const size_t end = path.find_last_not_of('/');
+  const size_t slash = end == std::string::npos ? end : path.find_last_of('/', end);
+  if (slash == std::string::npos) return path.starts_with('/') ? "/" : ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// mkdir -p. That the last part may exist as something else shows when it is opened.
+Status create_folder(const std::string& path) {
+  if (mkdir(path.c_str(), kFolderMode) == 0 || errno == EEXIST) return {};
+  const int first_failure = errno;
+  const std::string parent = parent_of(path);
+  if (first_failure == ENOENT && parent != path && parent != ".") {
+    CNIO_TRY(create_folder(parent));
+    if (mkdir(path.c_str(), kFolderMode) == 0 || errno == EEXIST) return {};
+    return Error::sys("create folder " + path, errno);
+  }
+  return Error::sys("create folder " + path, first_failure);
+}
+
+bool is_regular(int fd) {
+  struct stat info {};
+  return fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
+}
+
+std::string cursor_name(size_t set) { return "last_reserved_ip." + std::to_string(set); }
+
+// Gives the unnamed file `fd` its name; false if the system cannot do that here. Errno tells why.
+bool link_unnamed(int fd, int folder, const std::string& name) {
+  if (linkat(fd, "", folder, name.c_str(), AT_EMPTY_PATH) == 0) return true;
+  if (errno != ENOENT && errno != EPERM) return false;
+  // Linking by descriptor needs CAP_DAC_READ_SEARCH; by /proc it does not.
+  const std::string by_proc = "/proc/self/fd/" + std::to_string(fd);
+  return linkat(AT_FDCWD, by_proc.c_str(), folder, name.c_str(), AT_SYMLINK_FOLLOW) == 0;
+}
+
+}  // namespace
+
+Result<ReservationStore> ReservationStore::create(const std::string& folder, std::chrono::milliseconds limit) {
+  CNIO_TRY(create_folder(folder));
+  CNIO_LET(UniqueFd fd, open_file(folder, O_RDONLY | O_DIRECTORY));
+  return lock(folder, std::move(fd), limit);
+}
+
+Result<std::optional<ReservationStore>> ReservationStore::open(const std::string& folder,
+                                                               std::chrono::milliseconds limit) {
+  auto fd = open_file(folder, O_RDONLY | O_DIRECTORY);
+  if (!fd.ok() && fd.error().errnum() == ENOENT) return std::optional<ReservationStore>();
+  if (!fd.ok()) return std::move(fd).error();
+  CNIO_LET(ReservationStore store, lock(folder, std::move(fd).value(), limit));
+  return std::optional(std::move(store));
+}
+
+Status ReservationStore::check_writable(const std::string& folder) {
+  const auto unavailable = [](const std::string& what, int errnum) {
+    return Error::sys(what, errnum, Code::kNotAvailable);
+  };
+  for (std::string path = folder;; path = parent_of(path)) {
+    struct stat info {};
+    if (stat(path.c_str(), &info) != 0) {
+      if (errno == ENOENT && path != "/" && path != ".") continue;
+      return unavailable("look at " + path, errno);
+    }
+    if (!S_ISDIR(info.st_mode)) return unavailable("make reservations in " + path, ENOTDIR);
+    if (faccessat(AT_FDCWD, path.c_str(), W_OK | X_OK, AT_EACCESS) == 0) return {};
+    return unavailable("make reservations in " + path, errno);
+  }
+}
+
+Result<ReservationStore> ReservationStore::lock(const std::string& folder, UniqueFd folder_fd,
+                                                std::chrono::milliseconds limit) {
+  const std::string path = folder + "/lock";
+  CNIO_LET(UniqueFd lock_fd, open_file_at(folder_fd.get(), "lock", O_RDONLY | O_CREAT | kSafeOpen, kLockMode, path));
+  if (!is_regular(lock_fd.get())) return Error::make(Code::kIo, "lock " + path + ": not a regular file");
+  CNIO_TRY(lock_file(lock_fd.get(), path, limit));
+  ReservationStore store(folder, std::move(folder_fd), std::move(lock_fd));
+  CNIO_TRY(store.list());
+  return store;
+}
+
+Status ReservationStore::list() {
+  CNIO_LET(UniqueFd fd, open_file_at(folder_fd_.get(), ".", O_RDONLY | O_DIRECTORY, 0, folder_));
+  const int duplicate = fcntl(fd.get(), F_DUPFD_CLOEXEC, 0);  // closed by closedir
+  if (duplicate < 0) return Error::sys("list " + folder_, errno);
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(fdopendir(duplicate), &closedir);
+  if (!stream) {
+    const int failure = errno;
+    (void)close(duplicate);
+    return Error::sys("list " + folder_, failure);
+  }
+  for (;;) {
+    errno = 0;
+    const dirent* entry = readdir(stream.get());
+    if (entry == nullptr && errno != 0) return Error::sys("list " + folder_, errno);
+    if (entry == nullptr) break;
+    const std::string_view name = static_cast<const char*>(entry->d_name);
+    if (const auto addr = IpAddr::parse(name)) entries_.insert({*addr, std::string(name)});
+  }
+  return {};
+}
+
+bool ReservationStore::taken(const IpAddr& addr) const {
+  const auto found = entries_.lower_bound({addr, ""});
+  return found != entries_.end() && found->address == addr;
+}
+
+size_t ReservationStore::count_taken(const std::function<bool(const IpAddr&)>& in) const {
+  size_t count = 0;
+  const IpAddr* previous = nullptr;  // one address may be there in two spellings
+  for (const Entry& entry : entries_) {
+    if ((previous == nullptr || *previous != entry.address) && in(entry.address)) ++count;
+    previous = &entry.address;
+  }
+  return count;
+}
+
+std::vector<Reservation> ReservationStore::find_by_attachment(const protocol::Attachment& attachment,
+                                                              ErrorList& failures) {
+  std::vector<Reservation> found;
+  for (const Reservation& reservation : reservations(failures)) {
+    if (reservation.held_by(attachment)) found.push_back(reservation);
+  }
+  return found;
+}
+
+const std::vector<Reservation>& ReservationStore::reservations(ErrorList& failures) {
+  if (!holders_read_) read_holders();
+  for (const Error& error : unreadable_) failures.collect(error);
+  return reservations_;
+}
+
+void ReservationStore::read_holders() {
+  holders_read_ = true;
+  for (const Entry& entry : entries_) {
+    auto reservation = read_holder(entry);
+    if (!reservation.ok()) {
+      unreadable_.push_back(std::move(reservation).error());
+    } else if (reservation.value()) {
+      reservations_.push_back(*std::move(reservation).value());
+    }
+  }
+}
+
+Result<std::optional<Reservation>> ReservationStore::read_holder(const Entry& entry) const {
+  Reservation out{entry.address, entry.file, Reservation::State::kForeign, {}};
+  const std::string path = path_of(entry.file);
+  auto file = open_file_at(folder_fd_.get(), entry.file, O_RDONLY | kSafeOpen, 0, path);
+  if (!file.ok()) {
+    const int failure = file.error().errnum();
+    if (failure == ENOENT) return std::optional<Reservation>();           // removed by hand, without the lock
+    if (failure == ELOOP || failure == ENXIO) return std::optional(out);  // a symbolic link, a socket
+    return std::move(file).error();
+  }
+  if (!is_regular(file.value().get())) return std::optional(out);
+  const auto content = read_all(file.value().get(), kMaxContent, path);
+  if (content.ok()) {
+    parse_holder(content.value(), out);
+  } else if (content.error().errnum() != 0) {
+    return content.error();
+  }  // else larger than any reservation
+  return std::optional(out);
+}
+
+Status ReservationStore::reclaim_torn() {
+  ErrorList failures;
+  for (const Reservation& reservation : reservations(failures)) {
+    if (reservation.state != Reservation::State::kTorn) continue;
+    failures.collect(release(reservation));
+  }
+  return failures.status();
+}
+
+Result<std::optional<IpAddr>> ReservationStore::last_given(size_t set) const {
+  const std::string name = cursor_name(set);
+  auto file = open_file_at(folder_fd_.get(), name, O_RDONLY | kSafeOpen, 0, path_of(name));
+  if (!file.ok() && file.error().errnum() == ENOENT) return std::optional<IpAddr>();
+  if (!file.ok()) return std::move(file).error();
+  char text[64];  // longer than any address; what does not fit is none
+  ssize_t size = 0;
+  do {
+    size = read(file.value().get(), text, sizeof text);
+  } while (size < 0 && errno == EINTR);
+  if (size < 0) return Error::sys("read " + path_of(name), errno);
+  return IpAddr::parse({text, static_cast<size_t>(size)});
+}
+
+Status ReservationStore::reserve(const protocol::Attachment& attachment, const std::vector<Grant>& grants) {
+  const std::string content = format_holder(attachment);
+  size_t made = 0;
+  Status status;
+  for (; status.ok() && made < grants.size(); ++made) {
+    const std::string name = grants[made].address.to_string();
+    const Result<bool> created = create_whole(name, content);
+    if (!created.ok()) {
+      status = created.error();
+    } else if (!created.value()) {
+      status =
+          Error::make(Code::kTryAgain, "reserve " + name + ": " + path_of(name) + " appeared in spite of the lock");
+    }
+    if (!status.ok()) break;
+  }
+  for (size_t i = 0; status.ok() && i < grants.size(); ++i) status = record_given(grants[i]);
+  if (status.ok()) return {};
+
+  Error error = std::move(status).error();
+  while (made-- > 0) {
+    const Status removed = remove(grants[made].address.to_string());
+    if (!removed.ok()) error = std::move(error).hint("could not be undone: " + removed.error().msg());
+  }
+  return error;
+}
+
+Status ReservationStore::release(const Reservation& reservation) {
+  CNIO_TRY(remove(reservation.file));
+  entries_.erase({reservation.address, reservation.file});
+  return {};
+}
+
+Status ReservationStore::remove(const std::string& name) const {
+  if (unlinkat(folder_fd_.get(), name.c_str(), 0) == 0 || errno == ENOENT) return {};
+  return Error::sys("remove " + path_of(name), errno);
+}
+
+// The file is written before it gets its name, so no crash and no full disk leaves a part of it under that name. It is
+// not synced: an address whose file a power failure takes with it has lost its container too, and a flush under the
+// lock would make every pod of the node wait for the disk.
+Result<bool> ReservationStore::create_whole(const std::string& name, std::string_view content) const {
+  const std::string path = path_of(name);
+  auto unnamed = open_file_at(folder_fd_.get(), ".", O_TMPFILE | O_WRONLY, kFileMode, path);
+  if (!unnamed.ok()) {
+    const int failure = unnamed.error().errnum();
+    const bool unsupported = failure == EOPNOTSUPP || failure == EISDIR || failure == EINVAL;
+    if (unsupported) return create_plain(name, content);
+    return std::move(unnamed).error();
+  }
+  CNIO_TRY(write_all(unnamed.value().get(), content, path));
+  if (link_unnamed(unnamed.value().get(), folder_fd_.get(), name)) return true;
+  if (errno == EEXIST) return false;
+  return create_plain(name, content);
+}
+
+// For file systems without unnamed files. Synced, because such a one (NFS) may report a full disk only then.
+Result<bool> ReservationStore::create_plain(const std::string& name, std::string_view content) const {
+  const std::string path = path_of(name);
+  auto file = open_file_at(folder_fd_.get(), name, O_WRONLY | O_CREAT | O_EXCL, kFileMode, path);
+  if (!file.ok() && file.error().errnum() == EEXIST) return false;
+  if (!file.ok()) return std::move(file).error();
+  Status written = write_all(file.value().get(), content, path);
+  if (written.ok() && fdatasync(file.value().get()) != 0) written = Error::sys("write " + path, errno);
+  if (written.ok()) return true;
+  Error error = std::move(written).error();
+  const Status removed = remove(name);
+  if (!removed.ok()) error = std::move(error).hint("could not be undone: " + removed.error().msg());
+  return error;
+}
+
+// An existing record is overwritten, then cut: it needs no new block, and a failure does not lose the old one.
+Status ReservationStore::record_given(const Grant& grant) const {
+  const std::string name = cursor_name(grant.set);
+  const std::string path = path_of(name);
+  const std::string text = grant.address.to_string();
+  auto file = open_file_at(folder_fd_.get(), name, O_WRONLY | kSafeOpen, 0, path);
+  if (!file.ok() && file.error().errnum() == ENOENT) {
+    CNIO_TRY(create_whole(name, text));
+    return {};
+  }
+  if (!file.ok()) return std::move(file).error();
+  if (!is_regular(file.value().get())) return Error::make(Code::kIo, "write " + path + ": not a regular file");
+  CNIO_TRY(write_all(file.value().get(), text, path));
+  if (ftruncate(file.value().get(), static_cast<off_t>(text.size())) == 0) return {};
+  return Error::sys("write " + path, errno);
+}
+
+}  // namespace cnio::feature

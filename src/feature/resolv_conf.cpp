@@ -1,0 +1,63 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnio/feature/resolv_conf.hpp"
+
+#include <fcntl.h>
+#include <vector>
+
+#include "cnio/base/unique_fd.hpp"
+
+namespace cnio::feature {
+namespace {
+
+constexpr size_t kMaxLine = size_t{64} * 1024;
+constexpr size_t kMaxFile = size_t{1024} * 1024;
+constexpr std::string_view kBlanks = " \t\r\v\f";
+
+std::vector<std::string> words_of(std::string_view line) {
+  std::vector<std::string> words;
+  for (size_t begin = line.find_first_not_of(kBlanks); begin != std::string_view::npos;) {
+    const size_t end = std::min(line.find_first_of(kBlanks, begin), line.size());
+    words.emplace_back(line.substr(begin, end - begin));
+    begin = line.find_first_not_of(kBlanks, end);
+  }
+  return words;
+}
+
+void take_line(protocol::Dns& dns, std::string_view line) {
+  const std::vector<std::string> words = words_of(line);
+  if (words.size() < 2 || words[0].front() == '#' || words[0].front() == ';') return;
+  const auto values = words.begin() + 1;
+  if (words[0] == "nameserver") {
+    dns.nameservers.push_back(*values);
+  } else if (words[0] == "domain") {
+    dns.domain = *values;
+  } else if (words[0] == "search") {
+    dns.search.insert(dns.search.end(), values, words.end());
+  } else if (words[0] == "options") {
+    dns.options.insert(dns.options.end(), values, words.end());
+  }
+}
+
+}  // namespace
+
+Result<protocol::Dns> parse_resolv_conf(std::string_view text, const std::string& shown) {
+  protocol::Dns dns;
+  for (size_t number = 1; !text.empty(); ++number) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    if (end >= kMaxLine) {
+      return Error::make(Code::kIo, "read " + shown + ": line " + std::to_string(number) + " is longer than 64 KiB");
+    }
+    take_line(dns, text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return dns;
+}
+
+Result<protocol::Dns> read_resolv_conf(const std::string& path) {
+  // O_NONBLOCK: a pipe without a writer must not stop us.
+  CNIO_LET(const UniqueFd file, open_file(path, O_RDONLY | O_NONBLOCK));
+  CNIO_LET(const std::string text, read_all(file.get(), kMaxFile, path));
+  return parse_resolv_conf(text, path);
+}
+
+}  // namespace cnio::feature
