@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <chrono>
 #include <linux/netlink.h>
+#include <optional>
 #include <poll.h>
 #include <string>
 #include <sys/socket.h>
@@ -22,10 +23,12 @@ using CallbackPtr = std::unique_ptr<nl_cb, NlRelease<nl_cb_put>>;
 
 constexpr int kDumpAttempts = 10;
 constexpr int kReceiveBuffer = 4 << 20;  // bytes; acknowledgements of a large batch and dumps of large nodes fit
+constexpr int kSendBuffer = 4 << 20;     // bytes; the kernel takes a batch in one piece or not at all
 
 // What one exchange with the kernel came to.
 struct Reply {
   const Netlink::Handler* handler = nullptr;
+  uint32_t sequence = 0;
   bool done = false;
   bool interrupted = false;
   int errnum = 0;           // positive
@@ -67,6 +70,11 @@ int on_finish(nl_msg* message, void* context) {
 int on_ack(nl_msg* /*message*/, void* context) {
   static_cast<Reply*>(context)->done = true;
   return NL_OK;
+}
+
+// libnl counts the answers itself, and is out of step after a batch.
+int on_sequence(nl_msg* message, void* context) {
+  return nlmsg_hdr(message)->nlmsg_seq == static_cast<Reply*>(context)->sequence ? NL_OK : NL_SKIP;
 }
 
 int on_interrupted(nl_msg* /*message*/, void* context) {
@@ -113,6 +121,9 @@ Result<Netlink> Netlink::open(int protocol, const std::vector<int>& groups) {
   if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBuffer, sizeof kReceiveBuffer) < 0) {
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof kReceiveBuffer);
   }
+  if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &kSendBuffer, sizeof kSendBuffer) < 0) {
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kSendBuffer, sizeof kSendBuffer);
+  }
   for (const int group : groups) {
     if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0) {
       return Error::sys("listen for netlink notifications", errno, Code::kKernel);
@@ -122,13 +133,15 @@ Result<Netlink> Netlink::open(int protocol, const std::vector<int>& groups) {
   return netlink;
 }
 
-Status Netlink::receive(const Handler& handler, std::string_view operation, bool& interrupted) {
+Status Netlink::receive(uint32_t sequence, const Handler& handler, std::string_view operation, bool& interrupted) {
   Reply reply;
   reply.handler = &handler;
+  reply.sequence = sequence;
   const CallbackPtr callbacks(checked(nl_cb_alloc(NL_CB_DEFAULT)));
   nl_cb_set(callbacks.get(), NL_CB_VALID, NL_CB_CUSTOM, on_valid, &reply);
   nl_cb_set(callbacks.get(), NL_CB_FINISH, NL_CB_CUSTOM, on_finish, &reply);
   nl_cb_set(callbacks.get(), NL_CB_ACK, NL_CB_CUSTOM, on_ack, &reply);
+  nl_cb_set(callbacks.get(), NL_CB_SEQ_CHECK, NL_CB_CUSTOM, on_sequence, &reply);
   nl_cb_set(callbacks.get(), NL_CB_DUMP_INTR, NL_CB_CUSTOM, on_interrupted, &reply);
   nl_cb_err(callbacks.get(), NL_CB_CUSTOM, on_error, &reply);
   while (!reply.done) {
@@ -163,7 +176,8 @@ Status Netlink::request(nl_msg* message, std::string_view operation) {
   nlmsg_hdr(message)->nlmsg_flags |= NLM_F_ACK;
   CNIO_TRY(send(socket_.get(), message, operation));
   bool interrupted = false;
-  return receive([](nlmsghdr&) {}, operation, interrupted);
+  return receive(
+      nlmsg_hdr(message)->nlmsg_seq, [](nlmsghdr&) {}, operation, interrupted);
 }
 
 Status Netlink::query(nl_msg* message, std::string_view operation, const Handler& handler,
@@ -176,21 +190,60 @@ Status Netlink::query(nl_msg* message, std::string_view operation, const Handler
     nlmsg_hdr(message)->nlmsg_seq = NL_AUTO_SEQ;
     CNIO_TRY(send(socket_.get(), message, operation));
     bool interrupted = false;
-    CNIO_TRY(receive(handler, operation, interrupted));
+    CNIO_TRY(receive(nlmsg_hdr(message)->nlmsg_seq, handler, operation, interrupted));
     if (!interrupted) return {};
   }
   return Error::make(Code::kTryAgain, std::string(operation) + ": the list kept changing while it was read");
 }
 
-Status Netlink::transact(const std::vector<nl_msg*>& messages, std::string_view operation) {
+namespace {
+
+struct BatchFailure {
+  Reply reply;
+  uint32_t sequence = 0;
+};
+
+// The kernel works within the send call, so all its answers are queued by now: one for each failing message and for
+// each that asked for it, in order. A batch that is refused as a whole (its generation is over) is answered for its
+// first message alone.
+Result<std::optional<BatchFailure>> drain_answers(int fd, uint32_t last_acked, std::string_view operation) {
+  std::vector<char> buffer(1 << 16);
+  std::optional<BatchFailure> first;
+  for (;;) {
+    const ssize_t got = recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && first) return first;
+    if (got < 0) return Error::sys(std::string(operation) + ": receive the kernel's answer", errno, Code::kKernel);
+    int remaining = static_cast<int>(got);
+    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(header, remaining);
+         header = nlmsg_next(header, &remaining)) {
+      if (header->nlmsg_type != NLMSG_ERROR) continue;
+      const int errnum = -static_cast<const nlmsgerr*>(nlmsg_data(header))->error;
+      if (errnum != 0 && !first) {
+        first.emplace();
+        first->sequence = header->nlmsg_seq;
+        first->reply.errnum = errnum;
+        first->reply.kernel_says = extended_ack(*header);
+      }
+      if (header->nlmsg_seq == last_acked) return first;
+    }
+  }
+}
+
+}  // namespace
+
+Status Netlink::transact(const std::vector<nl_msg*>& messages, std::string_view operation,
+                         const std::vector<std::string>& steps) {
   std::string bytes;
-  unsigned last_acked = 0;
+  std::vector<uint32_t> sequences;
+  uint32_t last_acked = 0;
   for (nl_msg* message : messages) {
     nlmsghdr* header = nlmsg_hdr(message);
     header->nlmsg_seq = nl_socket_use_seq(socket_.get());
     header->nlmsg_pid = nl_socket_get_local_port(socket_.get());
     header->nlmsg_flags |= NLM_F_REQUEST;
     if ((header->nlmsg_flags & NLM_F_ACK) != 0) last_acked = header->nlmsg_seq;
+    sequences.push_back(header->nlmsg_seq);
     bytes.append(reinterpret_cast<const char*>(header), header->nlmsg_len);
     bytes.append(NLMSG_ALIGN(header->nlmsg_len) - header->nlmsg_len, '\0');
   }
@@ -198,33 +251,13 @@ Status Netlink::transact(const std::vector<nl_msg*>& messages, std::string_view 
   if (nl_sendto(socket_.get(), bytes.data(), bytes.size()) < 0) {
     return Error::sys(std::string(operation) + ": send to the kernel", errno, Code::kKernel);
   }
-
-  // Every failing message is answered, and each that asked for it; answers of one batch arrive together, in order. A
-  // batch that is refused as a whole (its generation is over) answers for its first message alone. The kernel works
-  // within the send call, so once there is a failure, whatever else belongs to this batch is queued already.
-  std::vector<char> buffer(1 << 16);
-  Reply first_failure;
-  for (;;) {
-    const ssize_t got = recv(nl_socket_get_fd(socket_.get()), buffer.data(), buffer.size(),
-                             first_failure.errnum != 0 ? MSG_DONTWAIT : 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && first_failure.errnum != 0) {
-      return refused(operation, first_failure);
-    }
-    if (got < 0) return Error::sys(std::string(operation) + ": receive the kernel's answer", errno, Code::kKernel);
-    int remaining = static_cast<int>(got);
-    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(header, remaining);
-         header = nlmsg_next(header, &remaining)) {
-      if (header->nlmsg_type != NLMSG_ERROR) continue;
-      const int errnum = -static_cast<const nlmsgerr*>(nlmsg_data(header))->error;
-      if (errnum != 0 && first_failure.errnum == 0) {
-        first_failure.errnum = errnum;
-        first_failure.kernel_says = extended_ack(*header);
-      }
-      if (header->nlmsg_seq == last_acked)
-        return first_failure.errnum != 0 ? refused(operation, first_failure) : Status();
-    }
+  CNIO_LET(const auto failure, drain_answers(nl_socket_get_fd(socket_.get()), last_acked, operation));
+  if (!failure) return {};
+  std::string what(operation);
+  for (size_t i = 0; i < steps.size() && i < sequences.size(); ++i) {
+    if (sequences[i] == failure->sequence && !steps[i].empty()) what += ": " + steps[i];
   }
+  return refused(what, failure->reply);
 }
 
 Result<bool> Netlink::wait_for(int timeout_ms, const std::function<bool(nlmsghdr& message)>& seen) {

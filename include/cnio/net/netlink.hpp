@@ -1,8 +1,10 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -41,9 +43,11 @@ class Netlink {
       const std::function<void()>& restart = [] {});
 
   // Sends several messages in one system call (an nf_tables batch) and waits until the kernel has answered for the last
-  // one that asks for an acknowledgement. The first failure is the error. The caller sets flags; sequence numbers and
-  // port are filled in here.
-  Status transact(const std::vector<nl_msg*>& messages, std::string_view operation);
+  // one that asks for an acknowledgement. The first failure is the error; `steps`, if given, says what each message
+  // does, so that the error can name the one that failed. The caller sets flags; sequence numbers and port are filled
+  // in here.
+  Status transact(const std::vector<nl_msg*>& messages, std::string_view operation,
+                  const std::vector<std::string>& steps = {});
 
   // Waits for notifications until `seen` returns true (true) or `timeout_ms` is over (false).
   Result<bool> wait_for(int timeout_ms, const std::function<bool(nlmsghdr& message)>& seen);
@@ -54,7 +58,7 @@ class Netlink {
   };
   explicit Netlink(nl_sock* socket) : socket_(socket) {}
 
-  Status receive(const Handler& handler, std::string_view operation, bool& interrupted);
+  Status receive(uint32_t sequence, const Handler& handler, std::string_view operation, bool& interrupted);
 
   std::unique_ptr<nl_sock, Free> socket_;
 };
