@@ -16,7 +16,7 @@ Error Error::sys(std::string_view operation, int errnum, Code code) {
 }
 
 Error Error::config(std::string_view key, std::string_view why) {
-  return make(Code::kInvalidConfig, "invalid configuration: key " + quoted(key) + ": " + std::string(why));
+  return make(Code::kInvalidConfig, "invalid configuration: key " + quote(key) + ": " + std::string(why));
 }
 
 Error Error::context(std::string_view clause) && {
@@ -40,7 +40,7 @@ std::string errno_text(int errnum) {
   return text != nullptr ? text : "error " + std::to_string(errnum);
 }
 
-std::string quoted(std::string_view text, size_t limit) {
+std::string quote(std::string_view text, size_t limit) {
   static constexpr char kHex[] = "0123456789abcdef";
   std::string out = "\"";
   for (const char c : text.substr(0, limit)) {

@@ -62,6 +62,26 @@ class FileActions {
   posix_spawn_file_actions_t actions_{};
 };
 
+// The child starts with the usual meaning of SIGPIPE, which we ignore to see failed writes.
+class Attributes {
+ public:
+  Attributes() {
+    posix_spawnattr_init(&attributes_);
+    sigset_t defaults;
+    sigemptyset(&defaults);
+    sigaddset(&defaults, SIGPIPE);
+    posix_spawnattr_setsigdefault(&attributes_, &defaults);
+    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGDEF);
+  }
+  ~Attributes() { posix_spawnattr_destroy(&attributes_); }
+  Attributes(const Attributes&) = delete;
+  Attributes& operator=(const Attributes&) = delete;
+  [[nodiscard]] const posix_spawnattr_t* get() const { return &attributes_; }
+
+ private:
+  posix_spawnattr_t attributes_{};
+};
+
 // A started child; killed and reaped if it is left behind.
 class Child {
  public:
@@ -152,8 +172,9 @@ Result<ProcessResult> run_process(const ProcessSpec& spec) {
   actions.connect(in, STDIN_FILENO);
   actions.connect(out.write_end, STDOUT_FILENO);
   actions.connect(err.write_end, STDERR_FILENO);
+  const Attributes attributes;
   pid_t pid = -1;
-  const int failure = posix_spawn(&pid, spec.path.c_str(), actions.get(), nullptr, pointers(spec.args).data(),
+  const int failure = posix_spawn(&pid, spec.path.c_str(), actions.get(), attributes.get(), pointers(spec.args).data(),
                                   pointers(spec.environment).data());
   if (failure != 0) {
     return Error::sys("start " + spec.path, failure, failure == ETXTBSY ? Code::kTryAgain : Code::kDelegate);

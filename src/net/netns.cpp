@@ -58,11 +58,11 @@ Result<Namespace> Namespace::current() {
 Result<Namespace> Namespace::open(const std::string& path) {
   auto found = find(path);
   if (!found.ok()) {
-    return Error::make(Code::kInvalidEnvironment, "CNI_NETNS " + quoted(path) + ": " + found.error().msg());
+    return Error::make(Code::kInvalidEnvironment, "CNI_NETNS " + quote(path) + ": " + found.error().msg());
   }
   if (!found.value()) {
     const char* why = access(path.c_str(), F_OK) == 0 ? "is not a network namespace" : "does not exist";
-    return Error::make(Code::kInvalidEnvironment, "CNI_NETNS " + quoted(path) + ": " + why)
+    return Error::make(Code::kInvalidEnvironment, "CNI_NETNS " + quote(path) + ": " + why)
         .hint("the runtime must create the sandbox's network namespace before it calls ADD or CHECK");
   }
   return *std::move(found).value();

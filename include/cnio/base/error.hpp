@@ -69,6 +69,6 @@ std::string errno_text(int errnum);
 
 // `text` in double quotes with control bytes, quotes and backslashes escaped, for messages that show user input;
 // cut with "..." after `limit` bytes, so that a message stays one readable line.
-std::string quoted(std::string_view text, size_t limit = 128);
+std::string quote(std::string_view text, size_t limit = 128);
 
 }  // namespace cnio

@@ -15,7 +15,8 @@
 
 namespace cnio::protocol {
 
-enum class Command { kAdd, kDel, kCheck, kGc, kStatus, kVersion };
+// kUnknown: CNI_COMMAND holds something else; refused once stdin has been looked at, as the reference does.
+enum class Command { kAdd, kDel, kCheck, kGc, kStatus, kVersion, kUnknown };
 
 // "ADD", ... as CNI_COMMAND spells it.
 std::string_view to_string(Command command);
@@ -64,6 +65,10 @@ struct Request {
 // Reads and checks the environment: the command, and the variables it needs (code 4, naming them).
 // Present but invalid ones are reported before missing ones.
 Result<Request> parse_environment(const Environment& environment);
+
+// Refuses a sandbox that is the plugin's own network namespace (code 8), unless CNI_NETNS_OVERRIDE allows it. A path
+// that cannot be examined passes: whether it is needed is for the plugin to say.
+Status check_not_own_sandbox(const Request& request);
 
 // Takes stdin: JSON, `name`, `cniVersion` and the version gate of the command. Errors: codes 6, 7, 1.
 Status parse_stdin(Request& request, std::string stdin_data);

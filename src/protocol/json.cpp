@@ -1,0 +1,285 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnio/protocol/json.hpp"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+namespace cnio::protocol {
+namespace {
+
+// Builds a Json and keeps duplicates of a key, which nlohmann's own builder drops; bounds the depth.
+class Builder : public nlohmann::json_sax<Json> {
+ public:
+  bool null() override { return add(Json()); }
+  bool boolean(bool value) override { return add(value); }
+  bool number_integer(int64_t value) override { return add(value); }
+  bool number_unsigned(uint64_t value) override { return add(value); }
+  bool number_float(double value, const std::string& /*text*/) override { return add(value); }
+  bool string(std::string& value) override { return add(std::move(value)); }
+  bool binary(binary_t& /*value*/) override { return false; }
+  bool start_object(size_t /*size*/) override { return open(Json::object()); }
+  bool start_array(size_t /*size*/) override { return open(Json::array()); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+  bool key(std::string& text) override {
+    key_ = std::move(text);
+    return true;
+  }
+  bool parse_error(size_t /*position*/, const std::string& /*token*/,
+                   const nlohmann::detail::exception& fault) override {
+    // "[json.exception.parse_error.101] parse error at line 1, column 2: ..."
+    const std::string_view text = fault.what();
+    const size_t end = text.find("] ");
+    fault_ = text.substr(end == std::string_view::npos ? 0 : end + 2);
+    return false;
+  }
+
+  [[nodiscard]] Json take() { return std::move(root_); }
+  [[nodiscard]] const std::string& fault() const { return fault_; }
+
+ private:
+  Json* place(Json value) {
+    if (open_.empty()) {
+      root_ = std::move(value);
+      return &root_;
+    }
+    Json& parent = *open_.back();
+    if (parent.is_array()) return &parent.get_ref<Json::array_t&>().emplace_back(std::move(value));
+    auto& members = parent.get_ref<Json::object_t&>();
+    // As the vector that it is: ordered_map's own emplace searches for an equal key first.
+    static_cast<Json::object_t::Container&>(members).emplace_back(std::move(key_), std::move(value));
+    return &members.back().second;
+  }
+  bool add(Json value) {
+    place(std::move(value));
+    return true;
+  }
+  bool open(Json value) {
+    if (open_.size() >= kMaxJsonDepth) {
+      fault_ = "nested deeper than " + std::to_string(kMaxJsonDepth) + " levels";
+      return false;
+    }
+    open_.push_back(place(std::move(value)));
+    return true;
+  }
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
+  Json root_;
+  std::vector<Json*> open_;  // from the root to the innermost; elements stay in place while a child is open
+  std::string key_;
+  std::string fault_;
+};
+
+// The length of the valid UTF-8 sequence at the front of `text`, 0 if there is none (Unicode 15, table 3-7).
+size_t utf8_sequence(std::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const auto within = [&](size_t i, unsigned low, unsigned high) {
+    return i < text.size() && byte(i) >= low && byte(i) <= high;
+  };
+  const unsigned first = byte(0);
+  if (first < 0x80) return 1;
+  if (first >= 0xc2 && first <= 0xdf) return within(1, 0x80, 0xbf) ? 2 : 0;
+  if (first >= 0xe0 && first <= 0xef) {
+    const unsigned low = first == 0xe0 ? 0xa0 : 0x80;
+    const unsigned high = first == 0xed ? 0x9f : 0xbf;
+    return within(1, low, high) && within(2, 0x80, 0xbf) ? 3 : 0;
+  }
+  if (first >= 0xf0 && first <= 0xf4) {
+    const unsigned low = first == 0xf0 ? 0x90 : 0x80;
+    const unsigned high = first == 0xf4 ? 0x8f : 0xbf;
+    return within(1, low, high) && within(2, 0x80, 0xbf) && within(3, 0x80, 0xbf) ? 4 : 0;
+  }
+  return 0;
+}
+
+// Every byte that is not part of valid UTF-8 becomes U+FFFD.
+std::string valid_utf8(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const size_t length = utf8_sequence(text);
+    if (length == 0) {
+      out += "\xef\xbf\xbd";
+      text.remove_prefix(1);
+    } else {
+      out += text.substr(0, length);
+      text.remove_prefix(length);
+    }
+  }
+  return out;
+}
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
+}
+
+void replace_all(std::string& text, std::string_view from, std::string_view to) {
+  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
+    text.replace(at, from.size(), to);
+  }
+}
+
+std::string shown(const Json& value) {
+  if (value.is_string()) return quote(value.get_ref<const std::string&>());
+  if (value.is_structured()) return value.is_array() ? "a list" : "an object";
+  return value.dump();
+}
+
+}  // namespace
+
+Result<Json> parse_json(std::string_view text) {
+  // nlohmann skips a byte order mark, which is no JSON.
+  if (text.starts_with("\xef\xbb\xbf")) return Error::make(Code::kDecode, "not JSON: begins with a byte order mark");
+  Builder builder;
+  if (!Json::sax_parse(valid_utf8(text), &builder)) return Error::make(Code::kDecode, "not JSON: " + builder.fault());
+  return builder.take();
+}
+
+std::string format_json(const Json& value) {
+  std::string text = value.dump(4, ' ', false, Json::error_handler_t::replace);
+  // These five occur inside strings only.
+  replace_all(text, "<", "\\u003c");
+  replace_all(text, ">", "\\u003e");
+  replace_all(text, "&", "\\u0026");
+  replace_all(text, "\xe2\x80\xa8", "\\u2028");
+  replace_all(text, "\xe2\x80\xa9", "\\u2029");
+  return text;
+}
+
+const Json* Fields::find(std::string_view key) const {
+  if (!object_->is_object()) return nullptr;
+  const auto& members = object_->get_ref<const Json::object_t&>();
+  // The last that is not null: null leaves what an earlier duplicate said.
+  for (auto member = members.rbegin(); member != members.rend(); ++member) {
+    if (equal_ignoring_case(member->first, key) && !member->second.is_null()) return &member->second;
+  }
+  return nullptr;
+}
+
+bool Fields::mentions(std::string_view key) const {
+  if (!object_->is_object()) return false;
+  const auto& members = object_->get_ref<const Json::object_t&>();
+  return std::any_of(members.begin(), members.end(),
+                     [&](const auto& member) { return equal_ignoring_case(member.first, key); });
+}
+
+std::string Fields::path_of(std::string_view key) const {
+  return path_.empty() ? std::string(key) : path_ + "." + std::string(key);
+}
+
+Error Fields::fault(std::string_view key, std::string_view why) const {
+  if (code_ == Code::kInvalidConfig) return Error::config(path_of(key), why);
+  return Error::make(code_, "key " + quote(path_of(key)) + ": " + std::string(why));
+}
+
+Error Fields::wrong_type(std::string_view key, const Json& value, std::string_view wanted) const {
+  return fault(key, "must be " + std::string(wanted) + ", not " + shown(value));
+}
+
+Result<std::string> Fields::text(std::string_view key) const {
+  const Json* value = find(key);
+  if (value == nullptr) return std::string();
+  if (!value->is_string()) return wrong_type(key, *value, "a string");
+  return value->get<std::string>();
+}
+
+Result<bool> Fields::boolean(std::string_view key, bool otherwise) const {
+  const Json* value = find(key);
+  if (value == nullptr) return otherwise;
+  if (!value->is_boolean()) return wrong_type(key, *value, "true or false");
+  return value->get<bool>();
+}
+
+Result<std::optional<int64_t>> Fields::integer(std::string_view key) const {
+  const Json* value = find(key);
+  if (value == nullptr) return std::optional<int64_t>();
+  const bool too_large = value->is_number_unsigned() && value->get<uint64_t>() > INT64_MAX;
+  if (!value->is_number_integer() || too_large) return wrong_type(key, *value, "an integer");
+  return std::optional(value->get<int64_t>());
+}
+
+Result<std::optional<int64_t>> Fields::integer_within(std::string_view key, int64_t low, int64_t high) const {
+  CNIO_LET(const std::optional<int64_t> value, integer(key));
+  if (value && (*value < low || *value > high)) {
+    return fault(key, "must be within " + std::to_string(low) + " and " + std::to_string(high) + ", not " +
+                          std::to_string(*value));
+  }
+  return value;
+}
+
+Result<const Json*> Fields::list(std::string_view key) const {
+  const Json* value = find(key);
+  if (value != nullptr && !value->is_array()) return wrong_type(key, *value, "a list");
+  return value;
+}
+
+Result<std::vector<std::string>> Fields::texts(std::string_view key) const {
+  CNIO_LET(const Json* values, list(key));
+  std::vector<std::string> out;
+  if (values == nullptr) return out;
+  for (const Json& value : *values) {
+    if (!value.is_string()) return wrong_type(key, value, "a list of strings");
+    out.push_back(value.get<std::string>());
+  }
+  return out;
+}
+
+Result<std::optional<IpAddr>> Fields::ip(std::string_view key) const {
+  CNIO_LET(const std::string value, text(key));
+  if (value.empty()) return std::optional<IpAddr>();
+  const auto parsed = IpAddr::parse(value);
+  if (!parsed) return fault(key, "must be an IP address, not " + quote(value));
+  return parsed;
+}
+
+Result<std::optional<Cidr>> Fields::cidr(std::string_view key) const {
+  CNIO_LET(const std::string value, text(key));
+  if (value.empty()) return std::optional<Cidr>();
+  const auto parsed = Cidr::parse(value);
+  if (!parsed) return fault(key, "must be an address with a prefix length such as 10.1.0.0/16, not " + quote(value));
+  return parsed;
+}
+
+Result<Fields> Fields::object(std::string_view key) const {
+  static const Json kEmpty = Json::object();
+  const Json* value = find(key);
+  if (value == nullptr) return Fields(kEmpty, path_of(key), code_);
+  if (!value->is_object()) return wrong_type(key, *value, "an object");
+  return Fields(*value, path_of(key), code_);
+}
+
+Result<std::vector<Fields>> Fields::elements(const Json& values, const std::string& path) const {
+  std::vector<Fields> out;
+  for (const Json& value : values) {
+    const std::string place = path + "[" + std::to_string(out.size()) + "]";
+    if (!value.is_object()) return Fields(*object_, {}, code_).wrong_type(place, value, "an object");
+    out.emplace_back(value, place, code_);
+  }
+  return out;
+}
+
+Result<std::vector<Fields>> Fields::objects(std::string_view key) const {
+  CNIO_LET(const Json* values, list(key));
+  if (values == nullptr) return std::vector<Fields>();
+  return elements(*values, path_of(key));
+}
+
+Result<std::vector<std::vector<Fields>>> Fields::object_lists(std::string_view key) const {
+  CNIO_LET(const Json* values, list(key));
+  std::vector<std::vector<Fields>> out;
+  if (values == nullptr) return out;
+  for (const Json& value : *values) {
+    const std::string place = path_of(key) + "[" + std::to_string(out.size()) + "]";
+    if (!value.is_array()) return Fields(*object_, {}, code_).wrong_type(place, value, "a list");
+    CNIO_LET(std::vector<Fields> inner, elements(value, place));
+    out.push_back(std::move(inner));
+  }
+  return out;
+}
+
+}  // namespace cnio::protocol

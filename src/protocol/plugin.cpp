@@ -1,0 +1,180 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnio/protocol/plugin.hpp"
+
+#include <cstring>
+#include <exception>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cnio/base/unique_fd.hpp"
+
+namespace cnio::protocol {
+namespace {
+
+constexpr size_t kMaxStdin = 1 << 20;
+
+// Notes for people; there is nobody to tell if even that fails.
+void say(int err, const std::string& text) { (void)write_all(err, text + "\n", "stderr"); }
+
+int answer(const Streams& streams, std::string_view text) {
+  const Status written = write_all(streams.out, text, "stdout");
+  if (written.ok()) return 0;
+  say(streams.err, "cnio: " + written.error().msg());
+  return 1;
+}
+
+int answer_error(const Plugin& plugin, const Streams& streams, SpecVersion version, const Error& error) {
+  Json object = Json::object();
+  object["cniVersion"] = to_string(version);
+  object["code"] = static_cast<unsigned>(error.code());
+  object["msg"] = std::string(plugin.name) + ": " + error.msg();
+  if (!error.details().empty()) object["details"] = error.details();
+  (void)answer(streams, format_json(object));  // the status is 1 either way, and stderr has heard of it
+  return 1;
+}
+
+void print_about(const Plugin& plugin, const Streams& streams, bool help) {
+  const std::string name(plugin.name);
+  std::string text =
+      "CNI " + name + " plugin v" CNIO_VERSION "\nCNI protocol versions supported: " + supported_versions_text();
+  if (help) {
+    text +=
+        "\n\n" + std::string(plugin.about) +
+        "\n\nContainer runtimes call it with the command in CNI_COMMAND (ADD, DEL, CHECK, STATUS, GC or VERSION) and"
+        "\nthe network configuration on stdin. By hand, as root, in a sandbox made for the purpose:\n"
+        "\n  ip netns add demo"
+        "\n  echo '" +
+        std::string(plugin.example_config) +
+        "' |"
+        "\n    CNI_COMMAND=ADD CNI_CONTAINERID=demo CNI_NETNS=/run/netns/demo CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin"
+        " \\\n    /opt/cni/bin/" +
+        name + "\n\nThe same with CNI_COMMAND=DEL removes it again; then: ip netns delete demo";
+  }
+  say(streams.err, text);
+}
+
+int answer_version(const Streams& streams) {
+  Json object = Json::object();
+  object["cniVersion"] = to_string(kLatestVersion);
+  Json versions = Json::array();
+  for (auto version = SpecVersion::k010; version <= kLatestVersion;
+       version = static_cast<SpecVersion>(static_cast<int>(version) + 1)) {
+    versions.push_back(to_string(version));
+  }
+  object["supportedVersions"] = std::move(versions);
+  return answer(streams, object.dump() + "\n");
+}
+
+Status read_stdin(Request& request, const Streams& streams) {
+  auto data = read_all(streams.in, kMaxStdin, "the configuration from stdin");
+  if (!data.ok() && data.error().errnum() == 0) return Error::make(Code::kDecode, data.error().msg());
+  CNIO_LET(std::string text, std::move(data));
+  return parse_stdin(request, std::move(text));
+}
+
+Result<std::string> run_add(const Plugin& plugin, const Request& request, Rollback& undo) {
+  CNIO_LET(const AddResult result, plugin.add(request, undo));
+  return format_result(result, request.version);
+}
+
+Status run_verb(const Plugin& plugin, const Request& request) {
+  switch (request.command) {
+    case Command::kDel:
+      return plugin.del(request);
+    case Command::kCheck:
+      return plugin.check(request);
+    case Command::kStatus:
+      return plugin.status(request);
+    case Command::kGc:
+      return plugin.gc(request);
+    case Command::kAdd:
+    case Command::kVersion:
+    case Command::kUnknown:
+      break;
+  }
+  return Error::make(Code::kInternal, "no such verb");
+}
+
+void roll_back(Rollback& undo, const Streams& streams) {
+  for (const std::string& failure : undo.run()) say(streams.err, "cnio: undo: " + failure);
+}
+
+// ADD: undone unless its whole answer is out.
+int serve_add(const Plugin& plugin, const Request& request, const Streams& streams) {
+  Rollback undo;
+  Result<std::string> text = [&]() -> Result<std::string> {
+    try {
+      return run_add(plugin, request, undo);
+    } catch (const std::exception& fault) {
+      return Error::make(Code::kInternal, std::string("internal error: ") + fault.what());
+    }
+  }();
+  if (!text.ok()) {
+    roll_back(undo, streams);
+    return answer_error(plugin, streams, request.version, text.error());
+  }
+  const int status = answer(streams, text.value());
+  if (status == 0) {
+    undo.commit();
+  } else {
+    roll_back(undo, streams);
+  }
+  return status;
+}
+
+int serve(const Plugin& plugin, const Environment& environment, const Streams& streams, SpecVersion& version) {
+  auto parsed = parse_environment(environment);
+  if (!parsed.ok()) return answer_error(plugin, streams, version, parsed.error());
+  Request request = std::move(parsed).value();
+  if (request.command == Command::kVersion) return answer_version(streams);
+  Status ready = read_stdin(request, streams);
+  if (request.config) version = request.version;
+  if (ready.ok() && (request.command == Command::kAdd || request.command == Command::kDel)) {
+    ready = check_not_own_sandbox(request);
+  }
+  if (!ready.ok()) return answer_error(plugin, streams, version, ready.error());
+  if (request.command == Command::kAdd) return serve_add(plugin, request, streams);
+  const Status done = run_verb(plugin, request);
+  return done.ok() ? 0 : answer_error(plugin, streams, version, done.error());
+}
+
+// A closed descriptor 0, 1 or 2 would be given to the next file that is opened, and its contents mixed up with ours.
+void open_standard_streams() {
+  for (int fd = 0; fd <= 2; ++fd) {
+    if (fcntl(fd, F_GETFD) < 0) (void)open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY);  // NOLINT
+  }
+}
+
+}  // namespace
+
+std::function<Status(const Request&)> nothing_to_do(std::string_view /*why*/) {
+  return [](const Request&) { return Status(); };
+}
+
+int run_plugin(const Plugin& plugin, int argc, const char* const* argv, const Environment& environment,
+               const Streams& streams) {
+  if (environment.get("CNI_COMMAND").empty()) {
+    const bool help = argc > 1 && (std::strcmp(argv[1], "--help") == 0 || std::strcmp(argv[1], "-h") == 0);
+    print_about(plugin, streams, help);
+    return 0;
+  }
+  SpecVersion version = kLatestVersion;
+  try {
+    return serve(plugin, environment, streams, version);
+  } catch (const std::exception& fault) {
+    return answer_error(plugin, streams, version,
+                        Error::make(Code::kInternal, std::string("internal error: ") + fault.what()));
+  }
+}
+
+int plugin_main(const Plugin& plugin, int argc, const char* const* argv) {
+  open_standard_streams();
+  // A reader that has gone away must show as a failed write: ADD is undone then.
+  (void)signal(SIGPIPE, SIG_IGN);
+  return run_plugin(plugin, argc, argv, Environment::of_process(), Streams{});
+}
+
+}  // namespace cnio::protocol

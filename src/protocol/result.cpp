@@ -1,0 +1,300 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnio/protocol/result.hpp"
+
+#include <cmath>
+
+#include <nlohmann/json.hpp>
+
+namespace cnio::protocol {
+namespace {
+
+// The three shapes that results have had.
+enum class Shape { kIp4Ip6, kWithVersion, kCurrent };
+
+Shape shape_of(SpecVersion version) {
+  if (version < SpecVersion::k030) return Shape::kIp4Ip6;
+  return version < SpecVersion::k100 ? Shape::kWithVersion : Shape::kCurrent;
+}
+
+// ---- reading
+
+// Integers of results may have passed through a decoder that writes them as 1.0.
+Result<std::optional<int64_t>> whole_number(const Fields& fields, std::string_view key) {
+  const Json* value = fields.find(key);
+  if (value != nullptr && value->is_number_float()) {
+    const double number = value->get<double>();
+    if (number != std::floor(number) || std::fabs(number) > 9e15) return fields.fault(key, "must be an integer");
+    return std::optional(static_cast<int64_t>(number));
+  }
+  return fields.integer(key);
+}
+
+Result<Route> parse_route(const Fields& fields) {
+  CNIO_LET(const std::optional<Cidr> dst, fields.cidr("dst"));
+  if (!dst) return fields.fault("dst", "is missing");
+  Route route;
+  route.dst = *dst;
+  CNIO_LET(route.gw, fields.ip("gw"));
+  CNIO_LET(route.mtu, whole_number(fields, "mtu"));
+  CNIO_LET(route.advmss, whole_number(fields, "advmss"));
+  CNIO_LET(route.priority, whole_number(fields, "priority"));
+  CNIO_LET(route.table, whole_number(fields, "table"));
+  CNIO_LET(route.scope, whole_number(fields, "scope"));
+  return route;
+}
+
+Result<Interface> parse_interface(const Fields& fields) {
+  Interface out;
+  CNIO_LET(out.name, fields.text("name"));
+  CNIO_LET(out.mac, fields.text("mac"));
+  CNIO_LET(out.mtu, whole_number(fields, "mtu"));
+  CNIO_LET(out.sandbox, fields.text("sandbox"));
+  CNIO_LET(out.socket_path, fields.text("socketPath"));
+  CNIO_LET(out.pci_id, fields.text("pciID"));
+  return out;
+}
+
+Result<IpConfig> parse_ip_config(const Fields& fields, size_t interfaces) {
+  CNIO_LET(const std::optional<Cidr> address, fields.cidr("address"));
+  if (!address) return fields.fault("address", "is missing");
+  IpConfig out;
+  out.address = *address;
+  CNIO_LET(out.gateway, fields.ip("gateway"));
+  CNIO_LET(const std::optional<int64_t> index, whole_number(fields, "interface"));
+  // A delegate that lists no interfaces may still number them; the caller ties addresses to its own.
+  if (index && interfaces != 0 && (*index < 0 || static_cast<size_t>(*index) >= interfaces)) {
+    return fields.fault("interface",
+                        "names entry " + std::to_string(*index) + " of " + std::to_string(interfaces) + " interfaces");
+  }
+  if (index && *index >= 0) out.interface = static_cast<size_t>(*index);
+  return out;
+}
+
+Status parse_ip4_ip6(const Fields& fields, AddResult& out) {
+  for (const char* key : {"ip4", "ip6"}) {
+    if (!fields.has(key)) continue;
+    CNIO_LET(const Fields entry, fields.object(key));
+    CNIO_LET(const std::optional<Cidr> address, entry.cidr("ip"));
+    if (!address) return entry.fault("ip", "is missing");
+    IpConfig ip{*address, std::nullopt, std::nullopt};
+    CNIO_LET(ip.gateway, entry.ip("gateway"));
+    out.ips.push_back(ip);
+    CNIO_LET(std::vector<Route> routes, parse_routes(entry, "routes"));
+    out.routes.insert(out.routes.end(), routes.begin(), routes.end());
+  }
+  return {};
+}
+
+Result<AddResult> parse_shape(const Fields& fields, Shape shape) {
+  AddResult out;
+  CNIO_LET(const Fields dns, fields.object("dns"));
+  CNIO_LET(out.dns, parse_dns(dns));
+  if (shape == Shape::kIp4Ip6) {
+    CNIO_TRY(parse_ip4_ip6(fields, out));
+    return out;
+  }
+  CNIO_LET(const std::vector<Fields> interfaces, fields.objects("interfaces"));
+  for (const Fields& entry : interfaces) {
+    CNIO_LET(Interface interface, parse_interface(entry));
+    out.interfaces.push_back(std::move(interface));
+  }
+  CNIO_LET(const std::vector<Fields> ips, fields.objects("ips"));
+  for (const Fields& entry : ips) {
+    CNIO_LET(const IpConfig ip, parse_ip_config(entry, interfaces.size()));
+    out.ips.push_back(ip);
+  }
+  CNIO_LET(out.routes, parse_routes(fields, "routes"));
+  return out;
+}
+
+// ---- writing
+
+// Members are left out when empty or zero, as the reference does.
+void put(Json& object, const char* key, const std::string& text) {
+  if (!text.empty()) object[key] = text;
+}
+void put(Json& object, const char* key, const std::vector<std::string>& texts) {
+  if (!texts.empty()) object[key] = texts;
+}
+void put(Json& object, const char* key, const std::optional<int64_t>& number) {
+  if (number && *number != 0) object[key] = *number;
+}
+void put(Json& object, const char* key, Json list) {
+  if (!list.empty()) object[key] = std::move(list);
+}
+
+Json to_json(const Dns& dns, Shape shape) {
+  Json out = Json::object();
+  if (shape == Shape::kCurrent) {
+    put(out, "domain", dns.domain);
+    put(out, "nameservers", dns.nameservers);
+    put(out, "options", dns.options);
+    put(out, "search", dns.search);
+  } else {
+    put(out, "nameservers", dns.nameservers);
+    put(out, "domain", dns.domain);
+    put(out, "search", dns.search);
+    put(out, "options", dns.options);
+  }
+  return out;
+}
+
+Json to_json(const Interface& interface, Shape shape) {
+  Json out = Json::object();
+  if (shape == Shape::kCurrent) {
+    put(out, "mac", interface.mac);
+    put(out, "mtu", interface.mtu);
+    out["name"] = interface.name;
+    put(out, "pciID", interface.pci_id);
+    put(out, "sandbox", interface.sandbox);
+    put(out, "socketPath", interface.socket_path);
+  } else {
+    out["name"] = interface.name;
+    put(out, "mac", interface.mac);
+    put(out, "sandbox", interface.sandbox);
+  }
+  return out;
+}
+
+Json to_json(const IpConfig& ip, Shape shape) {
+  Json out = Json::object();
+  if (shape == Shape::kWithVersion) {
+    out["version"] = ip.address.addr.is_v4() ? "4" : "6";
+    if (ip.interface) out["interface"] = *ip.interface;
+  }
+  out["address"] = ip.address.to_string();
+  if (ip.gateway) out["gateway"] = ip.gateway->to_string();
+  if (shape == Shape::kCurrent && ip.interface) out["interface"] = *ip.interface;
+  return out;
+}
+
+Json to_json(const Route& route, Shape shape) {
+  Json out = Json::object();
+  if (shape == Shape::kCurrent) {
+    put(out, "advmss", route.advmss);
+    out["dst"] = route.dst.to_string();
+    if (route.gw) out["gw"] = route.gw->to_string();
+    put(out, "mtu", route.mtu);
+    put(out, "priority", route.priority);
+    if (route.scope) out["scope"] = *route.scope;
+    if (route.table) out["table"] = *route.table;
+    return out;
+  }
+  out["dst"] = route.dst.to_string();
+  if (route.gw) out["gw"] = route.gw->to_string();
+  if (shape == Shape::kIp4Ip6) return out;
+  put(out, "mtu", route.mtu);
+  put(out, "advmss", route.advmss);
+  put(out, "priority", route.priority);
+  if (route.table) out["table"] = *route.table;
+  if (route.scope) out["scope"] = *route.scope;
+  return out;
+}
+
+template <class T>
+Json list_json(const std::vector<T>& values, Shape shape) {
+  Json out = Json::array();
+  for (const T& value : values) out.push_back(to_json(value, shape));
+  return out;
+}
+
+// One family's entry before 0.3.0: its first address, and all routes of the family. Null without address.
+Json family_json(const AddResult& result, Family family) {
+  for (const IpConfig& ip : result.ips) {
+    if (ip.address.family() != family) continue;
+    Json out = Json::object();
+    out["ip"] = ip.address.to_string();
+    if (ip.gateway) out["gateway"] = ip.gateway->to_string();
+    Json routes = Json::array();
+    for (const Route& route : result.routes) {
+      if (route.dst.family() == family) routes.push_back(to_json(route, Shape::kIp4Ip6));
+    }
+    put(out, "routes", std::move(routes));
+    return out;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<Route>> parse_routes(const Fields& parent, std::string_view key) {
+  CNIO_LET(const std::vector<Fields> entries, parent.objects(key));
+  std::vector<Route> routes;
+  for (const Fields& entry : entries) {
+    CNIO_LET(const Route route, parse_route(entry));
+    routes.push_back(route);
+  }
+  return routes;
+}
+
+Result<Dns> parse_dns(const Fields& fields) {
+  Dns dns;
+  CNIO_LET(dns.nameservers, fields.texts("nameservers"));
+  CNIO_LET(dns.domain, fields.text("domain"));
+  CNIO_LET(dns.search, fields.texts("search"));
+  CNIO_LET(dns.options, fields.texts("options"));
+  return dns;
+}
+
+Result<AddResult> parse_result(const Json& value, SpecVersion version, const std::string& what, Code code) {
+  if (!value.is_object()) return Error::make(code, what + ": must be an object");
+  return parse_shape(Fields(value, what, code), shape_of(version));
+}
+
+Result<AddResult> parse_delegate_result(std::string_view text, SpecVersion config_version,
+                                        const std::string& delegate) {
+  auto parsed = parse_json(text);
+  if (!parsed.ok()) {
+    const std::string why = text.empty() ? "it printed nothing" : "its answer is " + parsed.error().msg();
+    return Error::make(Code::kDelegate, why, text.empty() ? std::string() : "it printed " + quote(text, 256));
+  }
+  const Json value = std::move(parsed).value();
+  if (value.is_null()) return AddResult{};
+  if (!value.is_object()) return Error::make(Code::kDelegate, "its answer is no JSON object");
+  const Fields fields(value, {}, Code::kDelegate);
+  CNIO_LET(const std::string text_version, fields.text("cniVersion"));
+  const auto own = parse_version(text_version);
+  if (!own) return fields.fault("cniVersion", "unknown version " + quote(text_version));
+  return parse_result(value, text_version.empty() ? config_version : *own, delegate, Code::kDelegate);
+}
+
+Result<std::optional<AddResult>> parse_prev_result(const Fields& config, SpecVersion config_version) {
+  const Json* value = config.find("prevResult");
+  if (value == nullptr) return std::optional<AddResult>();
+  CNIO_LET(const Fields fields, config.object("prevResult"));
+  CNIO_LET(const std::string text, fields.text("cniVersion"));
+  const auto own = parse_version(text);
+  // An empty text is a version of its own: 0.1.0.
+  const bool said = fields.has("cniVersion");
+  if (!own || (said && shape_of(*own) != shape_of(config_version))) {
+    return fields.fault("cniVersion", "is " + quote(text) + ", which cannot be read with the configuration's " +
+                                          std::string(to_string(config_version)));
+  }
+  CNIO_LET(AddResult result, parse_result(*value, config_version, "prevResult", Code::kInvalidConfig));
+  return std::optional(std::move(result));
+}
+
+Result<std::string> format_result(const AddResult& result, SpecVersion version) {
+  const Shape shape = shape_of(version);
+  Json out = Json::object();
+  out["cniVersion"] = to_string(version);
+  if (shape == Shape::kIp4Ip6) {
+    if (result.ips.empty()) {
+      return Error::make(Code::kUnsupportedField,
+                         "cniVersion " + std::string(to_string(version)) + " cannot express a result without addresses")
+          .hint("use cniVersion 0.3.0 or later for networks without IPAM");
+    }
+    put(out, "ip4", family_json(result, Family::kIpv4));
+    put(out, "ip6", family_json(result, Family::kIpv6));
+    out["dns"] = to_json(result.dns, shape);
+    return format_json(out);
+  }
+  if (shape == Shape::kCurrent) put(out, "dns", to_json(result.dns, shape));
+  put(out, "interfaces", list_json(result.interfaces, shape));
+  put(out, "ips", list_json(result.ips, shape));
+  put(out, "routes", list_json(result.routes, shape));
+  if (shape == Shape::kWithVersion) out["dns"] = to_json(result.dns, shape);
+  return format_json(out);
+}
+
+}  // namespace cnio::protocol
