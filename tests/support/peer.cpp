@@ -79,6 +79,8 @@ void PeerServer::serve(const std::string& netns, int report) const {
   sockaddr_in6 any = socket_address("", port_);
   if (!enter(netns)) ::_exit(1);
   const int fd = ::socket(AF_INET6, tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
+  const int yes = 1;  // a server of the same port may have closed connections a moment ago
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   if (::bind(fd, reinterpret_cast<sockaddr*>(&any), sizeof any) != 0) ::_exit(1);
   if (tcp && ::listen(fd, 16) != 0) ::_exit(1);
   if (!group_.empty()) join_group(fd, group_, interface_);

@@ -19,12 +19,12 @@ struct BindMount {
 struct Command {
   std::vector<std::string> argv;
   std::map<std::string, std::string> env{{"PATH", "/usr/sbin:/usr/bin:/sbin:/bin"}, {"LC_ALL", "C"}};
-  std::string stdin_text;
-  std::string stdin_path;   ///< opened as stdin instead of feeding stdin_text
-  std::string stdout_path;  ///< opened as stdout instead of capturing it (/dev/full)
-  std::string cwd;
-  std::string netns;  ///< path of the network namespace to run in; empty: the caller's
-  std::vector<BindMount> binds;
+  std::string stdin_text{};
+  std::string stdin_path{};   ///< opened as stdin instead of feeding stdin_text
+  std::string stdout_path{};  ///< opened as stdout instead of capturing it (/dev/full)
+  std::string cwd{};
+  std::string netns{};  ///< path of the network namespace to run in; empty: the caller's
+  std::vector<BindMount> binds{};
 };
 
 struct Outcome {

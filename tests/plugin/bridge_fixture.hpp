@@ -1,0 +1,85 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "plugin/configs.hpp"
+#include "support/fake_ipam.hpp"
+#include "support/host.hpp"
+#include "support/peer.hpp"
+#include "support/plugin.hpp"
+#include "support/snapshot.hpp"
+
+namespace cnio::test {
+
+/// A host whose pods are on bridge br0.
+class BridgeTest : public HostTest {
+ protected:
+  /// An attachment of container `id`, whose namespace of the same name is made if it is not there.
+  static Attachment pod(const std::string& id = "c1", const std::string& ifname = "eth0") {
+    const std::string path = "/run/netns/" + id;
+    return {id, std::filesystem::exists(path) ? path : add_netns(id), ifname, ""};
+  }
+
+  /// A call with the stand-in as IPAM plugin.
+  static Command with_fake(const FakeIpam& fake, const std::string& verb, const Json& config,
+                           const Attachment& attachment) {
+    Command command = plugin_command({"bridge", verb, attachment, config.dump()});
+    command.env["CNI_PATH"] = plugin_dir() + ":" + fake.path();
+    command.env.merge(fake.environment());
+    return command;
+  }
+
+  /// Configuration of a bridge whose addresses come from the stand-in.
+  static Json fake_config(const std::string& version = "1.1.0") {
+    Json config = layer2_config(version);
+    config["ipam"] = {{"type", "fake-ipam"}};
+    return config;
+  }
+
+  /// Name of the host end in a result of 0.3.0 or later.
+  static std::string host_end(const Json& result) {
+    return result.at("interfaces").at(1).at("name").get<std::string>();
+  }
+
+  static bool is_up(const std::string& link, const std::string& netns = "") {
+    const Json found = find_link(link, netns);
+    return !found.is_null() && found.at("flags").dump().find("\"UP\"") != std::string::npos;
+  }
+
+  static std::vector<std::string> names_on_bridge(const std::string& bridge = "br0") {
+    std::vector<std::string> names;
+    for (const Json& link : ip_json({"link", "show", "master", bridge})) names.push_back(link.at("ifname").get<std::string>());
+    return names;
+  }
+
+  static bool store_holds(const std::string& address, const std::string& network = "net") {
+    return std::filesystem::exists("/var/lib/cni/networks/" + network + "/" + address);
+  }
+};
+
+/// A machine next to the host, on another network than the pods. It knows no way to them.
+class OutsideHost {
+ public:
+  OutsideHost() {
+    must_run({"ip", "link", "add", "uplink", "type", "veth", "peer", "name", "eth0", "netns", "outside"});
+    must_run({"ip", "addr", "add", "192.0.2.1/24", "dev", "uplink"});
+    must_run({"ip", "addr", "add", "2001:db8::1/64", "dev", "uplink", "nodad"});
+    must_run({"ip", "addr", "add", "192.0.2.2/24", "dev", "eth0"}, netns);
+    must_run({"ip", "addr", "add", "2001:db8::2/64", "dev", "eth0", "nodad"}, netns);
+    must_run({"ip", "link", "set", "uplink", "up"});
+    must_run({"ip", "link", "set", "eth0", "up"}, netns);
+  }
+
+  /// Makes the outside host answer pods directly through the host.
+  void learn_route(const std::string& subnet) const {
+    const bool v6 = subnet.find(':') != std::string::npos;
+    must_run({"ip", "route", "add", subnet, "via", v6 ? "2001:db8::1" : "192.0.2.1"}, netns);
+  }
+
+  const std::string netns = add_netns("outside");
+};
+
+}  // namespace cnio::test
