@@ -8,6 +8,7 @@ namespace cnio::feature {
 std::string Range::to_string() const {
   const Range all = default_range(subnet);
   if (first <= all.first && last >= all.last) return subnet.to_string();
+  if (first == last) return first.to_string();
   return first.to_string() + "-" + last.to_string();
 }
 

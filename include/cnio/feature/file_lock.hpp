@@ -8,9 +8,9 @@
 
 namespace cnio::feature {
 
-// Takes the exclusive flock(2) of the open file `fd`, as the reference does, and waits for it at most `limit`, woken by
-// the kernel and not by polling. The lock belongs to the open file: it ends when `fd` and all its copies are closed, or
-// with the process. Taking it again through the same open file succeeds at once.
+// Takes the exclusive flock(2) of the open file `fd`, as the reference does, and waits for it at most `limit`, in the
+// kernel and not by polling. The lock belongs to the open file: it ends when `fd` and all its copies are closed, or
+// with the process. A wait uses SIGALRM, so it must not be shared with other threads; the signal's state is put back.
 // Errors: code 11 if it is still held by another after `limit`, naming the file (`shown`) and the time; else code 5.
 Status lock_file(int fd, const std::string& shown, std::chrono::milliseconds limit);
 

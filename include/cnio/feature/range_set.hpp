@@ -19,7 +19,7 @@ struct Range {
 
   [[nodiscard]] bool contains(const IpAddr& addr) const { return first <= addr && addr <= last; }
   [[nodiscard]] bool overlaps(const Range& other) const { return first <= other.last && other.first <= last; }
-  // "10.1.0.0/24" if it is all of the subnet that can be used, else "10.1.0.5-10.1.0.9".
+  // "10.1.0.0/24" if it is all of the subnet that can be used, else "10.1.0.5-10.1.0.9" or "10.1.0.5".
   [[nodiscard]] std::string to_string() const;
 };
 

@@ -1,0 +1,241 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "host-local/config.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace cnio::host_local {
+namespace {
+
+using feature::Range;
+using feature::RangeSet;
+using protocol::Command;
+using protocol::Fields;
+using protocol::Request;
+
+constexpr std::string_view kDefaultDataDir = "/var/lib/cni/networks";
+
+// A set of the configuration, with the key it came from for messages.
+struct NamedSet {
+  RangeSet set;
+  std::string key;
+};
+
+// A file path: a NUL would silently cut it.
+Result<std::string> path_text(const Fields& fields, std::string_view key) {
+  CNIO_LET(std::string path, fields.text(key));
+  if (path.find('\0') != std::string::npos)
+    return fields.fault(key, "must not hold a NUL character, got " + quote(path));
+  return path;
+}
+
+Result<std::optional<Cidr>> parse_subnet(const Fields& fields) {
+  CNIO_LET(const std::optional<Cidr> subnet, fields.cidr("subnet"));
+  if (!subnet) return subnet;
+  CNIO_LET(const std::string text, fields.text("subnet"));
+  const unsigned longest = subnet->addr.bits() - 2;
+  if (subnet->addr.is_v4() && text.find(':') != std::string::npos) {
+    return fields.fault("subnet", "must be written as an IPv4 network such as " + subnet->network().to_string() +
+                                      ", not as " + quote(text));
+  }
+  if (subnet->prefix > longest) {
+    return fields.fault("subnet", subnet->to_string() + " is too small to give addresses from: the prefix length " +
+                                      "must be at most " + std::to_string(longest));
+  }
+  if (*subnet != subnet->network()) {
+    return fields.fault("subnet", subnet->to_string() + " is not a network address: did you mean " +
+                                      subnet->network().to_string() + "?");
+  }
+  return subnet;
+}
+
+// A first or last address: `otherwise` if absent, else one of the subnet.
+Result<IpAddr> parse_bound(const Fields& fields, std::string_view key, const Cidr& subnet, const IpAddr& otherwise) {
+  CNIO_LET(const std::optional<IpAddr> addr, fields.ip(key));
+  if (!addr) return otherwise;
+  if (subnet.contains(*addr)) return *addr;
+  return fields.fault(key, addr->to_string() + " is not in the subnet " + subnet.to_string());
+}
+
+// A gateway is reached on the link: an address of the subnet that a host can have, or a link-local one.
+Result<IpAddr> parse_gateway(const Fields& fields, const Cidr& subnet, const IpAddr& otherwise) {
+  CNIO_LET(const std::optional<IpAddr> gateway, fields.ip("gateway"));
+  if (!gateway) return otherwise;
+  if (gateway->family() != subnet.family()) {
+    return fields.fault("gateway", gateway->to_string() + " must be an " + std::string(family_name(subnet.family())) +
+                                       " address, as the subnet " + subnet.to_string() + " is");
+  }
+  if (!subnet.contains(*gateway) && !gateway->is_link_local_unicast()) {
+    return fields.fault("gateway", gateway->to_string() + " is not in the subnet " + subnet.to_string());
+  }
+  if (gateway->is_v4() && (*gateway == subnet.addr || *gateway == subnet.last())) {
+    return fields.fault("gateway",
+                        gateway->to_string() + " is the network or broadcast address of " + subnet.to_string());
+  }
+  return *gateway;
+}
+
+// Nothing if there is no subnet.
+Result<std::optional<Range>> parse_range(const Fields& fields) {
+  CNIO_LET(const std::optional<Cidr> subnet, parse_subnet(fields));
+  if (!subnet) return std::optional<Range>();
+  Range range = feature::default_range(*subnet);
+  CNIO_LET(range.gateway, parse_gateway(fields, *subnet, range.gateway));
+  CNIO_LET(range.first, parse_bound(fields, "rangeStart", *subnet, range.first));
+  CNIO_LET(range.last, parse_bound(fields, "rangeEnd", *subnet, range.last));
+  if (range.last < range.first) {
+    const bool start_given = fields.has("rangeStart");
+    return fields.fault(
+        start_given ? "rangeStart" : "rangeEnd",
+        "the range must not end before it starts, got " + range.first.to_string() + " to " + range.last.to_string());
+  }
+  return std::optional(range);
+}
+
+// One range set from the list at `key` ("ranges[0]") of `parent`.
+Result<RangeSet> parse_set(const Fields& parent, const std::string& key, const std::vector<Fields>& members) {
+  if (members.empty()) return parent.fault(key, "a range set must hold at least one range");
+  std::vector<Range> ranges;
+  for (const Fields& member : members) {
+    CNIO_LET(const std::optional<Range> range, parse_range(member));
+    if (!range) return member.fault("subnet", "is missing, but every range needs one");
+    for (const Range& other : ranges) {
+      if (other.subnet.family() != range->subnet.family()) {
+        return parent.fault(key, "a range set must be of one family, got " + other.subnet.to_string() + " and " +
+                                     range->subnet.to_string());
+      }
+      if (other.overlaps(*range)) {
+        return member.fault("subnet", range->to_string() + " overlaps " + other.to_string() + " in the same range set");
+      }
+    }
+    ranges.push_back(*range);
+  }
+  return RangeSet(std::move(ranges));
+}
+
+Status append_sets(std::vector<NamedSet>& sets, const Fields& parent, std::string_view key) {
+  CNIO_LET(const auto lists, parent.object_lists(key));
+  for (size_t i = 0; i < lists.size(); ++i) {
+    const std::string place = std::string(key) + "[" + std::to_string(i) + "]";
+    CNIO_LET(RangeSet set, parse_set(parent, place, lists[i]));
+    sets.push_back({std::move(set), parent.path_of(place)});
+  }
+  return {};
+}
+
+Status check_disjoint(const std::vector<NamedSet>& sets) {
+  for (size_t i = 0; i < sets.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      if (!sets[i].set.overlaps(sets[j].set)) continue;
+      return Error::config(
+          sets[i].key, sets[i].set.to_string() + " overlaps " + sets[j].set.to_string() + " of " + quote(sets[j].key));
+    }
+  }
+  return {};
+}
+
+// Before 0.3.0 a result has room for one address of each family.
+Status check_room(const std::vector<NamedSet>& sets, protocol::SpecVersion version) {
+  if (version >= protocol::SpecVersion::k030) return {};
+  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+    const auto count =
+        std::count_if(sets.begin(), sets.end(), [&](const NamedSet& named) { return named.set.family() == family; });
+    if (count <= 1) continue;
+    return Error::config("cniVersion", "must be 0.3.0 or later for " + std::to_string(count) + " range sets of " +
+                                           std::string(family_name(family)) + ", not " +
+                                           std::string(protocol::to_string(version)));
+  }
+  return {};
+}
+
+Result<std::vector<RangeSet>> parse_sets(const Request& request, const Fields& ipam) {
+  std::vector<NamedSet> sets;
+  CNIO_LET(const Fields runtime, request.fields().object("runtimeConfig"));
+  CNIO_TRY(append_sets(sets, runtime, "ipRanges"));
+  CNIO_LET(const std::optional<Range> single, parse_range(ipam));
+  if (single) sets.push_back({RangeSet({*single}), ipam.path_of("subnet")});
+  CNIO_TRY(append_sets(sets, ipam, "ranges"));
+  if (sets.empty()) return ipam.fault("ranges", "is missing or empty, and so is ipam.subnet: no address to give");
+  CNIO_TRY(check_disjoint(sets));
+  CNIO_TRY(check_room(sets, request.version));
+  std::vector<RangeSet> out;
+  for (NamedSet& named : sets) out.push_back(std::move(named.set));
+  return out;
+}
+
+// "10.1.0.9" or "10.1.0.9/16"; the prefix length is that of the range anyway.
+std::optional<IpAddr> parse_requested(std::string_view text) {
+  if (const auto cidr = Cidr::parse(text)) return cidr->addr;
+  return IpAddr::parse(text);
+}
+
+void append_once(std::vector<IpAddr>& addrs, const IpAddr& addr) {
+  if (std::find(addrs.begin(), addrs.end(), addr) == addrs.end()) addrs.push_back(addr);
+}
+
+// The IP of CNI_ARGS as text. MAC is for the bridge plugin, which passes the same string on.
+Result<std::string> parse_args(const Request& request) {
+  CNIO_LET(const auto args, protocol::parse_cni_args(request.cni_args, {"IP"}, {"MAC"}));
+  const auto found = args.find("IP");
+  return found == args.end() ? std::string() : found->second;
+}
+
+Status append_list(std::vector<IpAddr>& addrs, const Fields& parent) {
+  CNIO_LET(const std::vector<std::string> texts, parent.texts("ips"));
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const auto addr = parse_requested(texts[i]);
+    if (!addr) {
+      return parent.fault("ips[" + std::to_string(i) + "]", "must be an IP address, not " + quote(texts[i]));
+    }
+    append_once(addrs, *addr);
+  }
+  return {};
+}
+
+Result<std::vector<IpAddr>> parse_all_requested(const Request& request) {
+  std::vector<IpAddr> addrs;
+  if (request.command != Command::kStatus) {
+    CNIO_LET(const std::string text, parse_args(request));
+    const auto addr = parse_requested(text);
+    if (!text.empty() && !addr) {
+      return Error::make(Code::kInvalidEnvironment, "CNI_ARGS: IP must be an IP address, not " + quote(text));
+    }
+    if (addr) append_once(addrs, *addr);
+  }
+  CNIO_LET(const Fields args, request.fields().object("args"));
+  CNIO_LET(const Fields cni, args.object("cni"));
+  CNIO_TRY(append_list(addrs, cni));
+  CNIO_LET(const Fields runtime, request.fields().object("runtimeConfig"));
+  CNIO_TRY(append_list(addrs, runtime));
+  return addrs;
+}
+
+Result<std::string> store_folder(const Request& request, const Fields& ipam) {
+  CNIO_LET(std::string folder, path_text(ipam, "dataDir"));
+  if (folder.empty()) folder = kDefaultDataDir;
+  if (!folder.ends_with('/')) folder += '/';
+  return folder + request.network;
+}
+
+}  // namespace
+
+Result<Config> parse_config(const Request& request) {
+  const Fields top = request.fields();
+  if (!top.has("ipam")) return top.fault("ipam", "is missing");
+  CNIO_LET(const Fields ipam, top.object("ipam"));
+  CNIO_LET(std::vector<RangeSet> sets, parse_sets(request, ipam));
+  CNIO_LET(std::vector<IpAddr> requested, parse_all_requested(request));
+  CNIO_LET(std::vector<protocol::Route> routes, protocol::parse_routes(ipam, "routes"));
+  CNIO_LET(std::string resolv_conf, path_text(ipam, "resolvConf"));
+  CNIO_LET(std::string store, store_folder(request, ipam));
+  return Config{std::move(sets), std::move(requested), std::move(routes), std::move(resolv_conf), std::move(store)};
+}
+
+Result<std::string> parse_store(const Request& request) {
+  if (request.command != Command::kGc) CNIO_TRY(parse_args(request));
+  CNIO_LET(const Fields ipam, request.fields().object("ipam"));
+  return store_folder(request, ipam);
+}
+
+}  // namespace cnio::host_local

@@ -1,0 +1,35 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cnio/base/ip.hpp"
+#include "cnio/base/result.hpp"
+#include "cnio/feature/range_set.hpp"
+#include "cnio/protocol/request.hpp"
+#include "cnio/protocol/result.hpp"
+
+namespace cnio::host_local {
+
+// A valid configuration; README.md lists its keys.
+struct Config {
+  // One address each for an attachment: runtimeConfig.ipRanges, ipam.subnet, ipam.ranges, in this order.
+  // At least one; disjoint; before CNI 0.3.0 at most one of each family.
+  std::vector<feature::RangeSet> sets;
+  // CNI_ARGS IP, args.cni.ips and runtimeConfig.ips together, without repetitions; not yet compared with the sets.
+  std::vector<IpAddr> requested;
+  std::vector<protocol::Route> routes;
+  std::string resolv_conf;  // path; empty: no dns in the result
+  std::string store;        // folder of the network's reservations
+};
+
+// Everything is checked that can be checked without the store. Errors: code 7, code 4 for CNI_ARGS; each names the key
+// and its value. CNI_ARGS is not looked at for STATUS.
+Result<Config> parse_config(const protocol::Request& request);
+
+// The folder of the network's reservations: all that DEL and GC need, so that addresses can be released when the rest
+// of the configuration is broken or gone. CNI_ARGS is checked, except for GC.
+Result<std::string> parse_store(const protocol::Request& request);
+
+}  // namespace cnio::host_local
