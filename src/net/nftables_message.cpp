@@ -1,7 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "nftables_message.hpp"
 
-#include <algorithm>
+#include <arpa/inet.h>
 #include <endian.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -37,8 +37,8 @@ uint8_t protocol_of(Family family) { return family == Family::kIpv4 ? NFPROTO_IP
 MsgPtr make_message(uint16_t type, NftFamily family, uint16_t flags) {
   MsgPtr message(checked(nlmsg_alloc()));
   const int full_type = NFNL_SUBSYS_NFTABLES << 8 | type;
-  nlmsghdr* header = checked(
-      nlmsg_put(message.get(), NL_AUTO_PORT, NL_AUTO_SEQ, full_type, sizeof(nfgenmsg), NLM_F_REQUEST | flags));
+  nlmsghdr* header =
+      checked(nlmsg_put(message.get(), NL_AUTO_PORT, NL_AUTO_SEQ, full_type, sizeof(nfgenmsg), NLM_F_REQUEST | flags));
   auto* generic = static_cast<nfgenmsg*>(nlmsg_data(header));
   *generic = {protocol_of(family), NFNETLINK_V0, 0};
   return message;

@@ -1,22 +1,35 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <arpa/inet.h>
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "cnio/net/nftables.hpp"
+
 #include "nl_ptr.hpp"
 
 // How nf_tables messages are put together: attributes in network byte order, nests, user data, and rules.
 namespace cnio::net::nft {
 
+// Where an address is in the network header, in bytes.
+struct HeaderField {
+  uint32_t offset;
+  uint32_t length;
+};
+HeaderField source_field(Family family);
+HeaderField destination_field(Family family);
+
+// Room for an address of either family.
+using Bytes = std::array<uint8_t, 16>;
+Bytes mask_of(unsigned prefix);
+
 // NFPROTO_*.
 uint8_t protocol_of(NftFamily family);
 uint8_t protocol_of(Family family);
 
-// A message of nf_tables; `type` is NFT_MSG_*. It grows as needed.
+// A message of nf_tables; `type` is NFT_MSG_*. It has room for a page, which no rule or element fills.
 MsgPtr make_message(uint16_t type, NftFamily family, uint16_t flags);
 
 void put_u32(nl_msg* message, int attribute, uint32_t value);

@@ -1,0 +1,138 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cnio/base/ip.hpp"
+#include "cnio/base/result.hpp"
+#include "cnio/net/netlink.hpp"
+
+// The packet filter's tables, chains, rules and maps through NFT_MSG_* messages (linux/netfilter/nf_tables.h), without
+// the nft program. Only what is needed since Linux 5.10 is used.
+namespace cnio::net {
+
+// `ip` and `ip6` tables see packets of one family, `inet` tables of both.
+enum class NftFamily : uint8_t { kInet, kIpv4, kIpv6 };
+
+struct NftTable {
+  NftFamily family = NftFamily::kInet;
+  std::string name;
+};
+
+// nft cuts or refuses longer comments.
+inline constexpr size_t kNftCommentLimit = 128;
+
+// One rule: what it matches, and what then happens. The same form is written and read back, so that rules can be
+// compared with what they should be.
+struct NftRule {
+  enum class Action : uint8_t {
+    kNone,  // none of the following, for example a rule of someone else that counts or drops
+    kAccept,
+    kReturn,
+    kMasquerade,
+    kJump,       // `target` is a chain
+    kGoto,       // `target` is a chain
+    kSourceMap,  // `target` is a verdict map, looked up by source address; needs `family`
+  };
+
+  std::optional<Family> family;     // only packets of this family; implied by `source` and `destination`
+  std::optional<Cidr> source;       // packets from this network
+  std::optional<Cidr> destination;  // packets to this network; of the same family as `source`
+  Action action = Action::kNone;
+  std::string target;
+  // Text for people, at most kNftCommentLimit bytes. Of a rule read back also one of iptables' comment match.
+  std::string comment;
+  uint64_t handle = 0;    // the kernel's, of a rule read back
+  bool has_more = false;  // of a rule read back: it holds matches or statements that this form cannot say
+
+  // Equal in effect: everything but comment and handle.
+  [[nodiscard]] bool same_effect(const NftRule& other) const;
+};
+
+// A chain that the kernel calls, of type nat at the postrouting hook.
+struct NftBaseChain {
+  std::string name;
+  int32_t priority = 0;
+};
+
+class NftConnection;
+
+// Changes of one table that happen together or not at all. With a generation the kernel refuses the whole batch
+// (errno ERESTART) if anybody changed any table since that generation was read: then read again and start over.
+class NftBatch {
+ public:
+  explicit NftBatch(NftTable table, std::optional<uint32_t> generation = std::nullopt);
+  NftBatch(NftBatch&&) noexcept;
+  NftBatch& operator=(NftBatch&&) noexcept;
+  ~NftBatch();
+
+  // "ensure": creates it, or keeps what is there under that name.
+  void ensure_table(std::string_view comment);
+  void ensure_nat_chain(const NftBaseChain& chain);
+  void ensure_chain(const std::string& chain, std::string_view comment);
+  // A hash table from an address to the chain that a packet goes to.
+  void ensure_verdict_map(const std::string& map, Family key, std::string_view comment);
+
+  // Removes all rules of a chain, which must exist.
+  void flush_chain(const std::string& chain);
+  void append_rule(const std::string& chain, const NftRule& rule);
+  // The same element twice is one; errno EBUSY or EEXIST if the key leads to another chain already.
+  void add_goto(const std::string& map, const IpAddr& key, const std::string& chain);
+
+  // "delete": errno ENOENT if it is not there.
+  void delete_rule(const std::string& chain, uint64_t handle);
+  void delete_element(const std::string& map, const IpAddr& key);
+  // With its rules. errno EBUSY if a rule or element still leads to it.
+  void delete_chain(const std::string& chain);
+  // With everything in it.
+  void delete_table();
+
+ private:
+  friend class NftConnection;
+  struct Free {
+    void operator()(nl_msg* message) const;
+  };
+  using Message = std::unique_ptr<nl_msg, Free>;
+
+  nl_msg* add(uint16_t type, uint16_t flags, std::string step);
+
+  NftTable table_;
+  std::vector<Message> messages_;
+  std::vector<std::string> steps_;  // what each message does, for error messages
+};
+
+// A socket to nf_tables of the network namespace in which it was opened. Look-ups of what does not exist yield nothing,
+// whatever level is missing (the table, the chain, the kernel's support). Errors: code 100, or 11 if a list kept
+// changing while it was read.
+class NftConnection {
+ public:
+  // Nothing if this kernel has no nf_tables.
+  static Result<std::optional<NftConnection>> open();
+
+  // The number that every change in this namespace counts up, for NftBatch.
+  Result<uint32_t> generation();
+  // How many chains, sets and other objects the table holds.
+  Result<std::optional<uint32_t>> find_table_use(const NftTable& table);
+  Result<bool> has_chain(const NftTable& table, const std::string& chain);
+  Result<std::vector<std::string>> list_chains(const NftTable& table);
+  // Costs no more than the chain is long, however many chains there are.
+  Result<std::vector<NftRule>> list_rules(const NftTable& table, const std::string& chain);
+  // The chain that a verdict map's element goes to.
+  Result<std::optional<std::string>> find_goto(const NftTable& table, const std::string& map, const IpAddr& key);
+  // The keys of all elements that go to `chain`; reads the whole map.
+  Result<std::vector<IpAddr>> list_keys_to(const NftTable& table, const std::string& map, const std::string& chain);
+
+  Status commit(const NftBatch& batch, std::string_view operation);
+
+ private:
+  explicit NftConnection(Netlink netlink) : netlink_(std::move(netlink)) {}
+
+  Netlink netlink_;
+};
+
+}  // namespace cnio::net
