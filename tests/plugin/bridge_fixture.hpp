@@ -51,7 +51,8 @@ class BridgeTest : public HostTest {
 
   static std::vector<std::string> names_on_bridge(const std::string& bridge = "br0") {
     std::vector<std::string> names;
-    for (const Json& link : ip_json({"link", "show", "master", bridge})) names.push_back(link.at("ifname").get<std::string>());
+    for (const Json& link : ip_json({"link", "show", "master", bridge}))
+      names.push_back(link.at("ifname").get<std::string>());
     return names;
   }
 

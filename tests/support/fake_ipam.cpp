@@ -24,6 +24,7 @@ std::map<std::string, std::string> parse_environment(const std::string& block) {
 }  // namespace
 
 FakeIpam::FakeIpam() : folder_(make_folder("fake-ipam")) {
+  std::filesystem::remove_all(folder_);  // of an earlier one in the same test
   std::filesystem::create_directories(path());
   std::filesystem::create_directories(folder_ + "/calls");
   std::filesystem::copy_file(fake_ipam_program(), path() + "/fake-ipam");
