@@ -76,10 +76,13 @@ Result<IpAddr> parse_gateway(const Fields& fields, const Cidr& subnet, const IpA
   return *gateway;
 }
 
-// Nothing if there is no subnet.
+// Nothing if there is no subnet; the other keys mean nothing then, but must still hold addresses.
 Result<std::optional<Range>> parse_range(const Fields& fields) {
   CNIO_LET(const std::optional<Cidr> subnet, parse_subnet(fields));
-  if (!subnet) return std::optional<Range>();
+  if (!subnet) {
+    for (const std::string_view key : {"rangeStart", "rangeEnd", "gateway"}) CNIO_TRY(fields.ip(key));
+    return std::optional<Range>();
+  }
   Range range = feature::default_range(*subnet);
   CNIO_LET(range.gateway, parse_gateway(fields, *subnet, range.gateway));
   CNIO_LET(range.first, parse_bound(fields, "rangeStart", *subnet, range.first));
@@ -91,6 +94,14 @@ Result<std::optional<Range>> parse_range(const Fields& fields) {
         "the range must not end before it starts, got " + range.first.to_string() + " to " + range.last.to_string());
   }
   return std::optional(range);
+}
+
+// A set of nothing but gateways and the like would look full for ever.
+Result<RangeSet> usable(RangeSet set, const Fields& parent, std::string_view key) {
+  if (set.next_free({}, [](const IpAddr&) { return false; })) return set;
+  const IpAddr& addr = set.ranges().front().first;
+  return parent.fault(
+      key, set.to_string() + " holds no address to give: " + addr.to_string() + " " + set.why_withheld(addr));
 }
 
 // One range set from the list at `key` ("ranges[0]") of `parent`.
@@ -111,7 +122,7 @@ Result<RangeSet> parse_set(const Fields& parent, const std::string& key, const s
     }
     ranges.push_back(*range);
   }
-  return RangeSet(std::move(ranges));
+  return usable(RangeSet(std::move(ranges)), parent, key);
 }
 
 Status append_sets(std::vector<NamedSet>& sets, const Fields& parent, std::string_view key) {
@@ -154,7 +165,10 @@ Result<std::vector<RangeSet>> parse_sets(const Request& request, const Fields& i
   CNIO_LET(const Fields runtime, request.fields().object("runtimeConfig"));
   CNIO_TRY(append_sets(sets, runtime, "ipRanges"));
   CNIO_LET(const std::optional<Range> single, parse_range(ipam));
-  if (single) sets.push_back({RangeSet({*single}), ipam.path_of("subnet")});
+  if (single) {
+    CNIO_LET(RangeSet set, usable(RangeSet({*single}), ipam, "subnet"));
+    sets.push_back({std::move(set), ipam.path_of("subnet")});
+  }
   CNIO_TRY(append_sets(sets, ipam, "ranges"));
   if (sets.empty()) return ipam.fault("ranges", "is missing or empty, and so is ipam.subnet: no address to give");
   CNIO_TRY(check_disjoint(sets));

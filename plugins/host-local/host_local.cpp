@@ -88,21 +88,28 @@ Error exhausted(const Request& request, const Config& config, const RangeSet& se
                          "a larger range");
 }
 
-Result<IpAddr> grant_requested(const Config& config, const RangeSet& set, const IpAddr& addr,
-                               const ReservationStore& store) {
+// Who has the address, for messages.
+std::string holder_of(const IpAddr& addr, const std::vector<Reservation>& reservations) {
+  for (const Reservation& reservation : reservations) {
+    if (reservation.address == addr) return "reserved by " + reservation.holder_text();
+  }
+  return "not reserved";
+}
+
+Result<IpAddr> grant_requested(const Config& config, const RangeSet& set, const IpAddr& addr, ReservationStore& store) {
+  const std::string requested = "requested address " + addr.to_string();
   if (const char* reason = set.why_withheld(addr)) {
-    return Error::make(Code::kNoAddress, "requested address " + addr.to_string() + " " + reason + " of " +
-                                             set.find(addr)->subnet.to_string());
+    return Error::make(Code::kNoAddress, requested + " " + reason + " of " + set.find(addr)->subnet.to_string());
   }
   if (!store.taken(addr)) return addr;
-  return Error::make(
-      Code::kNoAddress, "requested address " + addr.to_string() + " is reserved already",
-      "the reservation is " + config.store + "/" + addr.to_string() + ", a file that holds the container's id");
+  ErrorList known;  // an unreadable file has ended this ADD before
+  return Error::make(Code::kNoAddress, requested + " is " + holder_of(addr, store.reservations(known)),
+                     "the reservation is a file in " + config.store);
 }
 
 // Chooses one address of every set. Nothing is written before all are found.
 Result<std::vector<Grant>> plan(const Request& request, const Config& config,
-                                const std::vector<std::optional<IpAddr>>& requested, const ReservationStore& store) {
+                                const std::vector<std::optional<IpAddr>>& requested, ReservationStore& store) {
   std::vector<Grant> grants;
   for (size_t i = 0; i < config.sets.size(); ++i) {
     const RangeSet& set = config.sets[i];
@@ -146,14 +153,6 @@ AddResult compose(Config config, const std::vector<Grant>& grants, protocol::Dns
 Error difference(const Request& request, const std::string& what, const std::string& folder) {
   return Error::make(Code::kCheckFailed, what,
                      "reservations of network \"" + request.network + "\" are files in " + folder);
-}
-
-// Who has the address, for messages.
-std::string holder_of(const IpAddr& addr, const std::vector<Reservation>& reservations) {
-  for (const Reservation& reservation : reservations) {
-    if (reservation.address == addr) return "reserved by " + reservation.holder_text();
-  }
-  return "not reserved";
 }
 
 Status check_held(const Request& request, const Config& config, const std::vector<Reservation>& all) {
