@@ -1,0 +1,61 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cnio/base/ip.hpp"
+#include "cnio/base/result.hpp"
+#include "cnio/base/rollback.hpp"
+#include "cnio/protocol/request.hpp"
+
+// Masquerading: what a pod sends beyond its own subnet leaves the host under the host's address. All functions act in
+// the calling thread's network namespace, on rules found by the attachment's identity, so that they can be removed when
+// pod, interface and addresses are long gone. The picture of the rules is in docs/masquerade.md.
+namespace cnio::feature {
+
+// Whose rules they are.
+struct MasqueradeIdentity {
+  std::string network;
+  protocol::Attachment attachment;
+};
+
+enum class MasqueradeBackend {
+  kNftables,  // netlink alone, no program needed
+  kIptables,  // the iptables and ip6tables programs, rules as the reference makes them
+};
+
+// The value of `ipMasqBackend`: "nftables" or "iptables". Error: code 7.
+Result<MasqueradeBackend> parse_masquerade_backend(std::string_view text);
+
+struct MasqueradeSpec {
+  MasqueradeIdentity who;
+  std::vector<Cidr> addresses;  // the pod's, each with the prefix of its own subnet, which is not masqueraded
+  std::vector<Cidr> exclude;    // destinations that are not masqueraded either
+  MasqueradeBackend backend = MasqueradeBackend::kNftables;
+};
+
+// Masquerades new connections from the given addresses; multicast is left alone. Rules that this identity had before
+// are replaced, and an address that still belongs to another attachment is taken over: the pod that has it now is
+// right. With nf_tables all of it happens at once or not at all. What was made is registered in `undo`, with iptables
+// step by step. Errors: code 100, naming what the kernel or the program lacks.
+Status install_masquerade(const MasqueradeSpec& spec, const protocol::Environment& environment, Rollback& undo);
+
+// Removes the attachment's rules of either backend, and those that the reference made for it with nft, iptables-nft or
+// iptables-legacy; what is not there is success. Goes on past failures. `known_addresses` are the attachment's own, if
+// known: in the iptables form all interfaces of a container in one network share a chain, of which then only the part
+// of these addresses goes; with none known all of it goes.
+Status remove_masquerade(const MasqueradeIdentity& who, const std::vector<IpAddr>& known_addresses,
+                         const protocol::Environment& environment);
+
+// Success if everything that `install_masquerade` makes is in place, or if the reference's rules do the same. Error:
+// code 104, naming what is missing.
+Status check_masquerade(const MasqueradeSpec& spec, const protocol::Environment& environment);
+
+// Removes the rules of all attachments of this network that are not valid, the reference's included. Goes on past
+// failures and reports all.
+Status collect_masquerade_garbage(const std::string& network, const std::vector<protocol::Attachment>& valid,
+                                  const protocol::Environment& environment);
+
+}  // namespace cnio::feature

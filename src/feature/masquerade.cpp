@@ -1,0 +1,101 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnio/feature/masquerade.hpp"
+
+#include <cerrno>
+
+#include "cnio/base/error_list.hpp"
+
+#include "masquerade_iptables.hpp"
+#include "masquerade_names.hpp"
+#include "masquerade_nftables.hpp"
+#include "masquerade_reference.hpp"
+
+namespace cnio::feature {
+namespace {
+
+using net::NftConnection;
+
+constexpr std::string_view kNeeds =
+    "masquerading needs nf_tables with NAT: kernel modules nf_tables, nft_chain_nat and nft_masq; with "
+    "\"ipMasqBackend\": \"iptables\" the iptables program is used instead";
+
+Result<NftConnection> open_nftables() {
+  CNIO_LET(auto connection, NftConnection::open());
+  if (!connection) return Error::make(Code::kKernel, "this kernel has no nf_tables", std::string(kNeeds));
+  return std::move(*connection);
+}
+
+// What the kernel answers when a table family, chain type or expression is not built in and no module has it.
+bool lacks_support(int errnum) { return errnum == ENOENT || errnum == EOPNOTSUPP || errnum == EAFNOSUPPORT; }
+
+Status install_nftables(const MasqueradeSpec& spec, Rollback& undo) {
+  CNIO_LET(NftConnection nft, open_nftables());
+  Status status = install_nftables_masquerade(nft, spec);
+  if (!status.ok() && lacks_support(status.error().errnum())) return std::move(status).error().hint(kNeeds);
+  CNIO_TRY(std::move(status));
+  undo.add("remove masquerading", [chain = attachment_chain(spec.who)]() -> Status {
+    CNIO_LET(NftConnection again, open_nftables());
+    return remove_attachment_chain(again, chain);
+  });
+  return {};
+}
+
+}  // namespace
+
+Result<MasqueradeBackend> parse_masquerade_backend(std::string_view text) {
+  if (text == "nftables") return MasqueradeBackend::kNftables;
+  if (text == "iptables") return MasqueradeBackend::kIptables;
+  return Error::config("ipMasqBackend", "must be \"nftables\" or \"iptables\" (got " + quote(text) + ")");
+}
+
+Status install_masquerade(const MasqueradeSpec& spec, const protocol::Environment& environment, Rollback& undo) {
+  if (spec.addresses.empty()) return {};
+  if (spec.backend == MasqueradeBackend::kIptables) return install_iptables_masquerade(spec, environment, undo);
+  return install_nftables(spec, undo);
+}
+
+Status remove_masquerade(const MasqueradeIdentity& who, const std::vector<IpAddr>& known_addresses,
+                         const protocol::Environment& environment) {
+  ErrorList errors;
+  const std::string shared_chain = iptables_chain(who);
+  auto nft = NftConnection::open();
+  if (!nft.ok()) {
+    errors.collect(nft.error());
+  } else if (nft.value()) {
+    NftConnection& connection = *nft.value();
+    errors.collect(remove_attachment_chain(connection, attachment_chain(who)));
+    errors.collect(remove_reference_rules(connection, who));
+    errors.collect(remove_iptables_nft_chain(connection, shared_chain, known_addresses));
+  }
+  errors.collect(remove_iptables_legacy_chain(shared_chain, known_addresses, environment));
+  return errors.status();
+}
+
+Status check_masquerade(const MasqueradeSpec& spec, const protocol::Environment& environment) {
+  if (spec.addresses.empty()) return {};
+  if (spec.backend == MasqueradeBackend::kIptables) return check_iptables_masquerade(spec, environment);
+  CNIO_LET(NftConnection nft, open_nftables());
+  Status status = check_nftables_masquerade(nft, spec);
+  if (status.ok() || status.error().code() != Code::kCheckFailed) return status;
+  // A pod from the time before the change of implementation.
+  CNIO_LET(const bool otherwise, masqueraded_by_reference(nft, spec));
+  return otherwise ? Status() : status;
+}
+
+Status collect_masquerade_garbage(const std::string& network, const std::vector<protocol::Attachment>& valid,
+                                  const protocol::Environment& environment) {
+  ErrorList errors;
+  auto nft = NftConnection::open();
+  if (!nft.ok()) {
+    errors.collect(nft.error());
+  } else if (nft.value()) {
+    NftConnection& connection = *nft.value();
+    errors.collect(collect_nftables_garbage(connection, network, valid));
+    errors.collect(collect_reference_rules(connection, network, valid));
+    errors.collect(collect_iptables_nft_chains(connection, network, valid));
+  }
+  errors.collect(collect_iptables_legacy_chains(network, valid, environment));
+  return errors.status();
+}
+
+}  // namespace cnio::feature
