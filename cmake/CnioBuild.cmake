@@ -13,6 +13,9 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 find_package(PkgConfig REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
+if(CNIO_STATIC)
+  set(CMAKE_FIND_LIBRARY_SUFFIXES ".a") # else the imported targets name the shared libraries by path
+endif()
 pkg_check_modules(LIBNL REQUIRED IMPORTED_TARGET libnl-3.0>=3.7 libnl-route-3.0>=3.7)
 
 add_library(cnio_options INTERFACE)
