@@ -142,9 +142,10 @@ int serve(const Plugin& plugin, const Environment& environment, const Streams& s
 }
 
 // A closed descriptor 0, 1 or 2 would be given to the next file that is opened, and its contents mixed up with ours.
+// A closed stdin reads as empty; a closed stdout stays one that cannot be written, so that ADD is undone.
 void open_standard_streams() {
-  for (int fd = 0; fd <= 2; ++fd) {
-    if (fcntl(fd, F_GETFD) < 0) (void)open("/dev/null", fd == 0 ? O_RDONLY : O_WRONLY);  // NOLINT
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(fd, F_GETFD) < 0) (void)open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY);  // NOLINT
   }
 }
 

@@ -44,18 +44,19 @@ class [[nodiscard]] Result {
 using Status = Result<>;
 
 // CNIO_TRY(expression): returns the error of a failed Result from the current function.
-#define CNIO_TRY(expression)                                  \
-  do {                                                        \
-    if (auto cnio_result = (expression); !cnio_result.ok()) { \
-      return std::move(cnio_result).error();                  \
-    }                                                         \
-  } while (false)
+#define CNIO_TRY(expression) CNIO_TRY_IMPL(CNIO_CONCAT(cnio_result_, __COUNTER__), expression)
 
 // CNIO_LET(declaration, expression): `declaration` takes the value, or the error is returned.
 // CNIO_LET(const Link link, find_link(name));
-#define CNIO_LET(declaration, expression) CNIO_LET_IMPL(CNIO_CONCAT(cnio_result_, __LINE__), declaration, expression)
+#define CNIO_LET(declaration, expression) CNIO_LET_IMPL(CNIO_CONCAT(cnio_result_, __COUNTER__), declaration, expression)
+
+// The counter gives each use a name of its own: they nest, through lambdas.
 #define CNIO_CONCAT(a, b) CNIO_CONCAT_IMPL(a, b)
 #define CNIO_CONCAT_IMPL(a, b) a##b
+#define CNIO_TRY_IMPL(result, expression)                                           \
+  do {                                                                              \
+    if (auto result = (expression); !result.ok()) return std::move(result).error(); \
+  } while (false)
 #define CNIO_LET_IMPL(result, declaration, expression) \
   auto result = (expression);                          \
   if (!result.ok()) return std::move(result).error();  \

@@ -1,0 +1,48 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "cnio/base/result.hpp"
+#include "cnio/protocol/request.hpp"
+#include "cnio/protocol/result.hpp"
+
+namespace cnio::feature {
+
+// How long a delegate may take, in milliseconds: longer than any lock that ours wait for, shorter than the kubelet's
+// patience (two minutes).
+inline constexpr int kDelegateTimeoutMs = 100'000;
+
+// A plugin that another one hands part of its work to (CNI 1.1.0, section 4): it gets the same environment, but for
+// CNI_COMMAND, and the same bytes on stdin. It is executed directly, without a shell.
+//
+// Errors of all calls: the delegate's own code, message and details, with its name in front; code 101 if it gave none
+// that can be read; code 11 if it took longer than kDelegateTimeoutMs.
+class Delegate {
+ public:
+  // Looks `type` up in CNI_PATH, by name alone: a type with a path separator, `.` or `..` is refused (code 7), so that
+  // no configuration can name a program outside CNI_PATH (CVE-2021-20206). Error: code 101 if no folder holds it.
+  static Result<Delegate> find(const protocol::Request& request, const std::string& type);
+
+  // Runs ADD. If it fails the delegate gets DEL, as the specification asks, unless it says that the attachment exists
+  // already (code 103), since DEL would then take a living attachment's address.
+  [[nodiscard]] Result<protocol::AddResult> add() const;
+
+  // Runs a verb without an answer: DEL, CHECK, STATUS or GC.
+  [[nodiscard]] Status run(protocol::Command command) const;
+
+  [[nodiscard]] const std::string& type() const { return type_; }
+
+ private:
+  Delegate(const protocol::Request& request, std::string type, std::string path)
+      : request_(&request), type_(std::move(type)), path_(std::move(path)) {}
+
+  [[nodiscard]] Result<std::string> execute(protocol::Command command) const;
+  [[nodiscard]] Error failure(const std::string& out, const std::string& err, const std::string& how_it_ended) const;
+
+  const protocol::Request* request_;  // borrowed
+  std::string type_;
+  std::string path_;
+};
+
+}  // namespace cnio::feature

@@ -1,0 +1,36 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "cnio/base/result.hpp"
+#include "cnio/net/netlink.hpp"
+#include "cnio/net/netns.hpp"
+
+namespace cnio::net {
+
+// The network namespace that CNI_NETNS names, with a netlink socket that acts in it. Links, addresses and routes of the
+// sandbox are reached through the socket alone; only sysctls need `run`.
+class Sandbox {
+ public:
+  // Error: code 4 if there is no such namespace.
+  static Result<Sandbox> open(const std::string& path);
+  // For DEL: nothing if the path is empty, does not exist, or is no network namespace any more.
+  static Result<std::optional<Sandbox>> find(const std::string& path);
+
+  [[nodiscard]] Netlink& route() { return route_; }
+  [[nodiscard]] const Namespace& netns() const { return netns_; }
+  // Runs `work` inside the sandbox's namespace.
+  [[nodiscard]] Status run(const std::function<Status()>& work) const { return netns_.run(work); }
+
+ private:
+  Sandbox(Namespace netns, Netlink route) : netns_(std::move(netns)), route_(std::move(route)) {}
+  static Result<Sandbox> enter(Namespace netns);
+
+  Namespace netns_;
+  Netlink route_;
+};
+
+}  // namespace cnio::net

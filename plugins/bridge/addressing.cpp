@@ -1,0 +1,119 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "bridge/addressing.hpp"
+
+#include <algorithm>
+#include <linux/rtnetlink.h>
+
+namespace cnio::bridge {
+namespace {
+
+using protocol::AddResult;
+using protocol::IpConfig;
+using protocol::Route;
+
+bool in_main_table(const Route& route) {
+  return !route.table || *route.table == RT_TABLE_UNSPEC || *route.table == RT_TABLE_MAIN;
+}
+
+bool has_default_route(const AddResult& result, Family family) {
+  return std::any_of(result.routes.begin(), result.routes.end(), [&](const Route& route) {
+    return route.dst.family() == family && route.dst.is_default_route() && in_main_table(route);
+  });
+}
+
+Cidr any_network(Family family) {
+  static constexpr uint8_t kZeros[16] = {};
+  return {IpAddr::from_bytes(family, kZeros), 0};
+}
+
+void add_default_routes(AddResult& result) {
+  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+    const auto first = std::find_if(result.ips.begin(), result.ips.end(),
+                                    [&](const IpConfig& ip) { return ip.address.family() == family; });
+    if (first == result.ips.end() || !first->gateway || has_default_route(result, family)) continue;
+    Route route;
+    route.dst = any_network(family);
+    route.gw = first->gateway;
+    result.routes.push_back(route);
+  }
+}
+
+std::optional<IpAddr> first_gateway(const AddResult& result, Family family) {
+  for (const IpConfig& ip : result.ips) {
+    if (ip.gateway && ip.gateway->family() == family) return ip.gateway;
+  }
+  return std::nullopt;
+}
+
+// A number of the result as the kernel's unsigned one; absent and, unless it means something, zero are not set.
+Result<std::optional<uint32_t>> kernel_number(const Route& route, std::string_view name,
+                                              const std::optional<int64_t>& value) {
+  if (!value || *value == 0) return std::optional<uint32_t>();
+  if (*value < 0 || *value > UINT32_MAX) {
+    return Error::make(Code::kDelegate, "route " + route.dst.to_string() + ": " + std::string(name) + " " +
+                                            std::to_string(*value) + " is out of range");
+  }
+  return std::optional(static_cast<uint32_t>(*value));
+}
+
+Result<net::RouteSpec> kernel_route(const AddResult& result, const Route& route) {
+  net::RouteSpec spec;
+  spec.dst = route.dst;
+  spec.gateway = route.gw;
+  if (route.scope) {
+    if (*route.scope < 0 || *route.scope > UINT8_MAX) {
+      return Error::make(Code::kDelegate, "route " + route.dst.to_string() + ": scope " + std::to_string(*route.scope) +
+                                              " is out of range");
+    }
+    spec.scope = static_cast<uint8_t>(*route.scope);
+  }
+  const bool on_link = spec.scope && *spec.scope >= RT_SCOPE_LINK;
+  if (!spec.gateway && !on_link) spec.gateway = first_gateway(result, route.dst.family());
+  CNIO_LET(spec.table, kernel_number(route, "table", route.table));
+  CNIO_LET(spec.priority, kernel_number(route, "priority", route.priority));
+  CNIO_LET(spec.mtu, kernel_number(route, "mtu", route.mtu));
+  CNIO_LET(spec.advmss, kernel_number(route, "advmss", route.advmss));
+  return spec;
+}
+
+}  // namespace
+
+Result<AddResult> complete_ipam_result(const Config& config, AddResult ipam, size_t sandbox_entry) {
+  if (ipam.ips.empty()) {
+    return Error::make(Code::kDelegate, "IPAM plugin " + quote(config.ipam_type) + " returned no address");
+  }
+  for (IpConfig& ip : ipam.ips) {
+    ip.interface = sandbox_entry;
+    if (!ip.gateway && config.is_gateway) ip.gateway = ip.address.network().addr.next();
+    if (ip.gateway && ip.gateway->family() != ip.address.family()) {
+      return Error::make(Code::kDelegate, "IPAM plugin " + quote(config.ipam_type) + " returned the gateway " +
+                                              ip.gateway->to_string() + " for the " +
+                                              std::string(family_name(ip.address.family())) + " address " +
+                                              ip.address.to_string());
+    }
+  }
+  ipam.interfaces.clear();  // the bridge's entries take their place
+  if (config.is_default_gateway) add_default_routes(ipam);
+  return ipam;
+}
+
+std::vector<Cidr> gateway_addresses(const AddResult& result) {
+  std::vector<Cidr> out;
+  for (const IpConfig& ip : result.ips) {
+    if (!ip.gateway) continue;
+    const Cidr address{*ip.gateway, ip.address.prefix};
+    if (std::find(out.begin(), out.end(), address) == out.end()) out.push_back(address);
+  }
+  return out;
+}
+
+Result<std::vector<net::RouteSpec>> kernel_routes(const AddResult& result) {
+  std::vector<net::RouteSpec> out;
+  for (const Route& route : result.routes) {
+    CNIO_LET(const net::RouteSpec spec, kernel_route(result, route));
+    out.push_back(spec);
+  }
+  return out;
+}
+
+}  // namespace cnio::bridge

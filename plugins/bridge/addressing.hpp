@@ -1,0 +1,29 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include "cnio/base/ip.hpp"
+#include "cnio/base/result.hpp"
+#include "cnio/net/route.hpp"
+#include "cnio/protocol/result.hpp"
+
+#include "bridge/config.hpp"
+
+// What follows from the IPAM plugin's answer, computed without touching the kernel.
+namespace cnio::bridge {
+
+// Completes the answer as `config` asks: ties every address to the interface entry `sandbox_entry`, with isGateway
+// gives an address without gateway its network's first, and with isDefaultGateway adds a default route for each family
+// that has none in the main table. Error: code 101 if the plugin returned no address, or a gateway of the other family.
+Result<protocol::AddResult> complete_ipam_result(const Config& config, protocol::AddResult ipam, size_t sandbox_entry);
+
+// The gateway addresses that the bridge carries with isGateway: each gateway with its address's prefix, without
+// duplicates.
+std::vector<Cidr> gateway_addresses(const protocol::AddResult& result);
+
+// The routes of a completed result as the kernel gets them: a route without gateway goes through the first gateway of
+// its family, unless its scope says that it is on the link.
+Result<std::vector<net::RouteSpec>> kernel_routes(const protocol::AddResult& result);
+
+}  // namespace cnio::bridge

@@ -1,0 +1,203 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "bridge/bridge.hpp"
+
+#include <linux/netlink.h>
+#include <unistd.h>
+
+#include "cnio/base/error_list.hpp"
+#include "cnio/base/unique_fd.hpp"
+#include "cnio/feature/delegate.hpp"
+#include "cnio/feature/masquerade.hpp"
+#include "cnio/net/netlink.hpp"
+#include "cnio/net/sandbox.hpp"
+
+#include "bridge/addressing.hpp"
+#include "bridge/check.hpp"
+#include "bridge/config.hpp"
+#include "bridge/steps.hpp"
+
+namespace cnio::bridge {
+namespace {
+
+using feature::Delegate;
+using protocol::AddResult;
+using protocol::Command;
+using protocol::Interface;
+using protocol::Request;
+
+// The places of our entries in a result, in the reference's order.
+constexpr size_t kSandboxEntry = 2;
+
+bool is_layer2(const Config& config) { return config.ipam_type.empty(); }
+
+feature::MasqueradeIdentity identity_of(const Request& request) { return {request.network, request.attachment}; }
+
+Result<feature::MasqueradeSpec> masquerade_of(const Request& request, const Config& config, const AddResult& result) {
+  feature::MasqueradeSpec spec{.who = identity_of(request), .addresses = {}, .exclude = config.ip_masq_exclude};
+  CNIO_LET(spec.backend, masquerade_backend(config));
+  for (const protocol::IpConfig& ip : result.ips) spec.addresses.push_back(ip.address);
+  return spec;
+}
+
+std::string mac_text(const net::Link& link) { return link.mac ? link.mac->to_string() : std::string(); }
+
+Interface entry_of(const net::Link& link, std::string sandbox = {}) {
+  return {.name = link.name,
+          .mac = mac_text(link),
+          .mtu = {},
+          .sandbox = std::move(sandbox),
+          .socket_path = {},
+          .pci_id = {}};
+}
+
+// The IPAM plugin of the network; none for layer 2.
+Result<std::optional<Delegate>> find_ipam(const Request& request, const Config& config) {
+  if (is_layer2(config)) return std::optional<Delegate>();
+  CNIO_LET(Delegate ipam, Delegate::find(request, config.ipam_type));
+  return std::optional(std::move(ipam));
+}
+
+// Everything above the link: addresses, routes, gateway, masquerade. Returns the result without its interfaces.
+Result<AddResult> connect_layer3(const Request& request, const Config& config, const Delegate& ipam, net::Netlink& host,
+                                 net::Sandbox& sandbox, const BridgeLink& bridge, const Veth& veth, Rollback& undo) {
+  CNIO_LET(AddResult answer, ipam.add());
+  undo.last("release the addresses of " + request.attachment.container_id, [ipam] { return ipam.run(Command::kDel); });
+  CNIO_LET(AddResult result, complete_ipam_result(config, std::move(answer), kSandboxEntry));
+  CNIO_LET(const std::vector<net::RouteSpec> routes, kernel_routes(result));
+  const std::vector<Cidr> gateways = config.is_gateway ? gateway_addresses(result) : std::vector<Cidr>();
+  CNIO_LET(const GatewayPlan plan, plan_gateway(host, bridge.link, gateways, config.force_address));
+
+  CNIO_TRY(configure_sandbox_end(sandbox, veth.sandbox_end, config, result, routes));
+  CNIO_TRY(wait_for_port(host, veth.host_end));
+  if (config.ip_masq) {
+    CNIO_LET(const feature::MasqueradeSpec spec, masquerade_of(request, config, result));
+    CNIO_TRY(feature::install_masquerade(spec, request.environment, undo));
+  }
+  // Last, since other attachments come to rely on it at once: what can fail has not failed.
+  CNIO_TRY(configure_gateway(host, bridge, plan, gateways));
+  return result;
+}
+
+Result<AddResult> connect_layer2(net::Netlink& host, net::Sandbox& sandbox, const Veth& veth) {
+  CNIO_TRY(net::set_link_up(sandbox.route(), veth.sandbox_end));
+  CNIO_TRY(wait_for_port(host, veth.host_end));
+  return AddResult{};
+}
+
+Result<AddResult> add(const Request& request, Rollback& undo) {
+  CNIO_LET(const Config config, parse_config(request, Validation::kFull));
+  CNIO_LET(const std::optional<Delegate> ipam, find_ipam(request, config));
+  if (!ipam) CNIO_TRY(protocol::format_result({}, request.version));  // before 0.3.0 a result needs addresses
+  CNIO_LET(net::Sandbox sandbox, net::Sandbox::open(request.netns_path));
+  CNIO_TRY(check_name_is_free(sandbox, request));
+
+  CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
+  CNIO_LET(const BridgeLink bridge, ensure_bridge(host, config));
+  CNIO_LET(const Veth veth, create_attachment_veth(host, sandbox, request, config, bridge.link, undo));
+  CNIO_LET(AddResult result, ipam ? connect_layer3(request, config, *ipam, host, sandbox, bridge, veth, undo)
+                                  : connect_layer2(host, sandbox, veth));
+
+  // Read again: a bridge made by others may take its MAC address from the port that has joined.
+  CNIO_LET(const std::optional<net::Link> bridge_now, net::find_link(host, bridge.link.index));
+  result.interfaces = {entry_of(bridge_now.value_or(bridge.link)), entry_of(veth.host_end),
+                       entry_of(veth.sandbox_end, request.netns_path)};
+  if (config.dns) result.dns = *config.dns;
+  return result;
+}
+
+// The attachment's addresses as far as they can still be learnt: recorded by ADD, or set on its interface.
+std::vector<IpAddr> known_addresses(const std::optional<AddResult>& prev_result, std::optional<net::Sandbox>& sandbox,
+                                    const std::optional<net::Link>& link, ErrorList& errors) {
+  std::vector<IpAddr> out;
+  if (prev_result) {
+    for (const protocol::IpConfig& ip : prev_result->ips) out.push_back(ip.address.addr);
+  }
+  if (!sandbox || !link) return out;
+  auto present = net::list_addresses(sandbox->route(), *link);
+  if (!present.ok()) {
+    errors.collect(std::move(present).error());
+    return out;
+  }
+  for (const net::Address& address : present.value()) out.push_back(address.cidr.addr);
+  return out;
+}
+
+// The links of the attachment, then its rules. A foreign interface under its name is left alone.
+Status disconnect(const Request& request, const Config& config) {
+  ErrorList errors;
+  CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
+  CNIO_LET(std::optional<net::Sandbox> sandbox, net::Sandbox::find(request.netns_path));
+  // Only a help: what it cannot say is found without it, so one that cannot be read does not stop the removal.
+  auto recorded = protocol::parse_prev_result(request.fields(), request.version);
+  const std::optional<AddResult> prev_result = recorded.ok() ? std::move(recorded).value() : std::nullopt;
+  CNIO_LET(const Leftover left, find_leftover(host, sandbox, request, config, prev_result));
+  if (!left.foreign.empty()) (void)write_all(STDERR_FILENO, "bridge: " + left.foreign + "\n", "stderr");
+
+  const std::vector<IpAddr> addresses = known_addresses(prev_result, sandbox, left.sandbox_end, errors);
+  errors.collect(feature::remove_masquerade(identity_of(request), addresses, request.environment));
+  if (left.host_end) errors.collect(net::remove_link(host, *left.host_end));
+  return errors.status();
+}
+
+Status del(const Request& request) {
+  CNIO_LET(const Config config, parse_config(request, Validation::kTypes));
+  // An address is released only when neither link nor rule uses it any more.
+  CNIO_TRY(disconnect(request, config));
+  CNIO_LET(const std::optional<Delegate> ipam, find_ipam(request, config));
+  return ipam ? ipam->run(Command::kDel) : Status();
+}
+
+Status check(const Request& request) {
+  CNIO_LET(const Config config, parse_config(request, Validation::kFull));
+  CNIO_LET(const std::optional<AddResult> prev_result, protocol::parse_prev_result(request.fields(), request.version));
+  if (!prev_result) return Error::config("prevResult", "is missing: CHECK compares it with what is there");
+  CNIO_LET(const std::optional<Delegate> ipam, find_ipam(request, config));
+  if (ipam) CNIO_TRY(ipam->run(Command::kCheck));
+
+  CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
+  CNIO_LET(net::Sandbox sandbox, net::Sandbox::open(request.netns_path));
+  CNIO_TRY(check_links(host, sandbox, request, config, *prev_result));
+  if (!ipam || !config.ip_masq) return {};
+  CNIO_LET(const feature::MasqueradeSpec spec, masquerade_of(request, config, *prev_result));
+  return feature::check_masquerade(spec, request.environment);
+}
+
+Status status(const Request& request) {
+  CNIO_LET(const Config config, parse_config(request, Validation::kFull));
+  if (is_layer2(config)) return {};
+  const auto ipam = Delegate::find(request, config.ipam_type);
+  if (!ipam.ok() && ipam.error().code() == Code::kDelegate) {
+    return Error::make(Code::kNotAvailable, ipam.error().msg(), ipam.error().details());
+  }
+  CNIO_TRY(ipam);
+  return ipam.value().run(Command::kStatus);
+}
+
+Status gc(const Request& request) {
+  CNIO_LET(const Config config, parse_config(request, Validation::kTypes));
+  CNIO_LET(const std::vector<protocol::Attachment> valid, protocol::parse_valid_attachments(request.fields()));
+  ErrorList errors;
+  errors.collect(feature::collect_masquerade_garbage(request.network, valid, request.environment));
+  const auto ipam = find_ipam(request, config);
+  if (!ipam.ok()) errors.collect(ipam.error());
+  if (ipam.ok() && ipam.value()) errors.collect(ipam.value()->run(Command::kGc));
+  return errors.status();
+}
+
+}  // namespace
+
+protocol::Plugin plugin() {
+  return {.name = "bridge",
+          .about = "Connects a container to a bridge on the host by a veth pair, with addresses from an IPAM plugin.",
+          .example_config =
+              R"({"cniVersion": "1.1.0", "name": "demo", "type": "bridge", "bridge": "cnio0", "isGateway": true,
+         "ipMasq": true, "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.240.9.0/24"}]],
+         "routes": [{"dst": "0.0.0.0/0"}]}})",
+          .add = add,
+          .del = del,
+          .check = check,
+          .status = status,
+          .gc = gc};
+}
+
+}  // namespace cnio::bridge

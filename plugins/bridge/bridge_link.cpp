@@ -1,0 +1,95 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cerrno>
+
+#include "cnio/net/sysctl.hpp"
+
+#include "bridge/steps.hpp"
+
+namespace cnio::bridge {
+namespace {
+
+// The node's own routing must not follow what a pod advertises. Not vital, and a read-only /proc/sys (a runtime inside
+// a container) must not stop pods from starting, so a failure is let pass, as in the reference.
+void refuse_router_advertisements(const std::string& link) {
+  (void)net::write_sysctl("ipv6/conf/" + link + "/accept_ra", "0");
+}
+
+bool conflicts(const Cidr& present, const Cidr& wanted) {
+  if (present.family() != wanted.family() || present == wanted) return false;
+  // A bridge has its own link-local address besides any gateway.
+  if (present.addr.is_link_local_unicast() && !present.addr.is_v4()) return false;
+  return present.addr.is_v4() || present.overlaps(wanted);
+}
+
+}  // namespace
+
+Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config) {
+  BridgeLink bridge;
+  CNIO_LET(std::optional<net::Link> link, net::find_link(host, config.bridge));
+  if (!link) {
+    // "Exists" means that another ADD was faster: its bridge is as good.
+    CNIO_LET(bridge.created,
+             net::create_bridge(host, {.name = config.bridge, .mtu = config.mtu, .mac = MacAddr::random()}));
+    CNIO_LET(link, net::find_link(host, config.bridge));
+    if (!link) return Error::make(Code::kTryAgain, "bridge " + config.bridge + " vanished while it was set up");
+    refuse_router_advertisements(config.bridge);
+  }
+  if (link->kind != "bridge") {
+    return Error::make(Code::kConflict, "interface " + config.bridge + " exists and is no bridge" +
+                                            (link->kind.empty() ? "" : " but of kind " + link->kind))
+        .hint("give the network another name in the key \"bridge\", or remove the interface");
+  }
+  if (config.promiscuous && !link->promiscuous) CNIO_TRY(net::set_promiscuous(host, *link));
+  if (!link->up) CNIO_TRY(net::set_link_up(host, *link));
+  bridge.link = *std::move(link);
+  return bridge;
+}
+
+Result<GatewayPlan> plan_gateway(net::Netlink& host, const net::Link& bridge, const std::vector<Cidr>& wanted,
+                                 bool force) {
+  GatewayPlan plan;
+  CNIO_LET(const std::vector<net::Address> present, net::list_addresses(host, bridge));
+  const auto is_wanted = [&](const Cidr& cidr) {
+    return std::find(wanted.begin(), wanted.end(), cidr) != wanted.end();
+  };
+  for (const net::Address& address : present) {
+    const auto conflict =
+        std::find_if(wanted.begin(), wanted.end(), [&](const Cidr& cidr) { return conflicts(address.cidr, cidr); });
+    if (conflict == wanted.end() || is_wanted(address.cidr)) continue;
+    if (!force) {
+      return Error::make(Code::kConflict, "bridge " + bridge.name + " has the address " + address.cidr.to_string() +
+                                              ", which conflicts with the gateway address " + conflict->to_string())
+          .hint("set \"forceAddress\": true to have it replaced, or use another bridge for this network");
+    }
+    plan.remove.push_back(address.cidr);
+  }
+  for (const Cidr& cidr : wanted) {
+    const bool there =
+        std::any_of(present.begin(), present.end(), [&](const net::Address& address) { return address.cidr == cidr; });
+    if (!there) plan.add.push_back(cidr);
+  }
+  return plan;
+}
+
+Status configure_gateway(net::Netlink& host, const BridgeLink& bridge, const GatewayPlan& plan,
+                         const std::vector<Cidr>& wanted) {
+  for (const auto& [family, key] :
+       {std::pair(Family::kIpv4, "ipv4/ip_forward"), std::pair(Family::kIpv6, "ipv6/conf/all/forwarding")}) {
+    const bool needed = std::any_of(wanted.begin(), wanted.end(),
+                                    [family = family](const Cidr& cidr) { return cidr.family() == family; });
+    if (needed) CNIO_TRY(net::write_sysctl(key, "1").context("switch on forwarding"));
+  }
+  for (const Cidr& cidr : plan.remove) CNIO_TRY(net::remove_address(host, bridge.link, cidr));
+  for (const Cidr& cidr : plan.add) {
+    const Status added = net::add_address(host, bridge.link, cidr, net::DuplicateDetection::kOff);
+    if (!added.ok() && added.error().errnum() != EEXIST) return added;
+  }
+  // A bridge made by others may still take its MAC from its ports, and change it when pods come and go.
+  if (!plan.add.empty() && !bridge.created && bridge.link.mac) {
+    CNIO_TRY(net::set_mac(host, bridge.link, *bridge.link.mac));
+  }
+  return {};
+}
+
+}  // namespace cnio::bridge

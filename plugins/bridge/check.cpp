@@ -1,0 +1,154 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "bridge/check.hpp"
+
+#include <algorithm>
+#include <linux/rtnetlink.h>
+
+#include "cnio/net/address.hpp"
+#include "cnio/net/link.hpp"
+#include "cnio/net/route.hpp"
+
+#include "bridge/addressing.hpp"
+#include "bridge/steps.hpp"
+
+namespace cnio::bridge {
+namespace {
+
+using protocol::AddResult;
+using protocol::Interface;
+using protocol::Request;
+
+Error differs(const std::string& object, const std::string& expected, const std::string& found) {
+  return Error::make(Code::kCheckFailed, object + ": expected " + expected + ", found " + found);
+}
+
+std::string on_or_off(bool value) { return value ? "on" : "off"; }
+
+Status check_mac(const std::string& object, const Interface& reported, const net::Link& link) {
+  if (reported.mac.empty()) return {};
+  const auto expected = MacAddr::parse(reported.mac);
+  if (expected && link.mac == expected) return {};
+  return differs(object, "MAC address " + reported.mac, link.mac ? link.mac->to_string() : "none");
+}
+
+// The entry of an interface on the host (no sandbox) or in a sandbox.
+const Interface* find_entry(const AddResult& result, const std::string& name, bool in_sandbox) {
+  const auto found = std::find_if(result.interfaces.begin(), result.interfaces.end(), [&](const Interface& entry) {
+    return entry.name == name && entry.sandbox.empty() != in_sandbox;
+  });
+  return found == result.interfaces.end() ? nullptr : &*found;
+}
+
+Result<net::Link> check_bridge(net::Netlink& host, const Config& config, const AddResult& prev) {
+  const std::string object = "bridge " + config.bridge;
+  const Interface* reported = find_entry(prev, config.bridge, false);
+  if (reported == nullptr) return differs("prevResult", "an entry for the bridge " + config.bridge, "none");
+  CNIO_LET(const std::optional<net::Link> link, net::find_link(host, config.bridge));
+  if (!link) return differs(object, "a bridge", "no interface of that name");
+  if (link->kind != "bridge") return differs(object, "a bridge", "an interface of kind \"" + link->kind + "\"");
+  if (!link->up) return differs(object, "up", "down");
+  // Without isGateway the reference leaves its bridge's address following the ports': then it says nothing.
+  if (config.is_gateway) CNIO_TRY(check_mac(object, *reported, *link));
+  if (config.promiscuous && !link->promiscuous) return differs(object, "promiscuous mode on", "off");
+  return *link;
+}
+
+Status check_gateway_addresses(net::Netlink& host, const net::Link& bridge, const AddResult& prev) {
+  CNIO_LET(const std::vector<net::Address> present, net::list_addresses(host, bridge));
+  for (const Cidr& gateway : gateway_addresses(prev)) {
+    const bool there = std::any_of(present.begin(), present.end(),
+                                   [&](const net::Address& address) { return address.cidr == gateway; });
+    if (!there) return differs("bridge " + bridge.name, "gateway address " + gateway.to_string(), "it missing");
+  }
+  return {};
+}
+
+Result<net::Link> check_sandbox_end(net::Sandbox& sandbox, const Request& request, const AddResult& prev) {
+  const std::string& name = request.attachment.ifname;
+  const std::string object = "interface " + name + " in " + request.netns_path;
+  // By name alone: the sandbox may have been reached by another path when it was added.
+  const Interface* reported = find_entry(prev, name, true);
+  if (reported == nullptr) return differs("prevResult", "an entry for the interface " + name, "none");
+  CNIO_LET(const std::optional<net::Link> link, net::find_link(sandbox.route(), name));
+  if (!link) return differs(object, "a veth", "no interface of that name");
+  if (link->kind != "veth") return differs(object, "a veth", "an interface of kind \"" + link->kind + "\"");
+  CNIO_TRY(check_mac(object, *reported, *link));
+  if (!link->up) return differs(object, "up", "down");
+  return *link;
+}
+
+Status check_host_end(net::Netlink& host, const net::Link& sandbox_end, const net::Link& bridge, const Config& config,
+                      const AddResult& prev) {
+  CNIO_LET(const std::optional<net::Link> link, net::find_link(host, sandbox_end.peer));
+  if (!link || link->peer != sandbox_end.index) {
+    return differs("interface " + sandbox_end.name, "a host end", "none on this host");
+  }
+  const std::string object = "host end " + link->name;
+  const Interface* reported = find_entry(prev, link->name, false);
+  if (reported == nullptr) return differs("prevResult", "an entry for the host end " + link->name, "none");
+  CNIO_TRY(check_mac(object, *reported, *link));
+  if (link->master != bridge.index) return differs(object, "in bridge " + bridge.name, "not in it");
+  if (!link->up) return differs(object, "up", "down");
+  if (link->hairpin.value_or(false) != config.hairpin) {
+    return differs(object, "hairpin mode " + on_or_off(config.hairpin), on_or_off(!config.hairpin));
+  }
+  if (config.mtu != 0 && link->mtu != config.mtu) {
+    return differs(object, "MTU " + std::to_string(config.mtu), std::to_string(link->mtu));
+  }
+  return {};
+}
+
+Status check_addresses(net::Sandbox& sandbox, const net::Link& link, const AddResult& prev) {
+  CNIO_LET(const std::vector<net::Address> present, net::list_addresses(sandbox.route(), link));
+  for (const protocol::IpConfig& ip : prev.ips) {
+    // Entries of other interfaces belong to other plugins of the chain.
+    if (ip.interface && *ip.interface < prev.interfaces.size() && prev.interfaces[*ip.interface].name != link.name)
+      continue;
+    const bool there = std::any_of(present.begin(), present.end(),
+                                   [&](const net::Address& address) { return address.cidr == ip.address; });
+    if (!there) return differs("interface " + link.name, "address " + ip.address.to_string(), "it missing");
+  }
+  return {};
+}
+
+std::string describe(const net::RouteSpec& route) {
+  std::string text = "route " + route.dst.to_string();
+  if (route.gateway) text += " via " + route.gateway->to_string();
+  if (route.table) text += " table " + std::to_string(*route.table);
+  return text;
+}
+
+bool matches(const net::KernelRoute& present, const net::RouteSpec& wanted) {
+  if (present.dst != wanted.dst.network() || present.table != wanted.table.value_or(RT_TABLE_MAIN)) return false;
+  if (wanted.priority && present.priority != *wanted.priority) return false;
+  if (!wanted.gateway) return true;
+  return std::find(present.gateways.begin(), present.gateways.end(), *wanted.gateway) != present.gateways.end();
+}
+
+Status check_routes(net::Sandbox& sandbox, const net::Link& link, const AddResult& prev) {
+  CNIO_LET(const std::vector<net::RouteSpec> wanted, kernel_routes(prev));
+  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+    CNIO_LET(const std::vector<net::KernelRoute> present, net::list_routes(sandbox.route(), link, family));
+    for (const net::RouteSpec& route : wanted) {
+      if (route.dst.family() != family) continue;
+      const bool there = std::any_of(present.begin(), present.end(),
+                                     [&](const net::KernelRoute& candidate) { return matches(candidate, route); });
+      if (!there) return differs("interface " + link.name, describe(route), "it missing");
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Status check_links(net::Netlink& host, net::Sandbox& sandbox, const Request& request, const Config& config,
+                   const AddResult& prev_result) {
+  CNIO_LET(const net::Link bridge, check_bridge(host, config, prev_result));
+  if (config.is_gateway) CNIO_TRY(check_gateway_addresses(host, bridge, prev_result));
+  CNIO_LET(const net::Link sandbox_end, check_sandbox_end(sandbox, request, prev_result));
+  CNIO_TRY(check_host_end(host, sandbox_end, bridge, config, prev_result));
+  CNIO_TRY(check_addresses(sandbox, sandbox_end, prev_result));
+  return check_routes(sandbox, sandbox_end, prev_result);
+}
+
+}  // namespace cnio::bridge

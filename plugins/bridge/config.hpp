@@ -1,0 +1,46 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cnio/base/ip.hpp"
+#include "cnio/base/mac.hpp"
+#include "cnio/base/result.hpp"
+#include "cnio/feature/masquerade.hpp"
+#include "cnio/protocol/request.hpp"
+#include "cnio/protocol/result.hpp"
+
+namespace cnio::bridge {
+
+// The configuration of one bridge network; the README has the table for users.
+struct Config {
+  std::string bridge = "cni0";                 // the bridge's name on the host
+  bool is_gateway = false;                     // the bridge gets the gateway address, and the node forwards
+  bool is_default_gateway = false;             // implies is_gateway; a default route per family through it
+  bool force_address = false;                  // replace conflicting addresses of the bridge instead of failing
+  bool ip_masq = false;                        // masquerade traffic that leaves the pod's subnet
+  std::optional<std::string> ip_masq_backend;  // absent: nf_tables; its value is looked at where it is used
+  std::vector<Cidr> ip_masq_exclude;
+  uint32_t mtu = 0;                  // of a new bridge and both veth ends; 0: the kernel's choice
+  bool hairpin = false;              // the port sends frames back where they came from
+  bool promiscuous = false;          // of the bridge
+  bool detect_duplicates = false;    // `enabledad`: IPv6 duplicate address detection in the sandbox
+  std::optional<MacAddr> mac;        // of the sandbox end; nothing: the kernel's choice
+  std::string ipam_type;             // empty: layer 2 only
+  std::optional<protocol::Dns> dns;  // replaces the IPAM plugin's if set
+};
+
+// How much is asked of a configuration. Every verb needs keys of the right type. ADD, CHECK and STATUS also need values
+// that work together; DEL and GC do not, so that what a configuration left behind can be removed after it was broken.
+enum class Validation { kTypes, kFull };
+
+// Errors: code 7 naming the key (2 for keys of the reference that this version does not implement yet), 4 for CNI_ARGS.
+Result<Config> parse_config(const protocol::Request& request, Validation validation);
+
+// What `ipMasqBackend` says. Error: code 7.
+Result<feature::MasqueradeBackend> masquerade_backend(const Config& config);
+
+}  // namespace cnio::bridge

@@ -1,0 +1,64 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "cnio/net/sysctl.hpp"
+
+#include "bridge/steps.hpp"
+
+namespace cnio::bridge {
+namespace {
+
+using protocol::AddResult;
+using protocol::IpConfig;
+
+bool has_ipv6(const AddResult& result) {
+  return std::any_of(result.ips.begin(), result.ips.end(),
+                     [](const IpConfig& ip) { return ip.address.family() == Family::kIpv6; });
+}
+
+// IPv6 must be on, and addresses must outlive a link that goes down for a moment, or routes would be lost with them.
+Status prepare_ipv6(const std::string& link) {
+  CNIO_LET(const bool available, net::write_sysctl("ipv6/conf/" + link + "/disable_ipv6", "0"));
+  if (!available) {
+    return Error::make(Code::kKernel, "IPv6 is not available in this kernel, but the IPAM plugin gave an IPv6 address")
+        .hint("boot without ipv6.disable=1, or use IPv4 ranges alone");
+  }
+  CNIO_TRY(net::write_sysctl("ipv6/conf/lo/disable_ipv6", "0"));
+  CNIO_TRY(net::write_sysctl("ipv6/conf/" + link + "/keep_addr_on_down", "1"));
+  return {};
+}
+
+// Inside the sandbox.
+Status prepare_settings(const std::string& link, const Config& config, const AddResult& result) {
+  if (has_ipv6(result)) CNIO_TRY(prepare_ipv6(link));
+  // Best effort, as in the reference: a kernel without these settings serves as well.
+  (void)net::write_sysctl("ipv4/conf/" + link + "/arp_notify", "1");
+  if (config.detect_duplicates) (void)net::write_sysctl("ipv6/conf/" + link + "/enhanced_dad", "1");
+  (void)net::write_sysctl("ipv6/conf/" + link + "/accept_dad", config.detect_duplicates ? "1" : "0");
+  return {};
+}
+
+}  // namespace
+
+Status configure_sandbox_end(net::Sandbox& sandbox, const net::Link& link, const Config& config,
+                             const AddResult& result, const std::vector<net::RouteSpec>& routes) {
+  const bool detect = config.detect_duplicates && has_ipv6(result);
+  std::optional<net::AddressEvents> events;
+  CNIO_TRY(sandbox.run([&]() -> Status {
+    CNIO_TRY(prepare_settings(link.name, config, result));
+    if (detect) {
+      CNIO_LET(events, net::AddressEvents::open());
+    }
+    return {};
+  }));
+  const auto detection = config.detect_duplicates ? net::DuplicateDetection::kOn : net::DuplicateDetection::kOff;
+  for (const IpConfig& ip : result.ips) {
+    CNIO_TRY(net::add_address(sandbox.route(), link, ip.address, detection));
+  }
+  CNIO_TRY(net::set_link_up(sandbox.route(), link));
+  if (events) CNIO_TRY(events->wait_settled(sandbox.route(), link, kDuplicateDetectionTimeoutMs));
+  for (const net::RouteSpec& route : routes) CNIO_TRY(net::add_route(sandbox.route(), link, route));
+  return {};
+}
+
+}  // namespace cnio::bridge

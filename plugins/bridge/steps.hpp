@@ -1,0 +1,92 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cnio/base/result.hpp"
+#include "cnio/base/rollback.hpp"
+#include "cnio/net/address.hpp"
+#include "cnio/net/link.hpp"
+#include "cnio/net/netlink.hpp"
+#include "cnio/net/route.hpp"
+#include "cnio/net/sandbox.hpp"
+#include "cnio/protocol/request.hpp"
+
+#include "bridge/config.hpp"
+
+// The steps of ADD and DEL: the bridge and its gateway addresses, the veth pair, the sandbox's end.
+namespace cnio::bridge {
+
+// ---- the bridge, shared by all attachments and therefore never undone
+
+struct BridgeLink {
+  net::Link link;
+  bool created = false;
+};
+
+// Creates the bridge, or adopts the one that is there: sets it up and, if asked for, promiscuous; nothing else of it is
+// changed. Error: code 103 if the name belongs to a link that is no bridge, which is then left untouched.
+Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config);
+
+// What has to change on the bridge so that it carries the gateway addresses.
+struct GatewayPlan {
+  std::vector<Cidr> add;
+  std::vector<Cidr> remove;  // with forceAddress
+};
+
+// Compares the bridge's addresses with the wanted ones. A conflict is another IPv4 address, or an IPv6 one of an
+// overlapping network. Error: code 103 naming both, unless `force`.
+Result<GatewayPlan> plan_gateway(net::Netlink& host, const net::Link& bridge, const std::vector<Cidr>& wanted,
+                                 bool force);
+
+// Carries the plan out and switches forwarding on for the families of `wanted`. An address that another ADD has set in
+// the meantime is fine.
+Status configure_gateway(net::Netlink& host, const BridgeLink& bridge, const GatewayPlan& plan,
+                         const std::vector<Cidr>& wanted);
+
+// ---- the veth pair of one attachment
+
+// "veth" and 8 hex digits that follow from the attachment, so that people and DEL find it; `attempt` gives others if
+// that name is taken.
+std::string host_end_name(const protocol::Request& request, unsigned attempt = 0);
+// What `ip link` shows as alias of the host end: whose it is. At most 255 bytes.
+std::string host_end_alias(const protocol::Request& request);
+
+struct Veth {
+  net::Link host_end;
+  net::Link sandbox_end;
+};
+
+// Error: code 103 if the sandbox has an interface of that name already.
+Status check_name_is_free(net::Sandbox& sandbox, const protocol::Request& request);
+
+// Creates the pair, with the host end in its bridge and marked. Registers its removal.
+Result<Veth> create_attachment_veth(net::Netlink& host, net::Sandbox& sandbox, const protocol::Request& request,
+                                    const Config& config, const net::Link& bridge, Rollback& undo);
+
+// Waits until the host end can pass frames. Error: code 11 after kPortTimeoutMs.
+inline constexpr int kPortTimeoutMs = 10'000;
+Status wait_for_port(net::Netlink& host, const net::Link& host_end);
+
+// The links of this attachment that are left, for DEL: by the sandbox's interface if that was made for this network,
+// else by the host end's name and alias. Links that were made by others are not returned; `foreign` then says which and
+// why.
+struct Leftover {
+  std::optional<net::Link> sandbox_end;
+  std::optional<net::Link> host_end;
+  std::string foreign;
+};
+Result<Leftover> find_leftover(net::Netlink& host, std::optional<net::Sandbox>& sandbox,
+                               const protocol::Request& request, const Config& config,
+                               const std::optional<protocol::AddResult>& prev_result);
+
+// ---- the sandbox's side
+
+// Addresses, up, duplicate address detection if asked for, routes.
+inline constexpr int kDuplicateDetectionTimeoutMs = 10'000;
+Status configure_sandbox_end(net::Sandbox& sandbox, const net::Link& link, const Config& config,
+                             const protocol::AddResult& result, const std::vector<net::RouteSpec>& routes);
+
+}  // namespace cnio::bridge

@@ -1,0 +1,140 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cerrno>
+#include <linux/netlink.h>
+
+#include "cnio/base/sha512.hpp"
+#include "cnio/net/sysctl.hpp"
+
+#include "bridge/steps.hpp"
+
+namespace cnio::bridge {
+namespace {
+
+using protocol::AddResult;
+using protocol::Request;
+
+constexpr unsigned kNameAttempts = 10;
+constexpr size_t kMaxAlias = 255;  // IFALIASZ, without the terminating NUL
+constexpr char kAliasMark[] = "cnio ";
+
+Status create_under_free_name(net::Netlink& host, net::VethSpec spec, const Request& request, std::string& name) {
+  Status created;
+  for (unsigned attempt = 0; attempt < kNameAttempts; ++attempt) {
+    spec.host_name = host_end_name(request, attempt);
+    created = net::create_veth(host, spec);
+    name = spec.host_name;
+    if (created.ok() || created.error().errnum() != EEXIST) break;
+  }
+  return created;
+}
+
+bool lists_interface(const std::optional<AddResult>& result, const std::string& name) {
+  return result && std::any_of(result->interfaces.begin(), result->interfaces.end(),
+                               [&](const auto& entry) { return entry.name == name && entry.sandbox.empty(); });
+}
+
+// Why a veth whose host end is `host_end` is not this network's; empty if it is.
+Result<std::string> why_foreign(net::Netlink& host, const net::Link& host_end, const Request& request,
+                                const Config& config, const std::optional<AddResult>& prev_result) {
+  if (host_end.alias.starts_with(kAliasMark)) {
+    if (host_end.alias == host_end_alias(request)) return std::string();
+    return "its host end " + host_end.name + " belongs to \"" + host_end.alias + "\"";
+  }
+  // Made by the reference, which leaves no mark: known by the recorded result, or by the bridge.
+  if (lists_interface(prev_result, host_end.name)) return std::string();
+  CNIO_LET(const std::optional<net::Link> bridge, net::find_link(host, config.bridge));
+  const net::IfIndex expected = bridge ? bridge->index : net::IfIndex::kNone;
+  if (host_end.master == expected) return std::string();
+  return "its host end " + host_end.name + " is not in bridge " + config.bridge;
+}
+
+// The host end of a link in the sandbox: the veth over there and the one here name each other.
+Result<std::optional<net::Link>> find_host_end(net::Netlink& host, const net::Link& sandbox_end) {
+  if (sandbox_end.peer == net::IfIndex::kNone) return std::optional<net::Link>();
+  CNIO_LET(std::optional<net::Link> link, net::find_link(host, sandbox_end.peer));
+  if (link && (link->kind != "veth" || link->peer != sandbox_end.index)) link.reset();
+  return link;
+}
+
+}  // namespace
+
+std::string host_end_name(const Request& request, unsigned attempt) {
+  std::string identity = request.network + '\0' + request.attachment.container_id + '\0' + request.attachment.ifname;
+  if (attempt != 0) identity += '\0' + std::to_string(attempt);
+  return "veth" + sha512_hex(identity, 8);
+}
+
+std::string host_end_alias(const Request& request) {
+  const std::string alias =
+      kAliasMark + request.network + "/" + request.attachment.container_id + "/" + request.attachment.ifname;
+  return alias.substr(0, kMaxAlias);
+}
+
+Status check_name_is_free(net::Sandbox& sandbox, const Request& request) {
+  const std::string& name = request.attachment.ifname;
+  CNIO_LET(const std::optional<net::Link> taken, net::find_link(sandbox.route(), name));
+  if (!taken) return {};
+  return Error::make(Code::kConflict, "interface " + name + " exists already in the sandbox " + request.netns_path)
+      .hint("call DEL first if it is left over from an earlier ADD");
+}
+
+Result<Veth> create_attachment_veth(net::Netlink& host, net::Sandbox& sandbox, const Request& request,
+                                    const Config& config, const net::Link& bridge, Rollback& undo) {
+  std::string name;
+  CNIO_TRY(create_under_free_name(host,
+                                  {.host_name = {},
+                                   .master = bridge.index,
+                                   .mtu = config.mtu,
+                                   .sandbox_name = request.attachment.ifname,
+                                   .sandbox_fd = sandbox.netns().fd(),
+                                   .sandbox_mac = config.mac},
+                                  request, name));
+  undo.add("remove " + name, [name]() -> Status {
+    CNIO_LET(net::Netlink again, net::Netlink::open(NETLINK_ROUTE));
+    CNIO_LET(const std::optional<net::Link> link, net::find_link(again, name));
+    return link ? net::remove_link(again, *link) : Status();
+  });
+  CNIO_LET(const std::optional<net::Link> host_end, net::find_link(host, name));
+  CNIO_LET(const std::optional<net::Link> sandbox_end, net::find_link(sandbox.route(), request.attachment.ifname));
+  if (!host_end || !sandbox_end)
+    return Error::make(Code::kTryAgain, "veth pair " + name + " vanished after its creation");
+  CNIO_TRY(net::configure_port(host, *host_end, host_end_alias(request), config.hairpin));
+  (void)net::write_sysctl("ipv6/conf/" + name + "/accept_ra", "0");  // best effort: see refuse_router_advertisements
+  return Veth{*host_end, *sandbox_end};
+}
+
+Status wait_for_port(net::Netlink& host, const net::Link& host_end) {
+  CNIO_LET(const std::optional<net::Link> now, net::find_link(host, host_end.index));
+  if (now && now->operational) return {};
+  CNIO_LET(net::LinkEvents events, net::LinkEvents::open());
+  return events.wait_operational(host, host_end, kPortTimeoutMs);
+}
+
+Result<Leftover> find_leftover(net::Netlink& host, std::optional<net::Sandbox>& sandbox, const Request& request,
+                               const Config& config, const std::optional<AddResult>& prev_result) {
+  Leftover left;
+  if (sandbox) {
+    CNIO_LET(std::optional<net::Link> link, net::find_link(sandbox->route(), request.attachment.ifname));
+    if (link) {
+      CNIO_LET(std::optional<net::Link> host_end, find_host_end(host, *link));
+      if (!host_end) {
+        left.foreign = "it is no veth with an end on this host";
+      } else {
+        CNIO_LET(left.foreign, why_foreign(host, *host_end, request, config, prev_result));
+      }
+      if (left.foreign.empty()) {
+        left.sandbox_end = std::move(link);
+        left.host_end = std::move(host_end);
+        return left;
+      }
+      left.foreign = "interface " + request.attachment.ifname + " left alone: " + left.foreign;
+    }
+  }
+  // The sandbox is gone or lost its interface, yet a process may keep the namespace, and so the pair, alive.
+  CNIO_LET(std::optional<net::Link> host_end, net::find_link(host, host_end_name(request)));
+  if (host_end && host_end->alias == host_end_alias(request)) left.host_end = std::move(host_end);
+  return left;
+}
+
+}  // namespace cnio::bridge

@@ -1,0 +1,100 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnio/feature/delegate.hpp"
+
+#include <algorithm>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cnio/base/process.hpp"
+#include "cnio/base/unique_fd.hpp"
+
+namespace cnio::feature {
+namespace {
+
+using protocol::AddResult;
+using protocol::Command;
+using protocol::Request;
+
+Error with_name(Error error, const std::string& type) {
+  // Ours begin with their name already.
+  if (error.msg().starts_with(type + ": ")) return std::move(error).context("IPAM");
+  return std::move(error).context("IPAM plugin " + quote(type));
+}
+
+// "out of range" codes of a foreign plugin stay what they are; only "no code" becomes ours.
+Code code_of(int64_t code) { return code > 0 && code <= UINT32_MAX ? static_cast<Code>(code) : Code::kDelegate; }
+
+std::string one_line(std::string text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
+}  // namespace
+
+Result<Delegate> Delegate::find(const Request& request, const std::string& type) {
+  if (type.find('/') != std::string::npos || type == "." || type == "..") {
+    return Error::config("ipam.type", "must be the name of a plugin, without path, not " + quote(type));
+  }
+  std::string path = find_executable(request.cni_path, type);
+  if (path.empty()) {
+    return Error::make(Code::kDelegate,
+                       "IPAM plugin " + quote(type) + ": not found in CNI_PATH " + quote(request.cni_path, 512))
+        .hint("install an executable file called " + quote(type) + " into one of these folders");
+  }
+  return Delegate(request, type, std::move(path));
+}
+
+Result<std::string> Delegate::execute(Command command) const {
+  ProcessSpec spec;
+  spec.path = path_;
+  spec.args = {path_};
+  spec.environment = request_->environment.with("CNI_COMMAND", protocol::to_string(command));
+  spec.stdin_data = request_->stdin_data;
+  spec.timeout_ms = kDelegateTimeoutMs;
+  CNIO_LET(ProcessResult ended, run_process(spec).context("IPAM plugin " + quote(type_)));
+  if (!ended.success()) return failure(ended.out, ended.err, ended.how_it_ended());
+  (void)write_all(STDERR_FILENO, ended.err, "stderr");  // notes for people: nobody to tell if that fails
+  return std::move(ended.out);
+}
+
+Error Delegate::failure(const std::string& out, const std::string& err, const std::string& how_it_ended) const {
+  if (const auto parsed = protocol::parse_json(out); parsed.ok() && parsed.value().is_object()) {
+    const protocol::Fields fields(parsed.value());
+    const auto code = fields.integer("code");
+    const auto msg = fields.text("msg");
+    const auto details = fields.text("details");
+    if (code.ok() && msg.ok() && details.ok()) {
+      std::string text = one_line(msg.value());
+      if (text.empty()) text = "failed without a message (" + how_it_ended + ")";
+      return with_name(Error::make(code_of(code.value().value_or(0)), std::move(text), details.value()), type_);
+    }
+  }
+  std::string said = out.empty() ? err : out;
+  Error error = with_name(Error::make(Code::kDelegate, "failed without an error object (" + how_it_ended + ")"), type_);
+  return said.empty() ? error : std::move(error).hint("it printed " + quote(one_line(std::move(said)), 512));
+}
+
+Result<AddResult> Delegate::add() const {
+  Result<AddResult> result = [&]() -> Result<AddResult> {
+    CNIO_LET(const std::string out, execute(Command::kAdd));
+    auto parsed = protocol::parse_delegate_result(out, request_->version, type_);
+    if (!parsed.ok()) return with_name(std::move(parsed).error(), type_);
+    return parsed;
+  }();
+  if (!result.ok() && result.error().code() != Code::kConflict) {
+    if (const Status undone = run(Command::kDel); !undone.ok()) {
+      return std::move(result).error().hint("its DEL failed too: " + undone.error().msg());
+    }
+  }
+  return result;
+}
+
+Status Delegate::run(Command command) const {
+  CNIO_LET(const std::string ignored, execute(command));
+  (void)ignored;  // these verbs have no answer
+  return {};
+}
+
+}  // namespace cnio::feature
