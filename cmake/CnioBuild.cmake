@@ -49,7 +49,10 @@ function(cnio_add_plugin name)
   target_link_libraries(${name} PRIVATE cnio_plugin_${id})
   target_link_options(${name} PRIVATE -Wl,--gc-sections)
   if(CNIO_STATIC)
-    target_link_options(${name} PRIVATE -static)
+    # static_runtime.cpp says what is wrapped, and why.
+    target_sources(${name} PRIVATE static_runtime.cpp)
+    target_link_options(${name} PRIVATE -static
+      -Wl,--wrap=getaddrinfo,--wrap=getnameinfo,--wrap=freeaddrinfo,--wrap=getprotobyname,--wrap=getprotobynumber)
   endif()
   install(PROGRAMS "$<TARGET_FILE:${name}>" DESTINATION "${CNIO_PLUGIN_DIR}")
 endfunction()

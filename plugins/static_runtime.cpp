@@ -1,0 +1,36 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+// Part of every static plugin: ends calls that no plugin ever makes, but which would bring large parts of the C and C++
+// libraries into each executable.
+#include <cstdlib>
+#include <netdb.h>
+
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
+
+// libstdc++ would print the demangled name of an exception that nothing caught; run_plugin catches all of them.
+namespace __gnu_cxx {
+void __verbose_terminate_handler();
+void __verbose_terminate_handler() { std::abort(); }
+}  // namespace __gnu_cxx
+
+// The linker sends libnl's calls of these functions here (--wrap). No plugin gives libnl a host or protocol name to
+// look up; glibc's versions need its resolver, and shared libraries at run time.
+extern "C" {
+int __wrap_getaddrinfo(const char* node, const char* service, const addrinfo* hints, addrinfo** found);
+int __wrap_getnameinfo(const sockaddr* address, socklen_t length, char* host, socklen_t host_size, char* service,
+                       socklen_t service_size, int flags);
+void __wrap_freeaddrinfo(addrinfo* found);
+protoent* __wrap_getprotobyname(const char* name);
+protoent* __wrap_getprotobynumber(int number);
+
+int __wrap_getaddrinfo(const char* /*node*/, const char* /*service*/, const addrinfo* /*hints*/, addrinfo** /*found*/) {
+  return EAI_NONAME;
+}
+int __wrap_getnameinfo(const sockaddr* /*address*/, socklen_t /*length*/, char* /*host*/, socklen_t /*host_size*/,
+                       char* /*service*/, socklen_t /*service_size*/, int /*flags*/) {
+  return EAI_NONAME;
+}
+void __wrap_freeaddrinfo(addrinfo* /*found*/) {}
+protoent* __wrap_getprotobyname(const char* /*name*/) { return nullptr; }
+protoent* __wrap_getprotobynumber(int /*number*/) { return nullptr; }
+}
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
