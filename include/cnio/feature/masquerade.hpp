@@ -26,8 +26,8 @@ enum class MasqueradeBackend {
   kIptables,  // the iptables and ip6tables programs, rules as the reference makes them
 };
 
-// The value of `ipMasqBackend`: "nftables" or "iptables". Error: code 7.
-Result<MasqueradeBackend> parse_masquerade_backend(std::string_view text);
+// The value of the key `ipMasqBackend`: "nftables" or "iptables"; nf_tables if it is not `given`. Error: code 7.
+Result<MasqueradeBackend> parse_backend(std::string_view text, bool given);
 
 struct MasqueradeSpec {
   MasqueradeIdentity who;

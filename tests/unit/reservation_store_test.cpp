@@ -1,0 +1,332 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnio/feature/reservation_store.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "support/matchers.hpp"
+#include "support/temp_folder.hpp"
+
+namespace cnio::feature {
+namespace {
+
+using protocol::Attachment;
+using State = Reservation::State;
+using std::chrono_literals::operator""ms;
+
+const Attachment kPod{"c1", "eth0"};
+
+IpAddr ip(const std::string& text) { return IpAddr::parse(text).value(); }
+
+Reservation reading(std::string_view content) {
+  Reservation out{ip("10.1.0.2"), "10.1.0.2", State::kForeign, {}};
+  parse_holder(content, out);
+  return out;
+}
+
+TEST(ReservationContent, IsTheReferencesByteForByte) { EXPECT_EQ(format_holder({"c1", "eth0"}), "c1\r\neth0"); }
+
+TEST(ReservationContent, NamesItsHolderWhateverBlanksAreAround) {
+  for (const char* content : {"c1\r\neth0", "c1\r\neth0\n", "c1\r\neth0\r\n", " \tc1\r\neth0 "}) {
+    EXPECT_TRUE(reading(content).held_by(kPod)) << content;
+    EXPECT_FALSE(reading(content).held_by({"c1", "eth1"})) << content;
+    EXPECT_EQ(reading(content).holder_text(), "c1/eth0");
+  }
+}
+
+TEST(ReservationContent, OfTheOldFormatIsForEveryInterfaceOfTheContainer) {
+  for (const char* content : {"c1", "c1\n", "c1\r\n", " c1 "}) {
+    EXPECT_TRUE(reading(content).held_by({"c1", "eth0"})) << content;
+    EXPECT_TRUE(reading(content).held_by({"c1", "eth1"})) << content;
+    EXPECT_FALSE(reading(content).held_by({"c", "eth0"})) << content;
+  }
+  EXPECT_EQ(reading("c1").holder_text(), "c1");
+}
+
+TEST(ReservationContent, WithoutAnyTextIsTorn) {
+  using namespace std::string_view_literals;
+  for (const std::string_view content : {""sv, "\n"sv, " \r\n"sv, "\0\0\0\0"sv}) {
+    EXPECT_EQ(reading(content).state, State::kTorn) << content;
+  }
+}
+
+TEST(ReservationContent, ThatNamesNoAttachmentIsForeign) {
+  using namespace std::string_view_literals;
+  for (const std::string_view content : {"c1\neth0"sv, "c1\r\neth0 x"sv, "two words"sv, "c1\0\r\neth0"sv, "a\x01"sv,
+                                         "c1\r\neth0\r\nmore"sv, "c1\r\neth0\0"sv}) {
+    EXPECT_EQ(reading(content).state, State::kForeign) << content;
+    EXPECT_FALSE(reading(content).held_by(kPod)) << content;
+  }
+}
+
+class Store : public ::testing::Test {
+ protected:
+  ReservationStore create() {
+    auto store = ReservationStore::create(root_.at("net"));
+    EXPECT_OK(store);
+    return std::move(store).value();
+  }
+  Status reserve(const Attachment& attachment, const std::vector<Grant>& grants) {
+    return create().reserve(attachment, grants);
+  }
+  // Texts of the addresses that the attachment holds; the store must be readable.
+  std::vector<std::string> held(const Attachment& attachment) {
+    ErrorList failures;
+    ReservationStore store = create();
+    std::vector<std::string> out;
+    for (const Reservation& each : store.find_by_attachment(attachment, failures)) out.push_back(each.file);
+    EXPECT_OK(failures.status());
+    return out;
+  }
+
+  test::TempFolder root_;
+};
+
+using Texts = std::vector<std::string>;
+
+TEST_F(Store, MakesFolderParentsAndLockWithTheReferencesModes) {
+  const mode_t mask = umask(0);
+  const auto store = ReservationStore::create(root_.at("a/b/net"));
+  umask(mask);
+  ASSERT_OK(store);
+  EXPECT_EQ(root_.mode("a"), 0755U);
+  EXPECT_EQ(root_.mode("a/b/net"), 0755U);
+  EXPECT_EQ(root_.mode("a/b/net/lock"), 0750U);
+  EXPECT_EQ(root_.read("a/b/net/lock"), "");
+}
+
+TEST_F(Store, TakesAPathWithSuperfluousSlashes) {
+  ASSERT_OK(ReservationStore::create(root_.at("a//b///net/")));
+  EXPECT_TRUE(root_.has("a/b/net/lock"));
+}
+
+TEST_F(Store, OpenMakesNothing) {
+  const auto store = ReservationStore::open(root_.at("a/net"));
+  ASSERT_OK(store);
+  EXPECT_FALSE(store.value().has_value());
+  EXPECT_TRUE(root_.contents().empty());
+}
+
+TEST_F(Store, OpenFindsWhatCreateMade) {
+  ASSERT_OK(reserve(kPod, {{0, ip("10.1.0.2")}}));
+  const auto store = ReservationStore::open(root_.at("net"));
+  ASSERT_OK(store);
+  ASSERT_TRUE(store.value().has_value());
+  EXPECT_TRUE(store.value()->taken(ip("10.1.0.2")));
+  EXPECT_FALSE(store.value()->taken(ip("10.1.0.3")));
+}
+
+TEST_F(Store, WritesTheReferencesFiles) {
+  const mode_t mask = umask(0);
+  const Status reserved = reserve(kPod, {{0, ip("10.1.0.2")}, {1, ip("FD01:0::2")}});
+  umask(mask);
+  ASSERT_OK(reserved);
+  EXPECT_EQ(root_.contents(), (std::map<std::string, std::string>{{"net", ""},
+                                                                  {"net/lock", ""},
+                                                                  {"net/10.1.0.2", "c1\r\neth0"},
+                                                                  {"net/fd01::2", "c1\r\neth0"},
+                                                                  {"net/last_reserved_ip.0", "10.1.0.2"},
+                                                                  {"net/last_reserved_ip.1", "fd01::2"}}));
+  for (const char* file : {"net/10.1.0.2", "net/fd01::2", "net/last_reserved_ip.0", "net/last_reserved_ip.1"}) {
+    EXPECT_EQ(root_.mode(file), 0600U) << file;
+  }
+}
+
+TEST_F(Store, RewritesTheCursorAlsoWithAShorterAddress) {
+  root_.write("net/last_reserved_ip.0", "10.1.0.200\n and more");
+  ASSERT_OK(reserve(kPod, {{0, ip("10.1.0.3")}}));
+  EXPECT_EQ(root_.read("net/last_reserved_ip.0"), "10.1.0.3");
+}
+
+TEST_F(Store, ReadsTheCursorOfEachSet) {
+  root_.write("net/last_reserved_ip.0", "10.1.0.9");
+  root_.write("net/last_reserved_ip.1", "fd01::9");
+  for (const char* text : {"", "10.1.0.9\n", "x", "10.1.0.999"}) {
+    root_.write("net/last_reserved_ip.2", text);
+    const auto last = create().last_given(2);
+    ASSERT_OK(last);
+    EXPECT_FALSE(last.value().has_value()) << text;
+  }
+  EXPECT_EQ(create().last_given(0).value(), ip("10.1.0.9"));
+  EXPECT_EQ(create().last_given(1).value(), ip("fd01::9"));
+  EXPECT_EQ(create().last_given(3).value(), std::nullopt);
+}
+
+TEST_F(Store, ACursorThatIsNoFileIsAnError) {
+  std::filesystem::create_directories(root_.at("net/last_reserved_ip.0"));
+  EXPECT_ERROR(create().last_given(0), Code::kIo, "last_reserved_ip.0");
+}
+
+TEST_F(Store, ReservesNothingIfTheCursorCannotBeWritten) {
+  std::filesystem::create_directories(root_.at("net/last_reserved_ip.1"));
+  EXPECT_ERROR(reserve(kPod, {{0, ip("10.1.0.2")}, {1, ip("fd01::2")}}), Code::kIo, "last_reserved_ip.1");
+  EXPECT_FALSE(root_.has("net/10.1.0.2"));
+  EXPECT_FALSE(root_.has("net/fd01::2"));
+}
+
+TEST_F(Store, ReservesNothingIfOneAddressAppearsInSpiteOfTheLock) {
+  ReservationStore store = create();
+  root_.write("net/fd01::2", "x\r\neth0");
+  EXPECT_ERROR(store.reserve(kPod, {{0, ip("10.1.0.2")}, {1, ip("fd01::2")}}), Code::kTryAgain, "fd01::2");
+  EXPECT_FALSE(root_.has("net/10.1.0.2"));
+  EXPECT_EQ(root_.read("net/fd01::2"), "x\r\neth0") << "not ours to remove";
+  EXPECT_FALSE(root_.has("net/last_reserved_ip.0"));
+}
+
+TEST_F(Store, FindsAnAttachmentInBothFormats) {
+  root_.write("net/10.1.0.2", "c1\r\neth0");
+  root_.write("net/10.1.0.3", "c1");
+  root_.write("net/10.1.0.4", "c1\r\neth1");
+  root_.write("net/10.1.0.5", "c1\neth0");
+  root_.write("net/fd01::2", "c1\r\neth0\n");
+  EXPECT_EQ(held(kPod), Texts({"10.1.0.2", "10.1.0.3", "fd01::2"}));
+  EXPECT_EQ(held({"c1", "eth1"}), Texts({"10.1.0.3", "10.1.0.4"}));
+  EXPECT_EQ(held({"c2", "eth0"}), Texts());
+}
+
+TEST_F(Store, OnlyFilesNamedByAnAddressAreReservations) {
+  for (const char* name : {"notes", "10.1.0.2.bak", "10.1.0.02", "10.1.0.2 ", "sub/10.1.0.2", "last_reserved_ip.0"}) {
+    root_.write(std::string("net/") + name, "c1\r\neth0");
+  }
+  EXPECT_EQ(held(kPod), Texts());
+  EXPECT_FALSE(create().taken(ip("10.1.0.2")));
+}
+
+TEST_F(Store, AnotherSpellingOfTheNameTakesTheAddressToo) {
+  root_.write("net/FD01::2", "c1\r\neth0");
+  root_.write("net/fd01::2", "c1\r\neth0");
+  ReservationStore store = create();
+  EXPECT_TRUE(store.taken(ip("fd01::2")));
+  EXPECT_EQ(store.count_taken([](const IpAddr&) { return true; }), 1U);
+  ErrorList failures;
+  for (const Reservation& each : store.find_by_attachment(kPod, failures)) EXPECT_OK(store.release(each));
+  EXPECT_FALSE(store.taken(ip("fd01::2")));
+  EXPECT_FALSE(root_.has("net/FD01::2"));
+  EXPECT_FALSE(root_.has("net/fd01::2"));
+}
+
+TEST_F(Store, WhatIsNoRegularFileTakesItsAddressAndIsNeverFollowed) {
+  root_.write("outside", "c1\r\neth0");
+  std::filesystem::create_directories(root_.at("net/10.1.0.2"));
+  ASSERT_EQ(symlink(root_.at("outside").c_str(), root_.at("net/10.1.0.3").c_str()), 0);
+  ASSERT_EQ(mkfifo(root_.at("net/10.1.0.4").c_str(), 0600), 0);
+  ASSERT_EQ(symlink("nowhere", root_.at("net/10.1.0.5").c_str()), 0);
+  EXPECT_EQ(held(kPod), Texts());
+  ReservationStore store = create();
+  EXPECT_EQ(store.count_taken([](const IpAddr&) { return true; }), 4U);
+  EXPECT_OK(store.reclaim_torn());
+  EXPECT_EQ(root_.read("outside"), "c1\r\neth0");
+  ErrorList failures;
+  for (const Reservation& each : store.reservations(failures)) EXPECT_EQ(each.state, State::kForeign) << each.file;
+  EXPECT_OK(failures.status());
+}
+
+TEST_F(Store, AHugeFileIsForeign) {
+  root_.write("net/10.1.0.2", std::string(1 << 20, 'c'));
+  ReservationStore store = create();
+  ErrorList failures;
+  ASSERT_EQ(store.reservations(failures).size(), 1U);
+  EXPECT_EQ(store.reservations(failures)[0].state, State::kForeign);
+  EXPECT_TRUE(failures.empty());
+}
+
+TEST_F(Store, AContainerIdOfAnyLengthIsFoundAgain) {
+  const Attachment pod{std::string(100'000, 'a'), "eth0"};
+  ASSERT_OK(reserve(pod, {{0, ip("10.1.0.2")}}));
+  EXPECT_EQ(held(pod), Texts({"10.1.0.2"}));
+}
+
+TEST_F(Store, ReclaimsTornFilesOnly) {
+  root_.write("net/10.1.0.2", "");
+  root_.write("net/10.1.0.3", "x\r\neth0");
+  root_.write("net/10.1.0.4", "not an attachment");
+  root_.write("net/notes", "");
+  ReservationStore store = create();
+  EXPECT_TRUE(store.taken(ip("10.1.0.2")));
+  ASSERT_OK(store.reclaim_torn());
+  EXPECT_FALSE(store.taken(ip("10.1.0.2")));
+  EXPECT_TRUE(store.taken(ip("10.1.0.3")));
+  EXPECT_TRUE(store.taken(ip("10.1.0.4")));
+  EXPECT_FALSE(root_.has("net/10.1.0.2"));
+  EXPECT_TRUE(root_.has("net/notes"));
+}
+
+TEST_F(Store, ReleaseOfAFileThatIsGoneIsASuccess) {
+  ASSERT_OK(reserve(kPod, {{0, ip("10.1.0.2")}}));
+  ReservationStore store = create();
+  ErrorList failures;
+  const auto found = store.find_by_attachment(kPod, failures);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_OK(store.release(found[0]));
+  EXPECT_OK(store.release(found[0]));
+  EXPECT_FALSE(root_.has("net/10.1.0.2"));
+  EXPECT_EQ(root_.read("net/last_reserved_ip.0"), "10.1.0.2");
+}
+
+TEST_F(Store, IsLockedWhileItLives) {
+  auto store = std::make_optional(create());
+  const UniqueFd other(::open(root_.at("net/lock").c_str(), O_RDONLY | O_CLOEXEC));
+  EXPECT_NE(flock(other.get(), LOCK_EX | LOCK_NB), 0);
+  store.reset();
+  EXPECT_EQ(flock(other.get(), LOCK_EX | LOCK_NB), 0);
+}
+
+TEST_F(Store, ThatIsLockedByAnotherIsNotWaitedForForever) {
+  const ReservationStore store = create();
+  EXPECT_ERROR(ReservationStore::create(root_.at("net"), 20ms), Code::kTryAgain, root_.at("net/lock"), "0.020 s");
+  EXPECT_ERROR(ReservationStore::open(root_.at("net"), 20ms), Code::kTryAgain, root_.at("net/lock"));
+}
+
+TEST_F(Store, ALockThatIsNoRegularFileIsAnIoError) {
+  std::filesystem::create_directories(root_.at("a/lock"));
+  EXPECT_ERROR(ReservationStore::create(root_.at("a")), Code::kIo, root_.at("a/lock"));
+  std::filesystem::create_directories(root_.at("b"));
+  ASSERT_EQ(symlink(root_.at("elsewhere").c_str(), root_.at("b/lock").c_str()), 0);
+  EXPECT_ERROR(ReservationStore::create(root_.at("b")), Code::kIo, root_.at("b/lock"));
+  EXPECT_FALSE(root_.has("elsewhere"));
+  std::filesystem::create_directories(root_.at("c"));
+  ASSERT_EQ(mkfifo(root_.at("c/lock").c_str(), 0600), 0);
+  EXPECT_ERROR(ReservationStore::create(root_.at("c")), Code::kIo, root_.at("c/lock"));
+}
+
+TEST_F(Store, AFileInPlaceOfAFolderIsAnIoError) {
+  root_.write("file", "");
+  EXPECT_ERROR(ReservationStore::create(root_.at("file")), Code::kIo, root_.at("file"));
+  EXPECT_ERROR(ReservationStore::create(root_.at("file/net")), Code::kIo, root_.at("file/net"));
+  EXPECT_ERROR(ReservationStore::open(root_.at("file")), Code::kIo, root_.at("file"));
+}
+
+TEST_F(Store, WritableIsJudgedByTheNearestFolderThatExists) {
+  EXPECT_OK(ReservationStore::check_writable(root_.at("a/b/net")));
+  EXPECT_OK(ReservationStore::check_writable(root_.path()));
+  EXPECT_TRUE(root_.contents().empty());
+  root_.write("file", "");
+  EXPECT_ERROR(ReservationStore::check_writable(root_.at("file/net")), Code::kNotAvailable, root_.at("file"));
+  EXPECT_ERROR(ReservationStore::check_writable(root_.at("file")), Code::kNotAvailable, root_.at("file"));
+}
+
+TEST_F(Store, RandomBytesInEveryFileNeverStopIt) {
+  uint64_t state = 42;
+  for (int i = 2; i < 100; ++i) {
+    std::string bytes;
+    for (uint64_t n = state % 64; n != 0; --n) {
+      state = state * 6364136223846793005U + 1442695040888963407U;
+      bytes += static_cast<char>(state >> 56U);
+    }
+    root_.write("net/10.1.0." + std::to_string(i), bytes);
+    state = state * 6364136223846793005U + 1442695040888963407U;
+  }
+  ReservationStore store = create();
+  ErrorList failures;
+  EXPECT_EQ(store.reservations(failures).size(), 98U);
+  EXPECT_TRUE(failures.empty());
+  EXPECT_OK(store.reclaim_torn());
+  EXPECT_OK(store.reserve(kPod, {{0, ip("10.2.0.2")}}));
+}
+
+}  // namespace
+}  // namespace cnio::feature

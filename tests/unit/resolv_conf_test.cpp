@@ -1,0 +1,82 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnio/feature/resolv_conf.hpp"
+
+#include <gtest/gtest.h>
+
+#include "support/matchers.hpp"
+#include "support/temp_folder.hpp"
+
+namespace cnio::feature {
+namespace {
+
+using Texts = std::vector<std::string>;
+
+protocol::Dns parsed(const std::string& text) {
+  const auto dns = parse_resolv_conf(text, "resolv.conf");
+  EXPECT_OK(dns);
+  return dns.ok() ? dns.value() : protocol::Dns();
+}
+
+TEST(ResolvConf, EveryKeyword) {
+  const protocol::Dns dns = parsed("nameserver 10.0.0.53\ndomain d.example\nsearch a.example\noptions ndots:2\n");
+  EXPECT_EQ(dns.nameservers, Texts({"10.0.0.53"}));
+  EXPECT_EQ(dns.domain, "d.example");
+  EXPECT_EQ(dns.search, Texts({"a.example"}));
+  EXPECT_EQ(dns.options, Texts({"ndots:2"}));
+}
+
+TEST(ResolvConf, NothingToReadIsEmpty) {
+  for (const char* text : {"", "\n\n", "# nameserver 10.0.0.53", "; search a", "  # x y\n\t; x y\n", "nameserver\n",
+                           "domain \n", "unknown word\n", "Nameserver 10.0.0.53\n", "#nameserver 10.0.0.53\n"}) {
+    EXPECT_TRUE(parsed(text).empty()) << text;
+  }
+}
+
+TEST(ResolvConf, NameserversKeepTheirFirstValueUncheckedAndRepeated) {
+  EXPECT_EQ(parsed("nameserver x y\nnameserver\t10.0.0.53\nnameserver x\n").nameservers,
+            Texts({"x", "10.0.0.53", "x"}));
+}
+
+TEST(ResolvConf, TheLastDomainWins) { EXPECT_EQ(parsed("domain a b\ndomain c\n").domain, "c"); }
+
+TEST(ResolvConf, SearchAndOptionsGatherOverLines) {
+  const protocol::Dns dns = parsed("search a b\noptions x\nsearch c\noptions y\tz");
+  EXPECT_EQ(dns.search, Texts({"a", "b", "c"}));
+  EXPECT_EQ(dns.options, Texts({"x", "y", "z"}));
+}
+
+TEST(ResolvConf, BlanksAndLineEndsOfOtherSystemsDoNotMatter) {
+  EXPECT_EQ(parsed(" \tnameserver \t 10.0.0.53 \r\n").nameservers, Texts({"10.0.0.53"}));
+}
+
+TEST(ResolvConf, ALineOf64KiBIsRefusedAndAShorterOneIsNot) {
+  const std::string longest = "search " + std::string(65535 - 7, 'a');
+  EXPECT_EQ(parsed(longest + "\nsearch b\n").search.size(), 2U);
+  EXPECT_ERROR(parse_resolv_conf("\n" + longest + "a", "/etc/resolv.conf"), Code::kIo, "/etc/resolv.conf", "line 2");
+}
+
+TEST(ResolvConf, AFileThatCannotBeReadIsAnErrorWithItsName) {
+  const test::TempFolder folder;
+  EXPECT_ERROR(read_resolv_conf(folder.at("missing")), Code::kIo, folder.at("missing"));
+  EXPECT_ERROR(read_resolv_conf(folder.path()), Code::kIo, folder.path());
+  EXPECT_ERROR(read_resolv_conf("/dev/zero"), Code::kIo, "/dev/zero");
+}
+
+TEST(ResolvConf, APipeWithoutWriterDoesNotBlock) {
+  const test::TempFolder folder;
+  ASSERT_EQ(mkfifo(folder.at("pipe").c_str(), 0600), 0);
+  const auto dns = read_resolv_conf(folder.at("pipe"));
+  ASSERT_OK(dns);
+  EXPECT_TRUE(dns.value().empty());
+}
+
+TEST(ResolvConf, AFileIsRead) {
+  const test::TempFolder folder;
+  folder.write("resolv.conf", "nameserver 10.0.0.53\n");
+  const auto dns = read_resolv_conf(folder.at("resolv.conf"));
+  ASSERT_OK(dns);
+  EXPECT_EQ(dns.value().nameservers, Texts({"10.0.0.53"}));
+}
+
+}  // namespace
+}  // namespace cnio::feature
