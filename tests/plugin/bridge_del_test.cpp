@@ -181,7 +181,7 @@ TEST_F(BridgeDel, FailingIpamIsReportedAfterEverythingElseIsDone) {
   PARITY("T55 D20");
   FakeIpam fake;
   fake.answer("ADD", Json::parse(R"({"cniVersion": "1.1.0", "ips": [{"address": "10.1.0.2/24"}]})"));
-  fake.answer("DEL", {{.out = R"({"cniVersion": "1.1.0", "code": 11, "msg": "busy"})", .exit_code = 1}, {}});
+  fake.script("DEL", {{.out = R"({"cniVersion": "1.1.0", "code": 11, "msg": "busy"})", .exit_code = 1}, {}});
   Json config = fake_config();
   config["ipMasq"] = true;
   ASSERT_TRUE(succeeded(run(with_fake(fake, "ADD", config, pod()))));

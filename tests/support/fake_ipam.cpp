@@ -30,7 +30,7 @@ FakeIpam::FakeIpam() : folder_(make_folder("fake-ipam")) {
   std::filesystem::copy_file(fake_ipam_program(), path() + "/fake-ipam");
 }
 
-void FakeIpam::answer(const std::string& command, const std::vector<FakeAnswer>& answers) {
+void FakeIpam::script(const std::string& command, const std::vector<FakeAnswer>& answers) {
   Json plan = Json::array();
   for (const FakeAnswer& answer : answers) {
     plan.push_back({{"out", answer.out},
@@ -44,11 +44,11 @@ void FakeIpam::answer(const std::string& command, const std::vector<FakeAnswer>&
 }
 
 void FakeIpam::answer(const std::string& command, const Json& result) {
-  answer(command, std::vector<FakeAnswer>{{.out = result.dump()}});
+  script(command, std::vector<FakeAnswer>{{.out = result.dump()}});
 }
 
 void FakeIpam::fail(const std::string& command, const Json& error) {
-  answer(command, std::vector<FakeAnswer>{{.out = error.dump(), .exit_code = 1}});
+  script(command, std::vector<FakeAnswer>{{.out = error.dump(), .exit_code = 1}});
 }
 
 std::vector<FakeCall> FakeIpam::calls() const {

@@ -34,7 +34,9 @@ class FakeIpam {
 
   /// Answers of the command: one for each call in turn, the last one for all further calls. Without an answer a
   /// command succeeds silently.
-  void answer(const std::string& command, const std::vector<FakeAnswer>& answers);
+  void script(const std::string& command, const std::vector<FakeAnswer>& answers);
+
+  /// Always the same result, or error object.
   void answer(const std::string& command, const Json& result);
   void fail(const std::string& command, const Json& error);
 

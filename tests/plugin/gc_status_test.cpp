@@ -1,0 +1,179 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include <sys/mount.h>
+
+#include "plugin/bridge_fixture.hpp"
+
+namespace cnio::test {
+namespace {
+
+class Gc : public BridgeTest {
+ protected:
+  Gc() {
+    config_["ipMasq"] = true;
+    must_add(config_, pod("c1"));
+    must_add(config_, pod("c2"));
+    must_add(config_, pod("c2", "eth1"));
+  }
+
+  Json config_ = bridge_config();
+};
+
+TEST_F(Gc, RemovesWhatBelongsToNobody) {
+  PARITY("T63 D1");
+  EXPECT_TRUE(succeeded_silently(gc(with_valid_attachments(config_, {{"c1", "eth0"}, {"c2", "eth1"}}))));
+  EXPECT_TRUE(store_holds("10.1.0.2"));
+  EXPECT_FALSE(store_holds("10.1.0.3")) << "c2 eth0 is stale";
+  EXPECT_TRUE(store_holds("10.1.0.4"));
+  EXPECT_FALSE(nft_objects_with("10.1.0.2").empty());
+  EXPECT_TRUE(nft_objects_with("10.1.0.3").empty());
+  EXPECT_FALSE(nft_objects_with("10.1.0.4").empty());
+}
+
+TEST_F(Gc, EmptyListMeansThatAllAreStale) {
+  PARITY("T63 D1");
+  const std::size_t frame = nft_objects().size();
+  EXPECT_TRUE(succeeded_silently(gc(with_valid_attachments(config_, {}))));
+  for (const char* address : {"10.1.0.2", "10.1.0.3", "10.1.0.4"}) {
+    EXPECT_FALSE(store_holds(address)) << address;
+    EXPECT_TRUE(nft_objects_with(address).empty()) << address;
+  }
+  EXPECT_LT(nft_objects().size(), frame);
+}
+
+TEST_F(Gc, MissingListIsAnError) {
+  PARITY("T63");
+  const Snapshot before = Snapshot::of_host();
+  EXPECT_TRUE(failed(gc(config_), code::kConfig, {"cni.dev/valid-attachments"}));
+  Json config = host_local_config();
+  EXPECT_TRUE(failed(gc(config), code::kConfig, {"cni.dev/valid-attachments"}));
+  EXPECT_TRUE(same(before, Snapshot::of_host()));
+}
+
+TEST_F(Gc, BrokenListRemovesNothing) {
+  PARITY("T63");
+  const Snapshot before = Snapshot::of_host();
+  for (const char* list : {R"("c1")", R"([7])", R"([{"containerID": 7, "ifname": "eth0"}])", R"([{"ifname": "eth0"}])",
+                           R"([{"containerID": "c1"}])", R"([null])", R"({})"}) {
+    Json config = config_;
+    config["cni.dev/valid-attachments"] = Json::parse(list);
+    EXPECT_TRUE(failed(gc(config), code::kConfig, {"cni.dev/valid-attachments"})) << list;
+  }
+  EXPECT_TRUE(same(before, Snapshot::of_host()));
+}
+
+TEST_F(Gc, OtherNetworksAreNotConcerned) {
+  PARITY("T63");
+  Json other = config_;
+  other["name"] = "othernet";
+  const Snapshot before = Snapshot::of_host().without_cursors();
+  EXPECT_TRUE(succeeded_silently(gc(with_valid_attachments(other, {}))));
+  EXPECT_TRUE(same(before, Snapshot::of_host().without_cursors()));
+}
+
+TEST_F(Gc, TrafficOfTheLivingGoesOn) {
+  PARITY("T63");
+  const OutsideHost outside;
+  EXPECT_TRUE(succeeded_silently(gc(with_valid_attachments(config_, {{"c1", "eth0"}}))));
+  EXPECT_EQ(seen_as(pod("c1").netns, outside.netns, "192.0.2.2"), "192.0.2.1");
+}
+
+TEST_F(Gc, HostLocalAlone) {
+  PARITY("T63 D1");
+  Json config = host_local_config();
+  config["name"] = "net";
+  EXPECT_TRUE(succeeded_silently(gc(with_valid_attachments(config, {{"c2", "eth0"}}))));
+  EXPECT_FALSE(store_holds("10.1.0.2"));
+  EXPECT_TRUE(store_holds("10.1.0.3"));
+}
+
+TEST_F(HostTest, GcWithoutAStoreMakesNone) {
+  PARITY("T63");
+  EXPECT_TRUE(succeeded_silently(gc(with_valid_attachments(host_local_config(), {}))));
+  EXPECT_TRUE(succeeded_silently(gc(with_valid_attachments(bridge_config(), {}))));
+  EXPECT_FALSE(std::filesystem::exists("/var/lib/cni"));
+}
+
+TEST_F(HostTest, GcFreesTornReservationsAndKeepsForeignFiles) {
+  PARITY("T63 D24");
+  const std::string store = "/var/lib/cni/networks/store/";
+  write_file(store + "10.1.0.2", "");
+  write_file(store + "10.1.0.3", "c1");
+  write_file(store + "10.1.0.4", "c2");
+  write_file(store + "last_reserved_ip.0", "10.1.0.4");
+  write_file(store + "README", "not ours");
+  EXPECT_TRUE(succeeded_silently(gc(with_valid_attachments(host_local_config(), {{"c1", "eth0"}}))));
+  EXPECT_FALSE(std::filesystem::exists(store + "10.1.0.2"));
+  EXPECT_TRUE(std::filesystem::exists(store + "10.1.0.3")) << "the old format, valid for any interface of c1";
+  EXPECT_FALSE(std::filesystem::exists(store + "10.1.0.4"));
+  EXPECT_EQ(read_file(store + "last_reserved_ip.0"), "10.1.0.4");
+  EXPECT_EQ(read_file(store + "README"), "not ours");
+}
+
+TEST_F(HostTest, GcRemovesNftRulesOfTheReference) {
+  PARITY("T63 T67");
+  // Network n, container c1, interface eth0, as section 4.3 of the parity document describes them.
+  must_feed({"nft", "-f", "-"}, R"(
+    table inet cni_plugins_masquerade {
+      chain masq_checks {
+        ip saddr 10.1.0.2 ip daddr != 10.1.0.0/24 masquerade comment "917148ec47923f2e-f4d01f2ef4b92245, net: n, if: eth0, id: c1"
+      }
+      chain postrouting { type nat hook postrouting priority srcnat; policy accept; goto masq_checks; }
+    })");
+  Json config = bridge_config();
+  config["name"] = "n";
+  EXPECT_TRUE(succeeded_silently(gc(with_valid_attachments(config, {{"c1", "eth0"}}))));
+  EXPECT_FALSE(nft_objects_with("10.1.0.2").empty()) << "a valid attachment keeps the reference's rules";
+  EXPECT_TRUE(succeeded_silently(gc(with_valid_attachments(config, {}))));
+  EXPECT_TRUE(nft_objects_with("10.1.0.2").empty());
+}
+
+TEST_F(HostTest, StatusOfWorkingConfigurations) {
+  PARITY("T62");
+  for (const Json& config : {loopback_config(), host_local_config(), layer2_config(), bridge_config()}) {
+    const Snapshot before = Snapshot::of_host();
+    EXPECT_TRUE(succeeded_silently(status(config))) << config.dump();
+    EXPECT_TRUE(same(before, Snapshot::of_host())) << "STATUS changes nothing";
+  }
+}
+
+TEST_F(HostTest, StatusFindsABrokenConfiguration) {
+  PARITY("T62 D2");
+  Json config = host_local_config();
+  config["ipam"]["ranges"][0][0]["subnet"] = "10.1.0.5/24";
+  EXPECT_TRUE(failed(status(config), code::kConfig, {"10.1.0.5/24"}));
+  config.erase("ipam");
+  EXPECT_TRUE(failed(status(config), code::kConfig, {"ipam"}));
+  config = bridge_config();
+  config["ipam"]["ranges"][0][0]["subnet"] = "10.1.0.5/24";
+  EXPECT_TRUE(failed(status(config), code::kConfig, {"10.1.0.5/24"}));
+  config = layer2_config();
+  config["mtu"] = "large";
+  EXPECT_TRUE(failed(status(config), code::kConfig, {"mtu"}));
+}
+
+TEST_F(HostTest, StatusFindsAStoreThatCannotBeWritten) {
+  PARITY("T62 D2");
+  std::filesystem::create_directories("/var/lib/cni/networks");
+  ASSERT_EQ(::mount("frozen", "/var/lib/cni/networks", "tmpfs", MS_RDONLY, nullptr), 0);
+  EXPECT_TRUE(failed(status(host_local_config()), code::kUnavailable, {"/var/lib/cni/networks"}));
+  EXPECT_TRUE(failed(status(bridge_config()), code::kUnavailable, {"/var/lib/cni/networks"}));
+}
+
+TEST_F(HostTest, StatusFindsAMissingResolverFile) {
+  PARITY("T62 D2");
+  Json config = host_local_config();
+  config["ipam"]["resolvConf"] = "/run/test/missing";
+  EXPECT_TRUE(failed(status(config), code::kUnavailable, {"/run/test/missing"}));
+}
+
+TEST_F(HostTest, StatusFindsAMissingIpamPlugin) {
+  PARITY("T62");
+  Json config = layer2_config();
+  config["ipam"]["type"] = "no-such-ipam";
+  const Outcome outcome = status(config);
+  EXPECT_TRUE(failed(outcome, code::kUnavailable, {"no-such-ipam"}) || failed(outcome, code::kIpam, {"no-such-ipam"}))
+      << describe(outcome);
+}
+
+}  // namespace
+}  // namespace cnio::test
