@@ -42,8 +42,8 @@ Status install_nftables(const MasqueradeSpec& spec, Rollback& undo) {
 
 }  // namespace
 
-Result<MasqueradeBackend> parse_masquerade_backend(std::string_view text) {
-  if (text == "nftables") return MasqueradeBackend::kNftables;
+Result<MasqueradeBackend> parse_backend(std::string_view text, bool given) {
+  if (!given || text == "nftables") return MasqueradeBackend::kNftables;
   if (text == "iptables") return MasqueradeBackend::kIptables;
   return Error::config("ipMasqBackend", "must be \"nftables\" or \"iptables\" (got " + quote(text) + ")");
 }

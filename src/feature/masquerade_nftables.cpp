@@ -23,6 +23,7 @@ constexpr uint32_t kSkeletonUse = 3;
 
 constexpr int kAttempts = 1000;
 constexpr int kClashes = 10;
+constexpr int kUnhurriedAttempts = 5;
 
 const std::string& map_of(Family family) {
   static const std::string ipv4 = "attachments4";
@@ -54,7 +55,7 @@ std::set<IpAddr> addresses_of(const MasqueradeSpec& spec) {
   return out;
 }
 
-// Everything that all attachments share. Always written in full, in the same batch as the attachment: so it does not
+// Everything that all attachments share, always written in full and in the same batch as the attachment: so it does not
 // matter who comes first, and what somebody took away comes back.
 void put_skeleton(NftBatch& batch) {
   batch.ensure_table("masquerading of pods, kept by the cnio CNI plugins: changes by hand are lost");
@@ -64,6 +65,12 @@ void put_skeleton(NftBatch& batch) {
     batch.ensure_verdict_map(map_of(family), family, "source address : chain of the attachment that has it");
     batch.append_rule(kPostrouting.name, map_rule(family));
   }
+}
+
+Result<bool> skeleton_stands(NftConnection& nft) {
+  CNIO_LET(const auto rules, nft.list_rules(kTable, kPostrouting.name));
+  return rules.size() == 2 && rules[0].same_effect(map_rule(Family::kIpv4)) &&
+         rules[1].same_effect(map_rule(Family::kIpv6));
 }
 
 // The sources that a chain's rules name: the addresses it was made for.
@@ -94,15 +101,21 @@ Result<std::vector<IpAddr>> obsolete_elements(NftConnection& nft, const std::str
   return obsolete;
 }
 
-Status install_once(NftConnection& nft, const MasqueradeSpec& spec) {
+// `hurried`: rely on as little of what was read as possible, because others keep changing it.
+Status install_once(NftConnection& nft, const MasqueradeSpec& spec, bool hurried) {
   const std::string chain = attachment_chain(spec.who);
   const std::set<IpAddr> wanted = addresses_of(spec);
   CNIO_LET(const uint32_t generation, nft.generation());
   CNIO_LET(const auto obsolete, obsolete_elements(nft, chain, wanted));
+  // Rewriting what stands already would be right, too, but replaced rules make the kernel hold the closing of our
+  // socket until no packet can use them any more: some 20 ms.
+  CNIO_LET(const bool stands, skeleton_stands(nft));
+  const bool rewrite = hurried || !stands;
 
-  // Only a deletion depends on what was read; all else is right whatever others do meanwhile, and need not be retried.
-  NftBatch batch(kTable, obsolete.empty() ? std::nullopt : std::optional(generation));
-  put_skeleton(batch);
+  // A batch that writes everything and deletes no element is right whatever others do meanwhile.
+  const bool depends = !rewrite || !obsolete.empty();
+  NftBatch batch(kTable, depends ? std::optional(generation) : std::nullopt);
+  if (rewrite) put_skeleton(batch);
   batch.ensure_chain(chain, readable_identity(spec.who));
   batch.flush_chain(chain);
   for (const NftRule& rule : masquerade_rules(spec)) batch.append_rule(chain, rule);
@@ -191,7 +204,8 @@ Status retry_while_changing(const std::function<Status()>& attempt) {
 }
 
 Status install_nftables_masquerade(NftConnection& nft, const MasqueradeSpec& spec) {
-  return retry_while_changing([&] { return install_once(nft, spec); });
+  int attempts = 0;
+  return retry_while_changing([&] { return install_once(nft, spec, ++attempts > kUnhurriedAttempts); });
 }
 
 Status remove_attachment_chain(NftConnection& nft, const std::string& chain) {

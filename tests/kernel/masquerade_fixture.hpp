@@ -1,0 +1,66 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "cnio/feature/masquerade.hpp"
+
+#include "support/host.hpp"
+#include "support/judge.hpp"
+#include "support/matchers.hpp"
+#include "support/subprocess.hpp"
+
+namespace cnio::test {
+
+/// Calls the functions under test in the test's own host namespace.
+class MasqueradeTest : public HostTest {
+ protected:
+  static constexpr const char* kPath = "/usr/sbin:/usr/bin:/sbin:/bin";
+
+  static feature::MasqueradeIdentity identity(const std::string& container, const std::string& ifname = "eth0",
+                                              const std::string& network = "n") {
+    return {network, {container, ifname}};
+  }
+
+  static feature::MasqueradeSpec spec(const std::string& container, const std::vector<std::string>& addresses,
+                                      const std::vector<std::string>& exclude = {}) {
+    feature::MasqueradeSpec out;
+    out.who = identity(container);
+    for (const auto& text : addresses) out.addresses.push_back(Cidr::parse(text).value());
+    for (const auto& text : exclude) out.exclude.push_back(Cidr::parse(text).value());
+    return out;
+  }
+
+  static protocol::Environment environment(const std::string& path = kPath) {
+    return protocol::Environment({"PATH=" + path});
+  }
+
+  static Status install(const feature::MasqueradeSpec& what, const std::string& path = kPath) {
+    Rollback undo;
+    Status status = feature::install_masquerade(what, environment(path), undo);
+    if (status.ok()) undo.commit();
+    return status;
+  }
+
+  static Status remove(const feature::MasqueradeIdentity& who, const std::vector<std::string>& known = {},
+                       const std::string& path = kPath) {
+    std::vector<IpAddr> addresses;
+    for (const auto& text : known) addresses.push_back(IpAddr::parse(text).value());
+    return feature::remove_masquerade(who, addresses, environment(path));
+  }
+
+  static Status check(const feature::MasqueradeSpec& what) { return feature::check_masquerade(what, environment()); }
+
+  static Status collect(const std::string& network, const std::vector<protocol::Attachment>& valid) {
+    return feature::collect_masquerade_garbage(network, valid, environment());
+  }
+
+  /// The whole rule set as nft prints it for people.
+  static std::string ruleset() { return must_run({"nft", "list", "ruleset"}); }
+};
+
+}  // namespace cnio::test
