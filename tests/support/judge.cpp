@@ -14,10 +14,14 @@ Json parse_list(const std::string& text) {
   return Json::parse(text);
 }
 
-void strip_handles(Json& object) {
-  if (object.is_object()) object.erase("handle");
+/// Removes what changes without anybody's doing: numbers that the kernel gives, packets that it counted.
+void strip_volatile(Json& object) {
   if (!object.is_structured()) return;
-  for (Json& member : object) strip_handles(member);
+  if (object.is_object()) {
+    object.erase("handle");
+    if (object.contains("counter")) object["counter"] = nullptr;
+  }
+  for (Json& member : object) strip_volatile(member);
 }
 
 }  // namespace
@@ -82,7 +86,7 @@ std::vector<std::string> nft_objects(const std::string& netns) {
   std::vector<std::string> objects;
   for (Json& object : ruleset.at("nftables")) {
     if (object.contains("metainfo")) continue;
-    strip_handles(object);
+    strip_volatile(object);
     objects.push_back(object.dump());
   }
   return objects;

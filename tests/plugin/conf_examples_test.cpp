@@ -1,0 +1,129 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+//
+// Each file of conf-examples, as a runtime would use it: ADD of two pods, traffic, CHECK, DEL, nothing left.
+#include <set>
+
+#include "plugin/bridge_fixture.hpp"
+
+namespace cnio::test {
+namespace {
+
+/// The plugins of a .conf or .conflist, each with name and version, as a runtime passes them.
+std::vector<Json> load_chain(const std::string& file) {
+  std::string text = read_file(examples_dir() + "/" + file);
+  const std::string placeholder = "${NODE_SUBNET}";
+  if (const auto at = text.find(placeholder); at != std::string::npos) {
+    text.replace(at, placeholder.size(), "10.240.7.0/24");
+  }
+  const Json document = Json::parse(text);
+  if (!document.contains("plugins")) return {document};
+  std::vector<Json> chain;
+  for (Json plugin : document.at("plugins")) {
+    plugin["name"] = document.at("name");
+    plugin["cniVersion"] = document.at("cniVersion");
+    chain.push_back(plugin);
+  }
+  return chain;
+}
+
+struct Example {
+  std::string file;
+  std::vector<std::string> gateways;  ///< addresses that a pod reaches
+};
+
+void PrintTo(const Example& example, std::ostream* out) { *out << example.file; }
+
+const Example kExamples[] = {
+    {"10-bridge.conf", {"10.240.1.1"}},
+    {"10-buildkit.conflist", {"127.0.0.1", "10.10.0.1"}},
+    {"10-containerd-net.conflist", {"10.88.0.1", "2001:4860:4860::1"}},
+    {"10-crio-bridge.conflist", {"10.85.0.1", "1100:200::1"}},
+    {"10-dualstack.conflist", {"10.241.1.1", "fd00:10:241:1::1"}},
+    {"10-hairpin.conf", {"10.242.1.1"}},
+    {"10-layer2.conf", {}},
+    {"10-mynet.conf", {"10.240.7.1"}},
+    {"10-resolv-routes.conf", {"10.243.1.1"}},
+    {"87-podman-bridge.conflist", {"10.88.0.1"}},
+    {"99-loopback.conf", {"127.0.0.1"}},
+};
+
+class ConfExamples : public BridgeTest, public ::testing::WithParamInterface<Example> {
+ protected:
+  ConfExamples() {
+    // An example reads the machine's resolver file: give it one of known content.
+    write_file("/run/test/resolv.conf", "nameserver 192.0.2.53\nsearch example.org\n");
+    must_run({"mount", "--bind", "/run/test/resolv.conf", "/etc/resolv.conf"});
+  }
+  ~ConfExamples() override { must_run({"umount", "/etc/resolv.conf"}); }
+
+  static Json add_chain(const std::vector<Json>& chain, const Attachment& attachment) {
+    Json result;
+    for (const Json& plugin : chain) {
+      result = must_add(result.is_null() ? plugin : with_prev_result(plugin, result), attachment);
+    }
+    return result;
+  }
+
+  static std::string bridge_of(const std::vector<Json>& chain) { return chain.back().value("bridge", "none"); }
+};
+
+INSTANTIATE_TEST_SUITE_P(Each, ConfExamples, ::testing::ValuesIn(kExamples),
+                         [](const auto& test) { return identifier(test.param.file); });
+
+TEST_P(ConfExamples, AddTalkCheckDelete) {
+  const std::vector<Json> chain = load_chain(GetParam().file);
+  const auto state = [&] {
+    return Snapshot::of_host()
+        .without_device(bridge_of(chain))
+        .without_cursors()
+        .without_forwarding()
+        .without_masquerade_frame();
+  };
+  const Snapshot before = state();
+  const Json first = add_chain(chain, pod("c1"));
+  const Json second = add_chain(chain, pod("c2"));
+  for (const std::string& gateway : GetParam().gateways) EXPECT_TRUE(ping(pod("c1").netns, gateway));
+  for (const Json& ip : second.value("ips", Json::array())) {
+    const std::string address = ip.at("address").get<std::string>();
+    EXPECT_TRUE(ping(pod("c1").netns, address.substr(0, address.find('/'))));
+  }
+  for (const Json& plugin : chain) {
+    if (plugin.at("cniVersion") < "0.4.0") continue;
+    EXPECT_TRUE(succeeded_silently(check(with_prev_result(plugin, first), pod("c1"))));
+  }
+  for (const char* id : {"c1", "c2"}) {
+    for (auto plugin = chain.rbegin(); plugin != chain.rend(); ++plugin) {
+      EXPECT_TRUE(succeeded_silently(del(*plugin, pod(id))));
+    }
+    EXPECT_TRUE(link_names(pod(id).netns).empty());
+  }
+  EXPECT_TRUE(same(before, state()));
+}
+
+TEST(ConfExampleFiles, AreAllTested) {
+  std::set<std::string> tested;
+  for (const Example& example : kExamples) tested.insert(example.file);
+  std::set<std::string> present;
+  for (const auto& entry : std::filesystem::directory_iterator(examples_dir())) present.insert(entry.path().filename());
+  EXPECT_EQ(tested, present);
+}
+
+TEST_F(BridgeTest, Layer2ExampleConnectsPods) {
+  const Json config = load_chain("10-layer2.conf").at(0);
+  must_add(config, pod("c1"));
+  must_add(config, pod("c2"));
+  must_run({"ip", "addr", "add", "10.7.0.1/24", "dev", "eth0"}, pod("c1").netns);
+  must_run({"ip", "addr", "add", "10.7.0.2/24", "dev", "eth0"}, pod("c2").netns);
+  EXPECT_TRUE(ping(pod("c1").netns, "10.7.0.2"));
+}
+
+TEST_F(BridgeTest, ExamplesForSingleNodeAreExactlyAsDocumented) {
+  EXPECT_EQ(load_chain("10-bridge.conf").at(0), Json::parse(R"({"cniVersion": "0.4.0", "name": "bridge",
+    "type": "bridge", "bridge": "cnio0", "isGateway": true, "ipMasq": true, "ipam": {"type": "host-local",
+    "ranges": [[{"subnet": "10.240.1.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]}})"));
+  EXPECT_EQ(load_chain("99-loopback.conf").at(0),
+            Json::parse(R"({"cniVersion": "0.4.0", "name": "lo", "type": "loopback"})"));
+}
+
+}  // namespace
+}  // namespace cnio::test
