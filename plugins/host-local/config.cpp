@@ -58,7 +58,7 @@ Result<IpAddr> parse_bound(const Fields& fields, std::string_view key, const Cid
   return fields.fault(key, addr->to_string() + " is not in the subnet " + subnet.to_string());
 }
 
-// A gateway is reached on the link: an address of the subnet that a host can have, or a link-local one.
+// A gateway is reached on the link: an address of the subnet that a host can have, or in IPv6 a link-local one.
 Result<IpAddr> parse_gateway(const Fields& fields, const Cidr& subnet, const IpAddr& otherwise) {
   CNIO_LET(const std::optional<IpAddr> gateway, fields.ip("gateway"));
   if (!gateway) return otherwise;
@@ -66,7 +66,8 @@ Result<IpAddr> parse_gateway(const Fields& fields, const Cidr& subnet, const IpA
     return fields.fault("gateway", gateway->to_string() + " must be an " + std::string(family_name(subnet.family())) +
                                        " address, as the subnet " + subnet.to_string() + " is");
   }
-  if (!subnet.contains(*gateway) && !gateway->is_link_local_unicast()) {
+  const bool link_local = !gateway->is_v4() && gateway->is_link_local_unicast();
+  if (!subnet.contains(*gateway) && !link_local) {
     return fields.fault("gateway", gateway->to_string() + " is not in the subnet " + subnet.to_string());
   }
   if (gateway->is_v4() && (*gateway == subnet.addr || *gateway == subnet.last())) {
