@@ -149,13 +149,13 @@ Status del(const Request& request) {
 
 Status check(const Request& request) {
   CNIO_LET(const Config config, parse_config(request, Validation::kFull));
+  CNIO_LET(net::Sandbox sandbox, net::Sandbox::open(request.netns_path));
   CNIO_LET(const std::optional<AddResult> prev_result, protocol::parse_prev_result(request.fields(), request.version));
   if (!prev_result) return Error::config("prevResult", "is missing: CHECK compares it with what is there");
   CNIO_LET(const std::optional<Delegate> ipam, find_ipam(request, config));
   if (ipam) CNIO_TRY(ipam->run(Command::kCheck));
 
   CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
-  CNIO_LET(net::Sandbox sandbox, net::Sandbox::open(request.netns_path));
   CNIO_TRY(check_links(host, sandbox, request, config, *prev_result));
   if (!ipam || !config.ip_masq) return {};
   CNIO_LET(const feature::MasqueradeSpec spec, masquerade_of(request, config, *prev_result));

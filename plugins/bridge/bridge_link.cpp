@@ -86,8 +86,10 @@ Status configure_gateway(net::Netlink& host, const BridgeLink& bridge, const Gat
     if (!added.ok() && added.error().errnum() != EEXIST) return added;
   }
   // A bridge made by others may still take its MAC from its ports, and change it when pods come and go.
-  if (!plan.add.empty() && !bridge.created && bridge.link.mac) {
-    CNIO_TRY(net::set_mac(host, bridge.link, *bridge.link.mac));
+  if (!plan.add.empty() && !bridge.created) {
+    // One that had no port when it was looked at may have had no address either.
+    const MacAddr mac = bridge.link.mac.value_or(MacAddr());
+    CNIO_TRY(net::set_mac(host, bridge.link, mac.is_zero() ? MacAddr::random() : mac));
   }
   return {};
 }

@@ -40,6 +40,7 @@ Result<AddResult> add(const Request& request, Rollback& undo) {
   CNIO_LET(const std::optional<AddResult> previous, protocol::parse_prev_result(request.fields(), request.version));
   CNIO_LET(net::Sandbox sandbox, net::Sandbox::open(request.netns_path));
   CNIO_LET(const net::Link lo, find_lo(sandbox));
+  CNIO_TRY(loopback_addresses(sandbox, lo));  // refused before the first change
   if (!lo.up) {
     CNIO_TRY(net::set_link_up(sandbox.route(), lo));
     undo.add("set lo down", [path = request.netns_path]() -> Status {

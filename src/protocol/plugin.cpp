@@ -70,7 +70,9 @@ int answer_version(const Streams& streams) {
 
 Status read_stdin(Request& request, const Streams& streams) {
   auto data = read_all(streams.in, kMaxStdin, "the configuration from stdin");
-  if (!data.ok() && data.error().errnum() == 0) return Error::make(Code::kDecode, data.error().msg());
+  if (!data.ok() && data.error().errnum() == 0) {
+    return Error::make(Code::kDecode, "the configuration on stdin is larger than 1 MiB");
+  }
   CNIO_LET(std::string text, std::move(data));
   return parse_stdin(request, std::move(text));
 }
