@@ -9,10 +9,13 @@
 namespace cnio::bridge {
 namespace {
 
-// The node's own routing must not follow what a pod advertises. Not vital, and a read-only /proc/sys (a runtime inside
-// a container) must not stop pods from starting, so a failure is let pass, as in the reference.
-void refuse_router_advertisements(const std::string& link) {
-  (void)net::write_sysctl("ipv6/conf/" + link + "/accept_ra", "0");
+// Settings of a new bridge. The node's own routing must not follow what a pod advertises; and the first pod must be
+// reachable at once, not only when the bridge's link-local address has passed duplicate address detection. Neither is
+// vital, and a read-only /proc/sys (a runtime inside a container) must not stop pods from starting, so a failure is let
+// pass, as in the reference.
+void prepare_new_bridge(const std::string& bridge) {
+  (void)net::write_sysctl("ipv6/conf/" + bridge + "/accept_ra", "0");
+  (void)net::write_sysctl("ipv6/conf/" + bridge + "/accept_dad", "0");
 }
 
 bool conflicts(const Cidr& present, const Cidr& wanted) {
@@ -33,7 +36,7 @@ Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config) {
              net::create_bridge(host, {.name = config.bridge, .mtu = config.mtu, .mac = MacAddr::random()}));
     CNIO_LET(link, net::find_link(host, config.bridge));
     if (!link) return Error::make(Code::kTryAgain, "bridge " + config.bridge + " vanished while it was set up");
-    refuse_router_advertisements(config.bridge);
+    prepare_new_bridge(config.bridge);
   }
   if (link->kind != "bridge") {
     return Error::make(Code::kConflict, "interface " + config.bridge + " exists and is no bridge" +

@@ -100,7 +100,7 @@ Result<Veth> create_attachment_veth(net::Netlink& host, net::Sandbox& sandbox, c
   if (!host_end || !sandbox_end)
     return Error::make(Code::kTryAgain, "veth pair " + name + " vanished after its creation");
   CNIO_TRY(net::configure_port(host, *host_end, host_end_alias(request), config.hairpin));
-  (void)net::write_sysctl("ipv6/conf/" + name + "/accept_ra", "0");  // best effort: see refuse_router_advertisements
+  (void)net::write_sysctl("ipv6/conf/" + name + "/accept_ra", "0");  // best effort: see prepare_new_bridge
   return Veth{*host_end, *sandbox_end};
 }
 
