@@ -5,10 +5,10 @@
 
 #include "cnio/base/error_list.hpp"
 
+#include "iptables.hpp"
 #include "masquerade_iptables.hpp"
 #include "masquerade_names.hpp"
 #include "masquerade_nftables.hpp"
-#include "masquerade_reference.hpp"
 
 namespace cnio::feature {
 namespace {
@@ -48,6 +48,15 @@ Result<MasqueradeBackend> parse_backend(std::string_view text, bool given) {
   return Error::config("ipMasqBackend", "must be \"nftables\" or \"iptables\" (got " + quote(text) + ")");
 }
 
+Status require_masquerade_backend(MasqueradeBackend backend, const protocol::Environment& environment) {
+  if (backend == MasqueradeBackend::kIptables) {
+    CNIO_TRY(Iptables::find(Family::kIpv4, environment));
+  } else {
+    CNIO_TRY(open_nftables());
+  }
+  return {};
+}
+
 Status install_masquerade(const MasqueradeSpec& spec, const protocol::Environment& environment, Rollback& undo) {
   if (spec.addresses.empty()) return {};
   if (spec.backend == MasqueradeBackend::kIptables) return install_iptables_masquerade(spec, environment, undo);
@@ -57,7 +66,7 @@ Status install_masquerade(const MasqueradeSpec& spec, const protocol::Environmen
 Status remove_masquerade(const MasqueradeIdentity& who, const std::vector<IpAddr>& known_addresses,
                          const protocol::Environment& environment) {
   ErrorList errors;
-  const std::string shared_chain = iptables_chain(who);
+  const SharedChain shared = {iptables_chain(who), iptables_comment(who), known_addresses};
   auto nft = NftConnection::open();
   if (!nft.ok()) {
     errors.collect(nft.error());
@@ -65,9 +74,9 @@ Status remove_masquerade(const MasqueradeIdentity& who, const std::vector<IpAddr
     NftConnection& connection = *nft.value();
     errors.collect(remove_attachment_chain(connection, attachment_chain(who)));
     errors.collect(remove_reference_rules(connection, who));
-    errors.collect(remove_iptables_nft_chain(connection, shared_chain, known_addresses));
+    errors.collect(remove_iptables_nft_chain(connection, shared));
   }
-  errors.collect(remove_iptables_legacy_chain(shared_chain, known_addresses, environment));
+  errors.collect(remove_iptables_legacy_chain(shared, environment));
   return errors.status();
 }
 

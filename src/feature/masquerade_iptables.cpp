@@ -8,7 +8,6 @@
 
 #include "iptables.hpp"
 #include "masquerade_names.hpp"
-#include "masquerade_reference.hpp"
 
 namespace cnio::feature {
 namespace {
@@ -101,14 +100,14 @@ std::vector<ListedRule> parse_listing(std::string_view listing) {
   return rules;
 }
 
-Status remove_legacy_chain(const Iptables& iptables, const std::string& chain, const std::vector<IpAddr>& known) {
-  CNIO_LET(const bool exists, iptables.succeeds({"-S", chain, "1"}));
+Status remove_legacy_chain(const Iptables& iptables, const SharedChain& chain) {
+  CNIO_LET(const bool exists, iptables.succeeds({"-S", chain.name, "1"}));
   if (!exists) return {};
   CNIO_LET(const std::string listing, iptables.read({"-S", kPostrouting}));
   bool still_used = false;
   for (ListedRule& rule : parse_listing(listing)) {
-    if (rule.value_of("-j") != chain) continue;
-    if (!jump_belongs_to(rule.source(), known)) {
+    if (rule.value_of("-j") != chain.name) continue;
+    if (!chain.holds_jump(rule.source(), rule.value_of("--comment"))) {
       still_used = true;
       continue;
     }
@@ -116,8 +115,8 @@ Status remove_legacy_chain(const Iptables& iptables, const std::string& chain, c
     CNIO_TRY(iptables.run(rule.words));
   }
   if (still_used) return {};
-  CNIO_TRY(iptables.run({"-F", chain}));
-  return iptables.run({"-X", chain});
+  CNIO_TRY(iptables.run({"-F", chain.name}));
+  return iptables.run({"-X", chain.name});
 }
 
 }  // namespace
@@ -151,15 +150,14 @@ Status check_iptables_masquerade(const MasqueradeSpec& spec, const protocol::Env
   return {};
 }
 
-Status remove_iptables_legacy_chain(const std::string& chain, const std::vector<IpAddr>& known,
-                                    const protocol::Environment& environment) {
+Status remove_iptables_legacy_chain(const SharedChain& chain, const protocol::Environment& environment) {
   ErrorList errors;
   for (const Family family : kFamilies) {
     const auto iptables = Iptables::find_legacy(family, environment);
     if (!iptables.ok()) {
       errors.collect(iptables.error());
     } else if (iptables.value()) {
-      errors.collect(remove_legacy_chain(*iptables.value(), chain, known));
+      errors.collect(remove_legacy_chain(*iptables.value(), chain));
     }
   }
   return errors.status();
@@ -180,7 +178,7 @@ Status collect_iptables_legacy_chains(const std::string& network, const std::vec
       const bool ours = chain.starts_with("CNI-") && rule.value_of("--comment").starts_with(prefix);
       if (ours && std::find(keep.begin(), keep.end(), chain) == keep.end()) stale.insert(chain);
     }
-    for (const std::string& chain : stale) errors.collect(remove_legacy_chain(*iptables, chain, {}));
+    for (const std::string& chain : stale) errors.collect(remove_legacy_chain(*iptables, {chain, prefix, {}}));
   }
   return errors.status();
 }

@@ -6,6 +6,8 @@
 
 #include "cnio/feature/masquerade.hpp"
 
+#include "masquerade_reference.hpp"
+
 // Masquerading through the iptables and ip6tables programs, as the reference does.
 namespace cnio::feature {
 
@@ -16,8 +18,7 @@ Status install_iptables_masquerade(const MasqueradeSpec& spec, const protocol::E
 Status check_iptables_masquerade(const MasqueradeSpec& spec, const protocol::Environment& environment);
 
 // As remove_masquerade and collect_masquerade_garbage say, for the old tables of x_tables.
-Status remove_iptables_legacy_chain(const std::string& chain, const std::vector<IpAddr>& known,
-                                    const protocol::Environment& environment);
+Status remove_iptables_legacy_chain(const SharedChain& chain, const protocol::Environment& environment);
 Status collect_iptables_legacy_chains(const std::string& network, const std::vector<protocol::Attachment>& valid,
                                       const protocol::Environment& environment);
 

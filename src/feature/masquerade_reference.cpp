@@ -37,29 +37,27 @@ bool is_jump_to(const NftRule& rule, const std::string& chain) {
   return rule.action == NftRule::Action::kJump && rule.target == chain;
 }
 
-Status remove_chain_once(NftConnection& nft, const net::NftTable& table, const std::string& chain,
-                         const std::vector<IpAddr>& known) {
-  CNIO_LET(const bool exists, nft.has_chain(table, chain));
+Status remove_chain_once(NftConnection& nft, const net::NftTable& table, const SharedChain& chain) {
+  CNIO_LET(const bool exists, nft.has_chain(table, chain.name));
   if (!exists) return {};
   CNIO_LET(const uint32_t generation, nft.generation());
   CNIO_LET(const auto rules, nft.list_rules(table, kPostrouting));
   NftBatch batch(table, generation);
   bool still_used = false;
   for (const NftRule& rule : rules) {
-    if (!is_jump_to(rule, chain)) continue;
-    if (jump_belongs_to(rule.source, known)) {
+    if (!is_jump_to(rule, chain.name)) continue;
+    if (chain.holds_jump(rule.source, rule.comment)) {
       batch.delete_rule(kPostrouting, rule.handle);
     } else {
       still_used = true;
     }
   }
-  if (!still_used) batch.delete_chain(chain);
-  return nft.commit(batch, "remove iptables chain " + chain);
+  if (!still_used) batch.delete_chain(chain.name);
+  return nft.commit(batch, "remove iptables chain " + chain.name);
 }
 
-Status remove_chain(NftConnection& nft, const net::NftTable& table, const std::string& chain,
-                    const std::vector<IpAddr>& known) {
-  return retry_while_changing([&] { return remove_chain_once(nft, table, chain, known); });
+Status remove_chain(NftConnection& nft, const net::NftTable& table, const SharedChain& chain) {
+  return retry_while_changing([&] { return remove_chain_once(nft, table, chain); });
 }
 
 // The chain's name does not tell its network, but the comments of its rules do.
@@ -76,7 +74,7 @@ Result<bool> has_jump_from(NftConnection& nft, const IpAddr& address, const std:
   if (!exists) return false;
   CNIO_LET(const auto rules, nft.list_rules(table, kPostrouting));
   return std::any_of(rules.begin(), rules.end(), [&](const NftRule& rule) {
-    return is_jump_to(rule, chain) && rule.source && jump_belongs_to(rule.source, {address});
+    return is_jump_to(rule, chain) && rule.source && rule.source->contains(address);
   });
 }
 
@@ -100,9 +98,16 @@ Status collect_reference_rules(NftConnection& nft, const std::string& network,
   return retry_while_changing([&] { return remove_rules_once(nft, unwanted); });
 }
 
-Status remove_iptables_nft_chain(NftConnection& nft, const std::string& chain, const std::vector<IpAddr>& known) {
+bool SharedChain::holds_jump(const std::optional<Cidr>& source, const std::string& comment) const {
+  if (!comment.empty() && !comment.starts_with(comment_prefix)) return false;
+  if (sources.empty()) return true;
+  return source &&
+         std::any_of(sources.begin(), sources.end(), [&](const IpAddr& address) { return source->contains(address); });
+}
+
+Status remove_iptables_nft_chain(NftConnection& nft, const SharedChain& chain) {
   ErrorList errors;
-  for (const auto& table : kIptablesTables) errors.collect(remove_chain(nft, table, chain, known));
+  for (const auto& table : kIptablesTables) errors.collect(remove_chain(nft, table, chain));
   return errors.status();
 }
 
@@ -118,7 +123,7 @@ Status collect_iptables_nft_chains(NftConnection& nft, const std::string& networ
       if (!ours.ok()) {
         errors.collect(ours.error());
       } else if (ours.value()) {
-        errors.collect(remove_chain(nft, table, chain, {}));
+        errors.collect(remove_chain(nft, table, {chain, iptables_comment_prefix(network), {}}));
       }
     }
   }
@@ -138,13 +143,6 @@ Result<bool> masqueraded_by_reference(NftConnection& nft, const MasqueradeSpec& 
     if (!in_iptables) return false;
   }
   return true;
-}
-
-bool jump_belongs_to(const std::optional<Cidr>& source, const std::vector<IpAddr>& known) {
-  if (known.empty()) return true;
-  return source && std::any_of(known.begin(), known.end(), [&](const IpAddr& address) {
-           return source->family() == address.family() && source->contains(address);
-         });
 }
 
 std::vector<std::string> valid_iptables_chains(const std::string& network,

@@ -18,18 +18,24 @@ Status remove_reference_rules(net::NftConnection& nft, const MasqueradeIdentity&
 Status collect_reference_rules(net::NftConnection& nft, const std::string& network,
                                const std::vector<protocol::Attachment>& valid);
 
-// One chain of iptables-nft in both families, as remove_masquerade says; or all of a network that belong to no valid
-// attachment.
-Status remove_iptables_nft_chain(net::NftConnection& nft, const std::string& chain, const std::vector<IpAddr>& known);
+// A chain of the iptables form belongs to all interfaces of a container in a network, and its name, a hash of network
+// and container run together, may even be shared by two containers. This is the part of it that is to go.
+struct SharedChain {
+  std::string name;
+  std::string comment_prefix;   // of the rules of this container, or of this network
+  std::vector<IpAddr> sources;  // of these addresses; none: of all
+
+  // Does a jump into the chain belong to that part? `source` is what it matches, nothing for everybody.
+  [[nodiscard]] bool holds_jump(const std::optional<Cidr>& source, const std::string& comment) const;
+};
+
+// Removes the jumps of that part, and the chain if no other is left.
+Status remove_iptables_nft_chain(net::NftConnection& nft, const SharedChain& chain);
 Status collect_iptables_nft_chains(net::NftConnection& nft, const std::string& network,
                                    const std::vector<protocol::Attachment>& valid);
 
 // True if the reference's rules masquerade all of the spec's addresses.
 Result<bool> masqueraded_by_reference(net::NftConnection& nft, const MasqueradeSpec& spec);
-
-// Does a jump from this source (none: from everywhere) into the shared chain belong to one of the known addresses? With
-// none known, all do.
-bool jump_belongs_to(const std::optional<Cidr>& source, const std::vector<IpAddr>& known);
 
 // The names of the iptables chains of valid attachments.
 std::vector<std::string> valid_iptables_chains(const std::string& network,

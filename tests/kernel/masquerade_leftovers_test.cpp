@@ -54,10 +54,10 @@ class MasqueradeLeftovers : public MasqueradeTest {
 
   /// As the reference does it for one address.
   static void add_iptables_rules(Tables tables, const std::string& address, const std::string& container = "c1",
-                                 const std::string& chain = kChain) {
+                                 const std::string& chain = kChain, const std::string& network = "n") {
     const bool ipv4 = address.find(':') == std::string::npos;
     const std::string family = ipv4 ? "iptables" : "ip6tables";
-    const std::string text = "name: \"n\" id: \"" + container + "\"";
+    const std::string text = "name: \"" + network + "\" id: \"" + container + "\"";
     if (saved(tables, family).find(":" + chain) == std::string::npos) {
       const std::string subnet = ipv4 ? "10.1.0.0/24" : "fd00:1::/64";
       iptables(tables, {"-N", chain}, family);
@@ -143,6 +143,20 @@ TEST_P(MasqueradeLeftoversOf, KnownAddressesLeaveTheOtherInterfaceOfTheContainer
   EXPECT_EQ(rules(), with_eth0) << "a second DEL";
   ASSERT_OK(remove(identity("c1", "eth0"), {"10.1.0.2"}));
   EXPECT_EQ(rules(), before);
+}
+
+TEST_P(MasqueradeLeftoversOf, ChainOfTheSameNameOfAnotherNetworkStays) {
+  PARITY("D22");
+  // The hash is of network and container run together: "nc" and "1" look like "n" and "c1".
+  add_iptables_rules(GetParam(), "10.1.0.2", "1", kChain, "nc");
+  const std::string other = rules();
+  add_iptables_rules(GetParam(), "10.1.0.3");
+  ASSERT_OK(remove(identity("c1")));
+  EXPECT_EQ(rules(), other);
+  ASSERT_OK(collect("n", {}));
+  EXPECT_EQ(rules(), other);
+  ASSERT_OK(remove(identity("1", "eth0", "nc")));
+  EXPECT_THAT(rules(), Not(HasSubstr(kChain)));
 }
 
 TEST_P(MasqueradeLeftoversOf, JumpInTheOldFormGoesToo) {

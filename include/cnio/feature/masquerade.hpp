@@ -29,6 +29,10 @@ enum class MasqueradeBackend {
 // The value of the key `ipMasqBackend`: "nftables" or "iptables"; nf_tables if it is not `given`. Error: code 7.
 Result<MasqueradeBackend> parse_backend(std::string_view text, bool given);
 
+// Is what the backend needs there at all: nf_tables in the kernel, or iptables in PATH? For asking before the first
+// change. Errors: as install_masquerade.
+Status require_masquerade_backend(MasqueradeBackend backend, const protocol::Environment& environment);
+
 struct MasqueradeSpec {
   MasqueradeIdentity who;
   std::vector<Cidr> addresses;  // the pod's, each with the prefix of its own subnet, which is not masqueraded
@@ -39,7 +43,8 @@ struct MasqueradeSpec {
 // Masquerades new connections from the given addresses; multicast is left alone. Rules that this identity had before
 // are replaced, and an address that still belongs to another attachment is taken over: the pod that has it now is
 // right. With nf_tables all of it happens at once or not at all. What was made is registered in `undo`, with iptables
-// step by step. Errors: code 100, naming what the kernel or the program lacks.
+// step by step. Errors: code 100, naming what the kernel lacks or the program says; code 7 if iptables is asked for and
+// not there.
 Status install_masquerade(const MasqueradeSpec& spec, const protocol::Environment& environment, Rollback& undo);
 
 // Removes the attachment's rules of either backend, and those that the reference made for it with nft, iptables-nft or
