@@ -176,11 +176,16 @@ Status status(const Request& request) {
 Status gc(const Request& request) {
   CNIO_LET(const Config config, parse_config(request, Validation::kTypes));
   CNIO_LET(const std::vector<protocol::Attachment> valid, protocol::parse_valid_attachments(request.fields()));
+  CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
   ErrorList errors;
   errors.collect(feature::collect_masquerade_garbage(request.network, valid, request.environment));
-  const auto ipam = find_ipam(request, config);
-  if (!ipam.ok()) errors.collect(ipam.error());
-  if (ipam.ok() && ipam.value()) errors.collect(ipam.value()->run(Command::kGc));
+  const Status links = remove_stale_links(host, config, request.network, valid);
+  errors.collect(links);
+  // As in DEL: no address is released while a link may still use it.
+  if (links.ok() && !is_layer2(config)) {
+    const auto ipam = Delegate::find(request, config.ipam_type);
+    errors.collect(ipam.ok() ? ipam.value().run(Command::kGc) : Status(ipam.error()));
+  }
   return errors.status();
 }
 

@@ -52,7 +52,7 @@ Status configure_gateway(net::Netlink& host, const BridgeLink& bridge, const Gat
 // that name is taken.
 std::string host_end_name(const protocol::Request& request, unsigned attempt = 0);
 // What `ip link` shows as alias of the host end: whose it is. At most 255 bytes.
-std::string host_end_alias(const protocol::Request& request);
+std::string host_end_alias(const std::string& network, const protocol::Attachment& attachment);
 
 struct Veth {
   net::Link host_end;
@@ -81,6 +81,11 @@ struct Leftover {
 Result<Leftover> find_leftover(net::Netlink& host, std::optional<net::Sandbox>& sandbox,
                                const protocol::Request& request, const Config& config,
                                const std::optional<protocol::AddResult>& prev_result);
+
+// Removes the links of this network's attachments that are not valid, for GC: known by the mark on their host ends.
+// Goes on past failures and reports all.
+Status remove_stale_links(net::Netlink& host, const Config& config, const std::string& network,
+                          const std::vector<protocol::Attachment>& valid);
 
 // ---- the sandbox's side
 

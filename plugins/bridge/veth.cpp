@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <linux/netlink.h>
+#include <set>
 
+#include "cnio/base/error_list.hpp"
 #include "cnio/base/sha512.hpp"
 #include "cnio/net/sysctl.hpp"
 
@@ -17,6 +19,10 @@ using protocol::Request;
 constexpr unsigned kNameAttempts = 10;
 constexpr size_t kMaxAlias = 255;  // IFALIASZ, without the terminating NUL
 constexpr char kAliasMark[] = "cnio ";
+
+std::string mark_of(const std::string& network) { return kAliasMark + network + "/"; }
+
+std::string alias_of(const Request& request) { return host_end_alias(request.network, request.attachment); }
 
 Status create_under_free_name(net::Netlink& host, net::VethSpec spec, const Request& request, std::string& name) {
   Status created;
@@ -38,7 +44,7 @@ bool lists_interface(const std::optional<AddResult>& result, const std::string& 
 Result<std::string> why_foreign(net::Netlink& host, const net::Link& host_end, const Request& request,
                                 const Config& config, const std::optional<AddResult>& prev_result) {
   if (host_end.alias.starts_with(kAliasMark)) {
-    if (host_end.alias == host_end_alias(request)) return std::string();
+    if (host_end.alias == alias_of(request)) return std::string();
     return "its host end " + host_end.name + " belongs to \"" + host_end.alias + "\"";
   }
   // Made by the reference, which leaves no mark: known by the recorded result, or by the bridge.
@@ -65,10 +71,8 @@ std::string host_end_name(const Request& request, unsigned attempt) {
   return "veth" + sha512_hex(identity, 8);
 }
 
-std::string host_end_alias(const Request& request) {
-  const std::string alias =
-      kAliasMark + request.network + "/" + request.attachment.container_id + "/" + request.attachment.ifname;
-  return alias.substr(0, kMaxAlias);
+std::string host_end_alias(const std::string& network, const protocol::Attachment& attachment) {
+  return (mark_of(network) + attachment.container_id + "/" + attachment.ifname).substr(0, kMaxAlias);
 }
 
 Status check_name_is_free(net::Sandbox& sandbox, const Request& request) {
@@ -99,7 +103,7 @@ Result<Veth> create_attachment_veth(net::Netlink& host, net::Sandbox& sandbox, c
   CNIO_LET(const std::optional<net::Link> sandbox_end, net::find_link(sandbox.route(), request.attachment.ifname));
   if (!host_end || !sandbox_end)
     return Error::make(Code::kTryAgain, "veth pair " + name + " vanished after its creation");
-  CNIO_TRY(net::configure_port(host, *host_end, host_end_alias(request), config.hairpin));
+  CNIO_TRY(net::configure_port(host, *host_end, alias_of(request), config.hairpin));
   (void)net::write_sysctl("ipv6/conf/" + name + "/accept_ra", "0");  // best effort: see prepare_new_bridge
   return Veth{*host_end, *sandbox_end};
 }
@@ -133,8 +137,24 @@ Result<Leftover> find_leftover(net::Netlink& host, std::optional<net::Sandbox>& 
   }
   // The sandbox is gone or lost its interface, yet a process may keep the namespace, and so the pair, alive.
   CNIO_LET(std::optional<net::Link> host_end, net::find_link(host, host_end_name(request)));
-  if (host_end && host_end->alias == host_end_alias(request)) left.host_end = std::move(host_end);
+  if (host_end && host_end->alias == alias_of(request)) left.host_end = std::move(host_end);
   return left;
+}
+
+Status remove_stale_links(net::Netlink& host, const Config& config, const std::string& network,
+                          const std::vector<protocol::Attachment>& valid) {
+  CNIO_LET(const std::optional<net::Link> bridge, net::find_link(host, config.bridge));
+  if (!bridge) return {};
+  CNIO_LET(const std::vector<net::Link> ports, net::list_links(host, bridge->index));
+  std::set<std::string> valid_aliases;
+  for (const protocol::Attachment& attachment : valid) valid_aliases.insert(host_end_alias(network, attachment));
+  ErrorList errors;
+  for (const net::Link& port : ports) {
+    if (port.alias.starts_with(mark_of(network)) && !valid_aliases.contains(port.alias)) {
+      errors.collect(net::remove_link(host, port));
+    }
+  }
+  return errors.status();
 }
 
 }  // namespace cnio::bridge
