@@ -66,7 +66,9 @@ Status install_masquerade(const MasqueradeSpec& spec, const protocol::Environmen
 Status remove_masquerade(const MasqueradeIdentity& who, const std::vector<IpAddr>& known_addresses,
                          const protocol::Environment& environment) {
   ErrorList errors;
-  const SharedChain shared = {iptables_chain(who), iptables_comment(who), known_addresses};
+  SharedChain shared = {iptables_chain(who), iptables_comment(who), known_addresses};
+  // An interface without its addresses still has a link-local one, which says nothing about what was masqueraded.
+  std::erase_if(shared.sources, [](const IpAddr& address) { return address.is_link_local_unicast(); });
   auto nft = NftConnection::open();
   if (!nft.ok()) {
     errors.collect(nft.error());

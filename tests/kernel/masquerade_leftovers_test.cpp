@@ -145,6 +145,14 @@ TEST_P(MasqueradeLeftoversOf, KnownAddressesLeaveTheOtherInterfaceOfTheContainer
   EXPECT_EQ(rules(), before);
 }
 
+TEST_P(MasqueradeLeftoversOf, LinkLocalAddressAloneMeansThatNoneIsKnown) {
+  PARITY("T54 D19");
+  const std::string before = rules();
+  add_iptables_rules(GetParam(), "10.1.0.2");
+  ASSERT_OK(remove(identity("c1"), {"fe80::1234"}));
+  EXPECT_EQ(rules(), before);
+}
+
 TEST_P(MasqueradeLeftoversOf, ChainOfTheSameNameOfAnotherNetworkStays) {
   PARITY("D22");
   // The hash is of network and container run together: "nc" and "1" look like "n" and "c1".

@@ -1,0 +1,48 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "feature/masquerade_names.hpp"
+
+#include <gtest/gtest.h>
+
+#include "support/matchers.hpp"
+
+namespace cnio::feature {
+namespace {
+
+const MasqueradeIdentity kWho = {"n", {"c1", "eth0"}};
+
+TEST(MasqueradeNames, AreTheReferences) {
+  EXPECT_EQ(reference_network_prefix("n"), "917148ec47923f2e-");
+  EXPECT_EQ(reference_prefix(kWho), "917148ec47923f2e-f4d01f2ef4b92245");
+  EXPECT_EQ(iptables_chain(kWho), "CNI-9b00b9b7c2795a8a61a6eec1");
+  EXPECT_EQ(iptables_comment(kWho), "name: \"n\" id: \"c1\"");
+}
+
+TEST(MasqueradeNames, ChainBelongsToItsNetworksPrefix) {
+  EXPECT_EQ(attachment_chain(kWho), "att-917148ec47923f2e-f4d01f2ef4b92245");
+  EXPECT_TRUE(attachment_chain(kWho).starts_with(attachment_chain_prefix("n")));
+  EXPECT_NE(attachment_chain(kWho), attachment_chain({"n", {"c1", "eth1"}}));
+}
+
+TEST(MasqueradeNames, ReadableIdentityHoldsNothingThatBreaksNft) {
+  EXPECT_EQ(readable_identity(kWho), "net: n, if: eth0, id: c1");
+  EXPECT_EQ(readable_identity({"n", {"c1", "a\"b\\c\n\xc3\xa4"}}), "net: n, if: a?b?c???, id: c1");
+  EXPECT_EQ(readable_identity({"n", {std::string(200, 'c'), "eth0"}}).size(), 128U);
+}
+
+TEST(MasqueradeNames, IptablesCommentIsCutAsTheProgramCutsIt) {
+  const MasqueradeIdentity who = {"n", {std::string(300, 'c'), "eth0"}};
+  EXPECT_EQ(iptables_comment(who).size(), 255U);
+  EXPECT_TRUE(iptables_comment(who).starts_with(iptables_comment_prefix("n")));
+}
+
+TEST(MasqueradeBackendKey, IsOneOfTwoWords) {
+  EXPECT_EQ(parse_backend("nftables", true).value(), MasqueradeBackend::kNftables);
+  EXPECT_EQ(parse_backend("iptables", true).value(), MasqueradeBackend::kIptables);
+  EXPECT_EQ(parse_backend("", false).value(), MasqueradeBackend::kNftables);
+  for (const char* text : {"", "nft", "IPTABLES", "iptables "}) {
+    EXPECT_ERROR(parse_backend(text, true), Code::kInvalidConfig, "ipMasqBackend") << text;
+  }
+}
+
+}  // namespace
+}  // namespace cnio::feature
