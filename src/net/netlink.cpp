@@ -22,8 +22,9 @@ namespace {
 using CallbackPtr = std::unique_ptr<nl_cb, NlRelease<nl_cb_put>>;
 
 constexpr int kDumpAttempts = 10;
-constexpr int kReceiveBuffer = 4 << 20;  // bytes; acknowledgements of a large batch and dumps of large nodes fit
-constexpr int kSendBuffer = 4 << 20;     // bytes; the kernel takes a batch in one piece or not at all
+constexpr size_t kMessageBuffer = 1 << 17;  // bytes
+constexpr int kReceiveBuffer = 4 << 20;     // bytes; acknowledgements of a large batch and dumps of large nodes fit
+constexpr int kSendBuffer = 4 << 20;        // bytes; the kernel takes a batch in one piece or not at all
 
 // What one exchange with the kernel came to.
 struct Reply {
@@ -113,6 +114,10 @@ Result<Netlink> Netlink::open(int protocol, const std::vector<int>& groups) {
     if (errnum != 0) return Error::sys("open a netlink socket", errnum, Code::kKernel);
     return Error::make(Code::kKernel, std::string("open a netlink socket: ") + nl_geterror(failure));
   }
+  // A buffer that holds whatever the kernel sends at once (its dumps fill at most 32 KiB) saves a call per answer that
+  // would only ask for its size.
+  nl_socket_disable_msg_peek(socket);
+  if (nl_socket_set_msg_buf_size(socket, kMessageBuffer) < 0) throw std::bad_alloc();
   const int fd = nl_socket_get_fd(socket);
   const int on = 1;
   // Both are missing in old kernels only, which then give shorter explanations and longer echoes.
