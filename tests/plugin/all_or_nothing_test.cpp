@@ -30,6 +30,14 @@ Json good_with(const std::string& patch) {
   return answer;
 }
 
+/// A folder that holds a program which only complains.
+std::string broken_program(const std::string& name) {
+  const std::string folder = make_folder("broken");
+  write_file(folder + "/" + name, "#!/bin/sh\necho no luck >&2\nexit 4\n");
+  std::filesystem::permissions(folder + "/" + name, std::filesystem::perms(0755));
+  return folder;
+}
+
 const Trouble kTroubles[] = {
     {"IpamFails", code::kNoAddress, {"none left"}, nullptr},
     {"AddressRefused", code::kKernel, {"ff02::1"}, good_with(R"({"ips": [{"address": "10.1.0.2/24"},
@@ -56,24 +64,30 @@ const Trouble kTroubles[] = {
      {},
      {{"ip", "link", "add", "br0", "type", "bridge"}, {"ip", "addr", "add", "fd01::77/48", "dev", "br0", "nodad"}},
      {{"ip", "addr", "del", "fd01::77/48", "dev", "br0"}}},
-    {"MasqueradeProgramMissing",
+    {"MasqueradeProgramFails",
      code::kKernel,
-     {"iptables"},
+     {"iptables", "no luck"},
      kGood,
      [](Command& command, Json& config) {
        config["ipMasqBackend"] = "iptables";
-       command.env["PATH"] = "/nowhere";
+       command.env["PATH"] = broken_program("iptables") + ":" + command.env["PATH"];
      }},
-    {"MasqueradeProgramForOneFamilyOnly",
+    {"MasqueradeProgramFailsForTheSecondFamily",
      code::kKernel,
-     {"ip6tables"},
+     {"ip6tables", "no luck"},
      kGood,
      [](Command& command, Json& config) {
        config["ipMasqBackend"] = "iptables";
-       std::filesystem::create_directories(make_folder("bin"));
-       std::filesystem::create_symlink("/usr/sbin/iptables", "/run/test/bin/iptables");
-       command.env["PATH"] = "/run/test/bin";
+       command.env["PATH"] = broken_program("ip6tables") + ":" + command.env["PATH"];
      }},
+    {"MasqueradeRefusedByTheKernel",
+     code::kKernel,
+     {"cnio_masquerade"},
+     kGood,
+     {},
+     {{"nft", "add table inet cnio_masquerade"},
+      {"nft", "add map inet cnio_masquerade attachments4 { type ipv4_addr : mark ; }"}},
+     {{"nft", "delete table inet cnio_masquerade"}}},
     {"OutputFull", 0, {}, kGood, [](Command& command, Json&) { command.stdout_path = "/dev/full"; }},
 };
 

@@ -66,6 +66,8 @@ class OutsideHost {
  public:
   OutsideHost() {
     must_run({"ip", "link", "add", "uplink", "type", "veth", "peer", "name", "eth0", "netns", "outside"});
+    // A router asks for neighbours from its link-local address: no waiting for duplicate detection of that.
+    set_sysctl("net/ipv6/conf/uplink/accept_dad", "0");
     must_run({"ip", "addr", "add", "192.0.2.1/24", "dev", "uplink"});
     must_run({"ip", "addr", "add", "2001:db8::1/64", "dev", "uplink", "nodad"});
     must_run({"ip", "addr", "add", "192.0.2.2/24", "dev", "eth0"}, netns);

@@ -102,15 +102,15 @@ TEST_F(IptablesMasquerade, InterfacesOfOneContainerAreIndependent) {
   EXPECT_TRUE(nothing_left());
 }
 
-TEST_F(IptablesMasquerade, MissingProgramIsSaidAndUndone) {
+TEST_F(IptablesMasquerade, MissingProgramIsFoundOutBeforeAnyChange) {
   PARITY("T65");
-  const Snapshot before = Snapshot::of_host().without_cursors();
-  Command command = plugin_command({"bridge", "ADD", pod(), config_.dump()});
+  const Attachment attachment = pod();
+  const Snapshot before = Snapshot::of_host();
+  Command command = plugin_command({"bridge", "ADD", attachment, config_.dump()});
   command.env["PATH"] = "/nowhere";
-  EXPECT_TRUE(failed(run(command), code::kKernel, {"iptables"}));
-  EXPECT_TRUE(same(before.without_forwarding(),
-                   Snapshot::of_host().without_cursors().without_device("br0").without_forwarding()));
-  EXPECT_TRUE(link_names(pod().netns).empty());
+  EXPECT_TRUE(failed(run(command), code::kConfig, {"ipMasqBackend", "iptables", "/nowhere"}));
+  EXPECT_TRUE(same(before, Snapshot::of_host()));
+  EXPECT_TRUE(link_names(attachment.netns).empty());
 }
 
 TEST_F(IptablesMasquerade, DeleteWithoutTheProgramSucceedsIfThereAreNoRules) {

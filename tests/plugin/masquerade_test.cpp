@@ -97,7 +97,7 @@ TEST_F(Masquerade, NeedsNoProgramOnTheHost) {
 
 TEST_F(Masquerade, TouchesNoTableButItsOwn) {
   PARITY("T71 D23");
-  must_feed({"nft", "-f", "-"}, "table ip filter { chain FORWARD { type filter hook forward priority 0; } }");
+  must_feed({"nft", "-f", "-"}, "table ip filter {\n chain FORWARD {\n type filter hook forward priority 0;\n }\n}\n");
   const std::vector<std::string> before = nft_objects();
   for (const Attachment& attachment : {pod("c1"), pod("c2")}) {
     must_add(config_, attachment);
@@ -257,8 +257,13 @@ TEST_F(Masquerade, RulesOfOthersSurvive) {
       }
     }
     table ip nat {
-      chain CNI-0123456789abcdef01234567 { accept }
-      chain POSTROUTING { type nat hook postrouting priority srcnat; ip saddr 10.1.0.78 jump CNI-0123456789abcdef01234567 }
+      chain CNI-0123456789abcdef01234567 {
+        accept
+      }
+      chain POSTROUTING {
+        type nat hook postrouting priority srcnat;
+        ip saddr 10.1.0.78 jump CNI-0123456789abcdef01234567
+      }
     })");
   must_add(config_, pod());
   must_del(config_, pod());
