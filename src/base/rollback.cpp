@@ -1,7 +1,21 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "cnio/base/rollback.hpp"
 
+#include <exception>
+
 namespace cnio {
+namespace {
+
+// A step that throws must not keep the others from running, nor leave the destructor.
+Status attempt(const Rollback::Step& step) {
+  try {
+    return step();
+  } catch (const std::exception& fault) {
+    return Error::make(Code::kInternal, fault.what());
+  }
+}
+
+}  // namespace
 
 void Rollback::commit() {
   steps_.clear();
@@ -14,8 +28,9 @@ std::vector<std::string> Rollback::run() {
     while (!steps->empty()) {
       const Named named = std::move(steps->back());
       steps->pop_back();
-      if (const Status status = named.step(); !status.ok())
+      if (const Status status = attempt(named.step); !status.ok()) {
         failures.push_back(named.what + ": " + status.error().msg());
+      }
     }
   }
   return failures;

@@ -27,7 +27,7 @@ class Rollback {
   // it.
   void last(std::string what, Step step) { last_.push_back({std::move(what), std::move(step)}); }
   void commit();
-  // Runs and forgets every step; goes on past failures and returns their messages, one a step.
+  // Runs and forgets every step; goes on past failures, exceptions among them, and returns their messages, one a step.
   std::vector<std::string> run();
 
  private:
