@@ -56,6 +56,8 @@ class FileActions {
   FileActions(const FileActions&) = delete;
   FileActions& operator=(const FileActions&) = delete;
   void connect(const UniqueFd& from, int to) { posix_spawn_file_actions_adddup2(&actions_, from.get(), to); }
+  // Ours are close-on-exec; those that we were started with need not be.
+  void close_others() { posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1); }
   [[nodiscard]] const posix_spawn_file_actions_t* get() const { return &actions_; }
 
  private:
@@ -132,7 +134,7 @@ struct Capture {
 
 Error too_slow(const ProcessSpec& spec) {
   return Error::make(Code::kTryAgain,
-                     spec.path + " did not end within " + std::to_string(spec.timeout_ms / 1000) + " s and was killed");
+                     spec.path + " did not end within " + std::to_string(spec.timeout_ms) + " ms and was killed");
 }
 
 // Gathers output until both streams are at their end and the child is gone, or a bound is reached.
@@ -145,7 +147,8 @@ Status gather(const ProcessSpec& spec, const Child& child, Capture& out, Capture
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
     // A grandchild may hold the streams open after the child's end: then only what is there already is taken.
     const bool only_rest = ended && child.handle() >= 0;
-    const int ready = poll(waiting, 3, only_rest || left < 0 ? 0 : static_cast<int>(left));
+    if (!only_rest && left <= 0) return too_slow(spec);  // also if it writes all the time
+    const int ready = poll(waiting, 3, only_rest ? 0 : static_cast<int>(left));
     if (ready < 0 && errno != EINTR) return Error::sys("wait for " + spec.path, errno);
     if (ready < 0) continue;
     if (ready == 0) return only_rest ? Status() : too_slow(spec);
@@ -172,6 +175,7 @@ Result<ProcessResult> run_process(const ProcessSpec& spec) {
   actions.connect(in, STDIN_FILENO);
   actions.connect(out.write_end, STDOUT_FILENO);
   actions.connect(err.write_end, STDERR_FILENO);
+  actions.close_others();
   const Attributes attributes;
   pid_t pid = -1;
   const int failure = posix_spawn(&pid, spec.path.c_str(), actions.get(), attributes.get(), pointers(spec.args).data(),
