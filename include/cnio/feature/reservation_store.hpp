@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -72,7 +73,7 @@ class ReservationStore {
     IpAddr address;
     std::string file;
 
-    auto operator<=>(const Entry&) const = default;
+    bool operator<(const Entry& other) const { return std::tie(address, file) < std::tie(other.address, other.file); }
   };
 
   ReservationStore(std::string folder, UniqueFd folder_fd, UniqueFd lock_fd)
@@ -85,8 +86,8 @@ class ReservationStore {
   // False if the name is taken.
   [[nodiscard]] Result<bool> create_whole(const std::string& name, std::string_view content) const;
   [[nodiscard]] Result<bool> create_plain(const std::string& name, std::string_view content) const;
-  Status record_given(const Grant& grant) const;
-  Status remove(const std::string& name) const;
+  [[nodiscard]] Status record_given(const Grant& grant) const;
+  [[nodiscard]] Status remove(const std::string& name) const;
   [[nodiscard]] std::string path_of(const std::string& name) const { return folder_ + "/" + name; }
 
   std::string folder_;
