@@ -82,7 +82,7 @@ const Trouble kTroubles[] = {
      }},
     {"MasqueradeRefusedByTheKernel",
      code::kKernel,
-     {"cnio_masquerade"},
+     {"masquerad"},
      kGood,
      {},
      {{"nft", "add table inet cnio_masquerade"},
