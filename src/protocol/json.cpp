@@ -2,11 +2,15 @@
 #include "cnio/protocol/json.hpp"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
 namespace cnio::protocol {
 namespace {
+
+constexpr size_t kMaxFault = 256;  // bytes of the parser's message
 
 // Builds a Json and keeps duplicates of a key, which nlohmann's own builder drops; bounds the depth.
 class Builder : public nlohmann::json_sax<Json> {
@@ -32,6 +36,8 @@ class Builder : public nlohmann::json_sax<Json> {
     const std::string_view text = fault.what();
     const size_t end = text.find("] ");
     fault_ = text.substr(end == std::string_view::npos ? 0 : end + 2);
+    // It ends with what was read last, which may be all there is.
+    if (fault_.size() > kMaxFault) fault_.replace(kMaxFault, std::string::npos, "...");
     return false;
   }
 
@@ -118,11 +124,9 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
 }
 
-void replace_all(std::string& text, std::string_view from, std::string_view to) {
-  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
-    text.replace(at, from.size(), to);
-  }
-}
+// What is escaped besides what JSON asks for: these occur inside strings only.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kEscapes = {
+    {{"<", "\\u003c"}, {">", "\\u003e"}, {"&", "\\u0026"}, {"\xe2\x80\xa8", "\\u2028"}, {"\xe2\x80\xa9", "\\u2029"}}};
 
 std::string shown(const Json& value) {
   if (value.is_string()) return quote(value.get_ref<const std::string&>());
@@ -135,20 +139,25 @@ std::string shown(const Json& value) {
 Result<Json> parse_json(std::string_view text) {
   // nlohmann skips a byte order mark, which is no JSON.
   if (text.starts_with("\xef\xbb\xbf")) return Error::make(Code::kDecode, "not JSON: begins with a byte order mark");
+  // Nor is a NUL byte, which it takes for the end.
+  if (text.find('\0') != std::string_view::npos) return Error::make(Code::kDecode, "not JSON: holds a NUL byte");
   Builder builder;
   if (!Json::sax_parse(valid_utf8(text), &builder)) return Error::make(Code::kDecode, "not JSON: " + builder.fault());
   return builder.take();
 }
 
 std::string format_json(const Json& value) {
-  std::string text = value.dump(4, ' ', false, Json::error_handler_t::replace);
-  // These five occur inside strings only.
-  replace_all(text, "<", "\\u003c");
-  replace_all(text, ">", "\\u003e");
-  replace_all(text, "&", "\\u0026");
-  replace_all(text, "\xe2\x80\xa8", "\\u2028");
-  replace_all(text, "\xe2\x80\xa9", "\\u2029");
-  return text;
+  const std::string text = value.dump(4, ' ', false, Json::error_handler_t::replace);
+  std::string out;
+  out.reserve(text.size());
+  for (std::string_view rest = text; !rest.empty();) {
+    const auto* const escape =
+        std::find_if(kEscapes.begin(), kEscapes.end(), [&](const auto& each) { return rest.starts_with(each.first); });
+    const bool found = escape != kEscapes.end();
+    out += found ? escape->second : rest.substr(0, 1);
+    rest.remove_prefix(found ? escape->first.size() : 1);
+  }
+  return out;
 }
 
 const Json* Fields::find(std::string_view key) const {
