@@ -19,7 +19,7 @@ Shape shape_of(SpecVersion version) {
 // ---- reading
 
 // Integers of results may have passed through a decoder that writes them as 1.0.
-Result<std::optional<int64_t>> whole_number(const Fields& fields, std::string_view key) {
+Result<std::optional<int64_t>> integer_of_result(const Fields& fields, std::string_view key) {
   const Json* value = fields.find(key);
   if (value != nullptr && value->is_number_float()) {
     const double number = value->get<double>();
@@ -29,25 +29,41 @@ Result<std::optional<int64_t>> whole_number(const Fields& fields, std::string_vi
   return fields.integer(key);
 }
 
-Result<Route> parse_route(const Fields& fields) {
+using ParseInteger = Result<std::optional<int64_t>> (&)(const Fields& fields, std::string_view key);
+
+Result<std::optional<int64_t>> integer_of_configuration(const Fields& fields, std::string_view key) {
+  return fields.integer(key);
+}
+
+Result<Route> parse_route(const Fields& fields, ParseInteger integer) {
   CNIO_LET(const std::optional<Cidr> dst, fields.cidr("dst"));
   if (!dst) return fields.fault("dst", "is missing");
   Route route;
   route.dst = *dst;
   CNIO_LET(route.gw, fields.ip("gw"));
-  CNIO_LET(route.mtu, whole_number(fields, "mtu"));
-  CNIO_LET(route.advmss, whole_number(fields, "advmss"));
-  CNIO_LET(route.priority, whole_number(fields, "priority"));
-  CNIO_LET(route.table, whole_number(fields, "table"));
-  CNIO_LET(route.scope, whole_number(fields, "scope"));
+  CNIO_LET(route.mtu, integer(fields, "mtu"));
+  CNIO_LET(route.advmss, integer(fields, "advmss"));
+  CNIO_LET(route.priority, integer(fields, "priority"));
+  CNIO_LET(route.table, integer(fields, "table"));
+  CNIO_LET(route.scope, integer(fields, "scope"));
   return route;
+}
+
+Result<std::vector<Route>> parse_route_list(const Fields& parent, std::string_view key, ParseInteger integer) {
+  CNIO_LET(const std::vector<Fields> entries, parent.objects(key));
+  std::vector<Route> routes;
+  for (const Fields& entry : entries) {
+    CNIO_LET(const Route route, parse_route(entry, integer));
+    routes.push_back(route);
+  }
+  return routes;
 }
 
 Result<Interface> parse_interface(const Fields& fields) {
   Interface out;
   CNIO_LET(out.name, fields.text("name"));
   CNIO_LET(out.mac, fields.text("mac"));
-  CNIO_LET(out.mtu, whole_number(fields, "mtu"));
+  CNIO_LET(out.mtu, integer_of_result(fields, "mtu"));
   CNIO_LET(out.sandbox, fields.text("sandbox"));
   CNIO_LET(out.socket_path, fields.text("socketPath"));
   CNIO_LET(out.pci_id, fields.text("pciID"));
@@ -60,7 +76,7 @@ Result<IpConfig> parse_ip_config(const Fields& fields, size_t interfaces) {
   IpConfig out;
   out.address = *address;
   CNIO_LET(out.gateway, fields.ip("gateway"));
-  CNIO_LET(const std::optional<int64_t> index, whole_number(fields, "interface"));
+  CNIO_LET(const std::optional<int64_t> index, integer_of_result(fields, "interface"));
   // A delegate that lists no interfaces may still number them; the caller ties addresses to its own.
   if (index && interfaces != 0 && (*index < 0 || static_cast<size_t>(*index) >= interfaces)) {
     return fields.fault("interface",
@@ -79,7 +95,7 @@ Status parse_ip4_ip6(const Fields& fields, AddResult& out) {
     IpConfig ip{*address, std::nullopt, std::nullopt};
     CNIO_LET(ip.gateway, entry.ip("gateway"));
     out.ips.push_back(ip);
-    CNIO_LET(std::vector<Route> routes, parse_routes(entry, "routes"));
+    CNIO_LET(std::vector<Route> routes, parse_route_list(entry, "routes", integer_of_result));
     out.routes.insert(out.routes.end(), routes.begin(), routes.end());
   }
   return {};
@@ -103,7 +119,7 @@ Result<AddResult> parse_shape(const Fields& fields, Shape shape) {
     CNIO_LET(const IpConfig ip, parse_ip_config(entry, interfaces.size()));
     out.ips.push_back(ip);
   }
-  CNIO_LET(out.routes, parse_routes(fields, "routes"));
+  CNIO_LET(out.routes, parse_route_list(fields, "routes", integer_of_result));
   return out;
 }
 
@@ -217,14 +233,8 @@ Json family_json(const AddResult& result, Family family) {
 
 }  // namespace
 
-Result<std::vector<Route>> parse_routes(const Fields& parent, std::string_view key) {
-  CNIO_LET(const std::vector<Fields> entries, parent.objects(key));
-  std::vector<Route> routes;
-  for (const Fields& entry : entries) {
-    CNIO_LET(const Route route, parse_route(entry));
-    routes.push_back(route);
-  }
-  return routes;
+Result<std::vector<Route>> parse_routes(const Fields& config, std::string_view key) {
+  return parse_route_list(config, key, integer_of_configuration);
 }
 
 Result<Dns> parse_dns(const Fields& fields) {

@@ -70,8 +70,8 @@ Result<AddResult> parse_delegate_result(std::string_view text, SpecVersion confi
 // shapes as the configuration's. Errors: code 7.
 Result<std::optional<AddResult>> parse_prev_result(const Fields& config, SpecVersion config_version);
 
-// Reads a list of routes, or a dns object, as configurations hold them too.
-Result<std::vector<Route>> parse_routes(const Fields& parent, std::string_view key);
+// Reads the routes of a configuration, or a dns object.
+Result<std::vector<Route>> parse_routes(const Fields& config, std::string_view key);
 Result<Dns> parse_dns(const Fields& dns);
 
 // The text that ADD prints, in the shape of `version`. Error: code 2 if the shape cannot say it: before 0.3.0 a result
