@@ -1,0 +1,341 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnio/protocol/plugin.hpp"
+
+#include <csignal>
+#include <fcntl.h>
+#include <stdexcept>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "cnio/base/unique_fd.hpp"
+
+#include "support/host.hpp"
+
+namespace cnio::protocol {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+constexpr char kConfig[] = R"({"cniVersion": "1.0.0", "name": "n", "type": "fake"})";
+
+UniqueFd memory_file(std::string_view content = {}) {
+  UniqueFd file(memfd_create("stream", MFD_CLOEXEC));
+  EXPECT_TRUE(write_all(file.get(), content, "memory file").ok());
+  EXPECT_EQ(lseek(file.get(), 0, SEEK_SET), 0);
+  return file;
+}
+
+std::string content_of(const UniqueFd& file) {
+  EXPECT_EQ(lseek(file.get(), 0, SEEK_SET), 0);
+  return read_all(file.get(), size_t{1} << 22U, "memory file").value();
+}
+
+struct Answer {
+  int status = -1;
+  std::string out;
+  std::string err;
+
+  // stdout as the one JSON object that it must be.
+  [[nodiscard]] Json json() const {
+    auto parsed = parse_json(out);
+    EXPECT_TRUE(parsed.ok()) << out;
+    return parsed.ok() ? std::move(parsed).value() : Json();
+  }
+  [[nodiscard]] unsigned code() const { return json().value("code", 0U); }
+  [[nodiscard]] std::string msg() const { return json().value("msg", ""); }
+};
+
+// A plugin whose verbs note that they ran; tests replace those that they are about.
+class RunPlugin : public ::testing::Test {
+ protected:
+  RunPlugin() {
+    plugin_.name = "fake";
+    plugin_.about = "Does nothing.";
+    plugin_.example_config = R"({"name": "demo"})";
+    plugin_.add = [this](const Request&, Rollback& undo) -> Result<AddResult> {
+      calls_.push_back("add");
+      undo.add("undo add", noting("undo"));
+      return AddResult{};
+    };
+    plugin_.del = verb("del");
+    plugin_.check = verb("check");
+    plugin_.status = verb("status");
+    plugin_.gc = verb("gc");
+  }
+
+  Rollback::Step noting(const std::string& what) {
+    return [this, what]() -> Status {
+      calls_.push_back(what);
+      return {};
+    };
+  }
+  std::function<Status(const Request&)> verb(const std::string& name) {
+    return [step = noting(name)](const Request&) { return step(); };
+  }
+
+  static std::vector<std::string> variables(const std::string& command) {
+    return {"CNI_COMMAND=" + command, "CNI_CONTAINERID=c1", "CNI_NETNS=/run/netns/none", "CNI_IFNAME=eth0",
+            "CNI_PATH=/opt/cni/bin"};
+  }
+  Answer run_with(const std::vector<std::string>& environment, std::string_view config,
+                  std::vector<const char*> argv = {"fake"}) {
+    const UniqueFd in = memory_file(config);
+    const UniqueFd out = memory_file();
+    const UniqueFd err = memory_file();
+    Answer answer;
+    answer.status = run_plugin(plugin_, static_cast<int>(argv.size()), argv.data(), Environment(environment),
+                               {in.get(), out.get(), err.get()});
+    answer.out = content_of(out);
+    answer.err = content_of(err);
+    return answer;
+  }
+  Answer run(const std::string& command, std::string_view config = kConfig) {
+    return run_with(variables(command), config);
+  }
+  // ADD with a stdout of the caller's.
+  Answer add_to(int out) {
+    const UniqueFd in = memory_file(kConfig);
+    const UniqueFd err = memory_file();
+    const char* argv[] = {"fake"};
+    Answer answer;
+    answer.status = run_plugin(plugin_, 1, argv, Environment(variables("ADD")), {in.get(), out, err.get()});
+    answer.err = content_of(err);
+    return answer;
+  }
+
+  Plugin plugin_;
+  std::vector<std::string> calls_;
+};
+
+TEST_F(RunPlugin, AddPrintsTheResultAndKeepsWhatItDid) {
+  const Answer answer = run("ADD");
+  EXPECT_EQ(answer.status, 0);
+  EXPECT_EQ(answer.out, "{\n    \"cniVersion\": \"1.0.0\"\n}");
+  EXPECT_EQ(answer.err, "");
+  EXPECT_THAT(calls_, ElementsAre("add"));
+}
+
+TEST_F(RunPlugin, OtherVerbsPrintNothing) {
+  const std::string config = R"({"cniVersion": "1.1.0", "name": "n"})";
+  for (const char* command : {"DEL", "CHECK", "STATUS", "GC"}) {
+    const Answer answer = run(command, config);
+    EXPECT_EQ(answer.status, 0) << command;
+    EXPECT_EQ(answer.out + answer.err, "") << command;
+  }
+  EXPECT_THAT(calls_, ElementsAre("del", "check", "status", "gc"));
+}
+
+TEST_F(RunPlugin, VerbsGetTheWholeRequest) {
+  plugin_.add = [&](const Request& request, Rollback&) -> Result<AddResult> {
+    EXPECT_EQ(request.command, Command::kAdd);
+    EXPECT_EQ(request.attachment, (Attachment{"c1", "eth0"}));
+    EXPECT_EQ(request.network, "n");
+    EXPECT_EQ(request.version, SpecVersion::k100);
+    EXPECT_EQ(request.stdin_data, kConfig);
+    EXPECT_EQ(request.environment.get("CNI_PATH"), "/opt/cni/bin");
+    EXPECT_EQ(request.fields().text("TYPE").value(), "fake");
+    return AddResult{};
+  };
+  EXPECT_EQ(run("ADD").status, 0);
+}
+
+// ---- errors
+
+TEST_F(RunPlugin, AFailureIsOneObjectAndStatusOne) {
+  PARITY("T12");
+  plugin_.del = [](const Request&) { return Status(Error::make(Code::kKernel, "remove eth0: busy", "see <this>")); };
+  const Answer answer = run("DEL");
+  EXPECT_EQ(answer.status, 1);
+  EXPECT_EQ(answer.out,
+            "{\n    \"cniVersion\": \"1.0.0\",\n    \"code\": 100,\n    \"msg\": \"fake: remove eth0: busy\",\n"
+            "    \"details\": \"see \\u003cthis\\u003e\"\n}");
+  EXPECT_EQ(answer.err, "");
+}
+
+TEST_F(RunPlugin, DetailsAreLeftOutWhenThereAreNone) {
+  plugin_.del = [](const Request&) { return Status(Error::make(Code::kKernel, "x")); };
+  EXPECT_FALSE(run("DEL").json().contains("details"));
+}
+
+TEST_F(RunPlugin, AFailedAddIsUndoneBeforeTheErrorIsPrinted) {
+  plugin_.add = [&](const Request&, Rollback& undo) -> Result<AddResult> {
+    undo.add("step", noting("undo step"));
+    undo.last("address", noting("undo address"));
+    return Error::make(Code::kConflict, "taken");
+  };
+  const Answer answer = run("ADD");
+  EXPECT_EQ(answer.status, 1);
+  EXPECT_EQ(answer.code(), 103U);
+  EXPECT_THAT(calls_, ElementsAre("undo step", "undo address"));
+}
+
+TEST_F(RunPlugin, AnUndoThatFailsIsReportedOnStderrOnly) {
+  plugin_.add = [&](const Request&, Rollback& undo) -> Result<AddResult> {
+    undo.add("first", noting("undo first"));
+    undo.add("remove veth0", [] { return Status(Error::make(Code::kKernel, "busy")); });
+    undo.add("throw", []() -> Status { throw std::runtime_error("oops"); });
+    return Error::make(Code::kConflict, "taken");
+  };
+  const Answer answer = run("ADD");
+  EXPECT_EQ(answer.code(), 103U);
+  EXPECT_THAT(answer.err, HasSubstr("undo: remove veth0: busy\n"));
+  EXPECT_THAT(answer.err, HasSubstr("undo: throw: oops\n"));
+  EXPECT_THAT(calls_, ElementsAre("undo first"));
+}
+
+// ---- exceptions
+
+TEST_F(RunPlugin, AnExceptionFromAddIsInternalAndUndone) {
+  plugin_.add = [&](const Request&, Rollback& undo) -> Result<AddResult> {
+    undo.add("step", noting("undo"));
+    throw std::runtime_error("out of cheese");
+  };
+  const Answer answer = run("ADD");
+  EXPECT_EQ(answer.status, 1);
+  EXPECT_EQ(answer.code(), 999U);
+  EXPECT_EQ(answer.msg(), "fake: internal error: out of cheese");
+  EXPECT_EQ(answer.json().value("cniVersion", ""), "1.0.0");
+  EXPECT_THAT(calls_, ElementsAre("undo"));
+}
+
+TEST_F(RunPlugin, AnExceptionFromAnotherVerbIsInternal) {
+  plugin_.del = [](const Request&) -> Status { throw std::bad_alloc(); };
+  const Answer answer = run("DEL");
+  EXPECT_EQ(answer.status, 1);
+  EXPECT_EQ(answer.code(), 999U);
+  EXPECT_THAT(answer.msg(), StartsWith("fake: internal error: "));
+}
+
+// ---- an answer that cannot be written
+
+TEST_F(RunPlugin, AddIsUndoneWhenItsAnswerCannotBeWritten) {
+  const UniqueFd full(open("/dev/full", O_WRONLY | O_CLOEXEC));
+  const Answer answer = add_to(full.get());
+  EXPECT_EQ(answer.status, 1);
+  EXPECT_THAT(answer.err, HasSubstr("write stdout: No space left on device"));
+  EXPECT_THAT(calls_, ElementsAre("add", "undo"));
+}
+
+TEST_F(RunPlugin, AddIsUndoneWhenNobodyReadsItsAnswer) {
+  const auto before = signal(SIGPIPE, SIG_IGN);
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  const UniqueFd out(ends[1]);
+  close(ends[0]);
+  EXPECT_EQ(add_to(out.get()).status, 1);
+  EXPECT_THAT(calls_, ElementsAre("add", "undo"));
+  (void)signal(SIGPIPE, before);
+}
+
+TEST_F(RunPlugin, AddIsUndoneWhenStdoutIsNotOpenForWriting) {
+  const UniqueFd read_only(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  EXPECT_EQ(add_to(read_only.get()).status, 1);
+  EXPECT_THAT(calls_, ElementsAre("add", "undo"));
+}
+
+// The shape of old versions cannot say "no address": that too is an answer that cannot be written.
+TEST_F(RunPlugin, AddIsUndoneWhenItsResultCannotBeExpressed) {
+  const Answer answer = run("ADD", R"({"cniVersion": "0.2.0", "name": "n"})");
+  EXPECT_EQ(answer.status, 1);
+  EXPECT_EQ(answer.code(), 2U);
+  EXPECT_THAT(calls_, ElementsAre("add", "undo"));
+}
+
+// ---- input
+
+TEST_F(RunPlugin, InputOverOneMebibyteIsRefused) {
+  const std::string padding((1 << 20) - sizeof kConfig + 1, ' ');
+  EXPECT_EQ(run("ADD", kConfig + padding).status, 0);
+  const Answer answer = run("ADD", kConfig + padding + " ");
+  EXPECT_EQ(answer.code(), 6U);
+  EXPECT_THAT(answer.msg(), HasSubstr("larger than 1 MiB"));
+}
+
+TEST_F(RunPlugin, UnreadableInputIsAnInputError) {
+  PARITY("T07");
+  const UniqueFd folder(open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const UniqueFd out = memory_file();
+  const char* argv[] = {"fake"};
+  EXPECT_EQ(run_plugin(plugin_, 1, argv, Environment(variables("ADD")), {folder.get(), out.get(), out.get()}), 1);
+  EXPECT_THAT(content_of(out), HasSubstr("\"code\": 5,"));
+  EXPECT_THAT(calls_, IsEmpty());
+}
+
+TEST_F(RunPlugin, BadInputNeverReachesAVerb) {
+  EXPECT_EQ(run("ADD", "").code(), 6U);
+  EXPECT_EQ(run("ADD", "{}").code(), 7U);
+  EXPECT_EQ(run("add", kConfig).code(), 4U);
+  EXPECT_EQ(run("GC", kConfig).code(), 1U);
+  EXPECT_EQ(run_with({"CNI_COMMAND=DEL"}, kConfig).code(), 4U);
+  EXPECT_THAT(calls_, IsEmpty());
+}
+
+TEST_F(RunPlugin, ErrorsAreAnsweredInTheConfigurationsVersion) {
+  EXPECT_EQ(run("ADD", R"({"cniVersion": "0.3.1"})").json().value("cniVersion", ""), "0.3.1");
+  EXPECT_EQ(run("ADD", R"({"name": "n", "cniVersion": "9.9.9"})").json().value("cniVersion", ""), "1.1.0");
+  EXPECT_EQ(run("ADD", "").json().value("cniVersion", ""), "1.1.0");
+}
+
+TEST_F(RunPlugin, ItsOwnNamespaceIsRefusedBeforeTheVerb) {
+  PARITY("T15");
+  auto environment = variables("ADD");
+  environment[2] = "CNI_NETNS=/proc/self/ns/net";
+  EXPECT_EQ(run_with(environment, kConfig).code(), 8U);
+  environment[0] = "CNI_COMMAND=DEL";
+  EXPECT_EQ(run_with(environment, kConfig).code(), 8U);
+  EXPECT_THAT(calls_, IsEmpty());
+  environment[0] = "CNI_COMMAND=ADD";
+  environment.push_back("CNI_NETNS_OVERRIDE=1");
+  EXPECT_EQ(run_with(environment, kConfig).status, 0);
+  EXPECT_THAT(calls_, ElementsAre("add"));
+}
+
+// ---- without a verb
+
+TEST_F(RunPlugin, WithoutCommandTellsWhatItIs) {
+  PARITY("T08");
+  for (const std::vector<std::string>& environment :
+       std::vector<std::vector<std::string>>{{}, {"CNI_COMMAND="}, {"PATH=/bin"}}) {
+    const Answer answer = run_with(environment, "garbage", {"/opt/cni/bin/renamed", "some", "--arguments"});
+    EXPECT_EQ(answer.status, 0);
+    EXPECT_EQ(answer.out, "");
+    EXPECT_EQ(answer.err, "CNI fake plugin v" CNIO_VERSION
+                          "\nCNI protocol versions supported: "
+                          "0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0\n");
+  }
+  EXPECT_EQ(run_with({}, "", {}).status, 0);  // not even a name
+}
+
+TEST_F(RunPlugin, HelpShowsACallByHand) {
+  for (const char* option : {"--help", "-h"}) {
+    const Answer answer = run_with({}, "", {"fake", option});
+    EXPECT_EQ(answer.status, 0);
+    EXPECT_EQ(answer.out, "");
+    EXPECT_THAT(answer.err, StartsWith("CNI fake plugin v" CNIO_VERSION "\n"));
+    EXPECT_THAT(answer.err, HasSubstr("Does nothing."));
+    EXPECT_THAT(answer.err, HasSubstr("echo '{\"name\": \"demo\"}' |"));
+    EXPECT_THAT(answer.err, HasSubstr("CNI_COMMAND=ADD"));
+  }
+}
+
+TEST_F(RunPlugin, VersionNeedsNothingElse) {
+  PARITY("T09");
+  const Answer answer = run_with({"CNI_COMMAND=VERSION"}, "garbage");
+  EXPECT_EQ(answer.status, 0);
+  EXPECT_EQ(answer.out, R"({"cniVersion":"1.1.0","supportedVersions":["0.1.0","0.2.0","0.3.0","0.3.1","0.4.0",)"
+                        R"("1.0.0","1.1.0"]})"
+                        "\n");
+  EXPECT_EQ(answer.err, "");
+}
+
+TEST(NothingToDo, Succeeds) { EXPECT_TRUE(nothing_to_do("keeps no state")(Request{}).ok()); }
+
+}  // namespace
+}  // namespace cnio::protocol
