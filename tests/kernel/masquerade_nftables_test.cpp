@@ -129,6 +129,17 @@ TEST_F(MasqueradeNftables, InstallTwiceIsInstallOnce) {
   EXPECT_EQ(ruleset(), once);
 }
 
+TEST_F(MasqueradeNftables, SharedRulesThatSomebodyChangedAreMadeGood) {
+  ASSERT_OK(install(spec("c1", {"10.1.0.2/24"})));
+  const std::string before = ruleset();
+  must_run({"nft", "insert", "rule", "inet", "cnio_masquerade", "postrouting", "accept"});
+  ASSERT_OK(install(spec("c1", {"10.1.0.2/24"})));
+  EXPECT_EQ(ruleset(), before);
+  must_run({"nft", "flush", "chain", "inet", "cnio_masquerade", "postrouting"});
+  ASSERT_OK(install(spec("c1", {"10.1.0.2/24"})));
+  EXPECT_EQ(ruleset(), before);
+}
+
 TEST_F(MasqueradeNftables, NewAddressReplacesTheOldOfTheSameAttachment) {
   PARITY("T70");
   ASSERT_OK(install(spec("other", {"10.1.0.9/24"})));
@@ -273,6 +284,7 @@ TEST_F(MasqueradeNftables, ManyAtOnceAllWin) {
                         }),
             0);
   EXPECT_EQ(elements(), 2 * kProcesses * kEach);
+  EXPECT_EQ(nft_objects_with("\"chain\":\"postrouting\"").size(), 2U);
   for (int i = 0; i < kProcesses * kEach; ++i) EXPECT_OK(check(spec("c" + std::to_string(i), addresses(i))));
   EXPECT_EQ(failures_of(kProcesses,
                         [&](int process) {
