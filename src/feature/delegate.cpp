@@ -34,7 +34,8 @@ std::string one_line(std::string text) {
 }  // namespace
 
 Result<Delegate> Delegate::find(const Request& request, const std::string& type) {
-  if (type.find('/') != std::string::npos || type == "." || type == "..") {
+  // Behind a NUL nothing is looked at by the system: that would be another program than the one named.
+  if (type.find_first_of(std::string_view("/\0", 2)) != std::string::npos || type == "." || type == "..") {
     return Error::config("ipam.type", "must be the name of a plugin, without path, not " + quote(type));
   }
   std::string path = find_executable(request.cni_path, type);
