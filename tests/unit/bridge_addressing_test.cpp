@@ -1,0 +1,175 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "bridge/addressing.hpp"
+#include "support/host.hpp"
+#include "support/matchers.hpp"
+
+namespace cnio::bridge {
+namespace {
+
+using protocol::AddResult;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+// An IPAM answer in the 1.1.0 shape.
+AddResult answer(const std::string& text) {
+  auto result = protocol::parse_delegate_result(text, protocol::kLatestVersion, "ipam");
+  EXPECT_OK(result) << text;
+  return result.ok() ? std::move(result).value() : AddResult{};
+}
+
+Config config(bool gateway, bool default_gateway = false) {
+  Config out;
+  out.is_gateway = gateway || default_gateway;
+  out.is_default_gateway = default_gateway;
+  out.ipam_type = "ipam";
+  return out;
+}
+
+AddResult completed(const Config& config, const std::string& text) {
+  auto result = complete_ipam_result(config, answer(text), 2);
+  EXPECT_OK(result) << text;
+  return result.ok() ? std::move(result).value() : AddResult{};
+}
+
+std::vector<std::string> routes_of(const AddResult& result) {
+  std::vector<std::string> out;
+  for (const protocol::Route& route : result.routes) {
+    out.push_back(route.dst.to_string() + (route.gw ? " via " + route.gw->to_string() : ""));
+  }
+  return out;
+}
+
+std::vector<std::string> gateways_of(const AddResult& result) {
+  std::vector<std::string> out;
+  for (const Cidr& cidr : gateway_addresses(result)) out.push_back(cidr.to_string());
+  return out;
+}
+
+constexpr char kDual[] = R"({"ips": [{"address": "10.1.0.5/24"}, {"address": "fd01::5/64"}]})";
+
+TEST(IpamResult, AddressesAreTiedToTheSandboxEntryAndForeignInterfacesDropped) {
+  PARITY("T40");
+  const AddResult result =
+      completed(config(false), R"({"interfaces": [{"name": "x"}], "ips": [{"address": "10.1.0.5/24", "interface": 0},
+                         {"address": "fd01::5/64"}]})");
+  EXPECT_TRUE(result.interfaces.empty());
+  EXPECT_EQ(result.ips.at(0).interface, 2U);
+  EXPECT_EQ(result.ips.at(1).interface, 2U);
+}
+
+TEST(IpamResult, GatewayIsTheFirstOfTheNetworkIfWanted) {
+  PARITY("T41");
+  const AddResult with = completed(config(true), kDual);
+  EXPECT_EQ(with.ips.at(0).gateway->to_string(), "10.1.0.1");
+  EXPECT_EQ(with.ips.at(1).gateway->to_string(), "fd01::1");
+  const AddResult without = completed(config(false), kDual);
+  EXPECT_FALSE(without.ips.at(0).gateway || without.ips.at(1).gateway);
+  const AddResult given = completed(config(true), R"({"ips": [{"address": "10.1.0.5/24", "gateway": "10.1.0.9"}]})");
+  EXPECT_EQ(given.ips.at(0).gateway->to_string(), "10.1.0.9");
+}
+
+TEST(IpamResult, WithoutAddressIsAnError) {
+  EXPECT_ERROR(complete_ipam_result(config(false), answer("{}"), 2), Code::kDelegate, "\"ipam\"", "no address");
+}
+
+TEST(IpamResult, GatewayOfTheOtherFamilyIsAnError) {
+  EXPECT_ERROR(
+      complete_ipam_result(config(false), answer(R"({"ips": [{"address": "10.1.0.5/24", "gateway": "fd01::1"}]})"), 2),
+      Code::kDelegate, "fd01::1", "IPv4", "10.1.0.5/24");
+}
+
+TEST(DefaultRoutes, OnePerFamilyThroughItsFirstGateway) {
+  PARITY("T43");
+  EXPECT_THAT(routes_of(completed(config(false, true), kDual)),
+              ElementsAre("0.0.0.0/0 via 10.1.0.1", "::/0 via fd01::1"));
+  EXPECT_THAT(
+      routes_of(completed(config(false, true), R"({"ips": [{"address": "10.1.0.5/24"}, {"address": "10.2.0.5/24"}]})")),
+      ElementsAre("0.0.0.0/0 via 10.1.0.1"));
+  EXPECT_THAT(routes_of(completed(config(true), kDual)), IsEmpty());
+}
+
+TEST(DefaultRoutes, ThoseOfIpamAreNotDoubled) {
+  PARITY("T42 T43");
+  const auto routes = [](const std::string& list) {
+    return routes_of(
+        completed(config(false, true), R"({"ips": [{"address": "10.1.0.5/24"}], "routes": )" + list + "}"));
+  };
+  EXPECT_THAT(routes(R"([{"dst": "0.0.0.0/0", "gw": "10.1.0.9"}])"), ElementsAre("0.0.0.0/0 via 10.1.0.9"));
+  // D11: one without gateway is that route too.
+  EXPECT_THAT(routes(R"([{"dst": "0.0.0.0/0"}])"), ElementsAre("0.0.0.0/0"));
+  EXPECT_THAT(routes(R"([{"dst": "0.0.0.0/0", "table": 254}])"), ElementsAre("0.0.0.0/0"));
+  // D12: one in another table is none in the main table.
+  EXPECT_THAT(routes(R"([{"dst": "0.0.0.0/0", "table": 100}])"), ElementsAre("0.0.0.0/0", "0.0.0.0/0 via 10.1.0.1"));
+  EXPECT_THAT(routes(R"([{"dst": "::/0"}])"), ElementsAre("::/0", "0.0.0.0/0 via 10.1.0.1"));
+  EXPECT_THAT(routes(R"([{"dst": "0.0.0.0/1"}])"), ElementsAre("0.0.0.0/1", "0.0.0.0/0 via 10.1.0.1"));
+}
+
+TEST(GatewayAddresses, HaveThePrefixOfTheirAddressOnceEach) {
+  EXPECT_THAT(gateways_of(completed(config(true), R"({"ips": [{"address": "10.1.0.5/24"}, {"address": "10.1.0.6/24"},
+                  {"address": "10.1.0.7/16"}, {"address": "fd01::5/64", "gateway": "fe80::1"}]})")),
+              ElementsAre("10.1.0.1/24", "10.1.0.1/16", "fe80::1/64"));
+  EXPECT_THAT(gateways_of(completed(config(false), kDual)), IsEmpty());
+}
+
+// ---- routes as the kernel gets them
+
+Result<std::vector<net::RouteSpec>> kernel(const std::string& routes, const std::string& gateway = "10.1.0.1") {
+  const AddResult result =
+      answer(R"({"ips": [{"address": "10.1.0.5/24", "gateway": ")" + gateway + R"("}], "routes": [)" + routes + "]}");
+  return kernel_routes(result);
+}
+
+net::RouteSpec only(const std::string& route) {
+  auto routes = kernel(route);
+  EXPECT_OK(routes) << route;
+  return routes.ok() && routes.value().size() == 1 ? routes.value()[0] : net::RouteSpec{};
+}
+
+TEST(KernelRoutes, GetTheFirstGatewayOfTheirFamily) {
+  EXPECT_EQ(only(R"({"dst": "10.0.0.0/8"})").gateway, IpAddr::parse("10.1.0.1"));
+  EXPECT_EQ(only(R"({"dst": "10.0.0.0/8", "gw": "10.1.0.7"})").gateway, IpAddr::parse("10.1.0.7"));
+  EXPECT_EQ(only(R"({"dst": "fd00::/8"})").gateway, std::nullopt);
+}
+
+// D13: the reference forces the gateway onto a route that is meant as on-link.
+TEST(KernelRoutes, OnLinkScopeNeedsNoGateway) {
+  PARITY("T44");
+  EXPECT_EQ(only(R"({"dst": "10.0.0.0/8", "scope": 253})").gateway, std::nullopt);
+  EXPECT_EQ(only(R"({"dst": "10.0.0.0/8", "scope": 253})").scope, 253);
+  EXPECT_EQ(only(R"({"dst": "10.0.0.0/8", "scope": 0})").gateway, IpAddr::parse("10.1.0.1"));
+}
+
+TEST(KernelRoutes, CarryEveryAttribute) {
+  PARITY("T44");
+  const net::RouteSpec route =
+      only(R"({"dst": "10.0.0.0/8", "mtu": 1400, "advmss": 1360, "priority": 77, "table": 4294967295, "scope": 200})");
+  EXPECT_EQ(route.dst.to_string(), "10.0.0.0/8");
+  EXPECT_EQ(route.mtu, 1400U);
+  EXPECT_EQ(route.advmss, 1360U);
+  EXPECT_EQ(route.priority, 77U);
+  EXPECT_EQ(route.table, 4294967295U);
+  EXPECT_EQ(route.scope, 200);
+}
+
+TEST(KernelRoutes, ZeroMeansUnset) {
+  const net::RouteSpec route = only(R"({"dst": "10.0.0.0/8", "mtu": 0, "advmss": 0, "priority": 0, "table": 0})");
+  EXPECT_FALSE(route.mtu || route.advmss || route.priority || route.table || route.scope);
+}
+
+TEST(KernelRoutes, NumbersTheKernelCannotHoldAreErrors) {
+  for (const char* member : {"mtu", "advmss", "priority", "table"}) {
+    for (const char* value : {"-1", "4294967296"}) {
+      EXPECT_ERROR(kernel(R"({"dst": "10.0.0.0/8", ")" + std::string(member) + "\": " + value + "}"), Code::kDelegate,
+                   "10.0.0.0/8", member, value);
+    }
+  }
+  EXPECT_ERROR(kernel(R"({"dst": "10.0.0.0/8", "scope": 256})"), Code::kDelegate, "scope", "256");
+  EXPECT_ERROR(kernel(R"({"dst": "10.0.0.0/8", "scope": -1})"), Code::kDelegate, "scope", "-1");
+}
+
+}  // namespace
+}  // namespace cnio::bridge
