@@ -180,8 +180,8 @@ Status check_held(const Request& request, const Config& config, const std::vecto
   return {};
 }
 
+// A torn reservation is held by nobody, and so is stale.
 bool is_stale(const Reservation& reservation, const std::vector<Attachment>& valid) {
-  if (reservation.state == Reservation::State::kTorn) return true;
   if (reservation.state == Reservation::State::kForeign) return false;
   return std::none_of(valid.begin(), valid.end(),
                       [&](const Attachment& attachment) { return reservation.held_by(attachment); });

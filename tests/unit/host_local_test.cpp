@@ -132,6 +132,17 @@ TEST_F(HostLocal, AddIsUndoneIfItsAnswerCannotBeWritten) {
   EXPECT_EQ(after, before);
 }
 
+TEST_F(HostLocal, UndoneAddKeepsWhatTheAttachmentHeldBefore) {
+  root_.write("net/10.9.0.5", "c1\r\neth0");  // outside the ranges of today
+  {
+    Rollback undo;
+    ASSERT_OK(host_local::add(request("ADD", {"c1", "eth0"}, kOneSet), undo));
+    EXPECT_TRUE(undo.run().empty());
+  }
+  EXPECT_FALSE(root_.has("net/10.1.0.2"));
+  EXPECT_TRUE(root_.has("net/10.9.0.5"));
+}
+
 TEST_F(HostLocal, AddReleasesTheLockBeforeItReturns) {
   Rollback undo;
   ASSERT_OK(host_local::add(request("ADD", {"c1", "eth0"}, kTwoSets), undo));
