@@ -105,7 +105,7 @@ Status AddressEvents::wait_settled(Netlink& route, const Link& link, int timeout
   CNIO_TRY(look());
   Status failure;
   if (undecided && !refused) {
-    CNIO_LET(const bool settled, events_.wait_for(timeout_ms, [&](nlmsghdr&) {
+    CNIO_LET(const bool settled, events_.wait_for(timeout_ms, [&](nlmsghdr*) {
       failure = look();
       return !failure.ok() || refused || !undecided;
     }));

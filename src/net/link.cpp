@@ -128,6 +128,7 @@ Result<std::optional<Link>> find_link(Netlink& route, const std::string& name) {
 }
 
 Result<std::optional<Link>> find_link(Netlink& route, IfIndex index) {
+  if (index == IfIndex::kNone) return std::optional<Link>();
   ifinfomsg info{};
   info.ifi_index = raw(index);
   const MsgPtr message = link_message(RTM_GETLINK, 0, info);
@@ -208,7 +209,8 @@ Status configure_port(Netlink& route, const Link& link, const std::string& alias
   ifinfomsg info{};
   info.ifi_index = raw(link.index);
   const MsgPtr message = link_message(RTM_NEWLINK, 0, info);
-  put_text(message.get(), IFLA_IFALIAS, alias);
+  // Without its NUL, which counts for the limit of 255 bytes.
+  if (nla_put(message.get(), IFLA_IFALIAS, static_cast<int>(alias.size()), alias.data()) < 0) throw std::bad_alloc();
   nlattr* linkinfo = checked(nla_nest_start(message.get(), IFLA_LINKINFO));
   put_text(message.get(), IFLA_INFO_SLAVE_KIND, "bridge");
   nlattr* port = checked(nla_nest_start(message.get(), IFLA_INFO_SLAVE_DATA));
@@ -233,13 +235,25 @@ Result<LinkEvents> LinkEvents::open() {
 }
 
 Status LinkEvents::wait_operational(Netlink& route, const Link& link, int timeout_ms) {
-  CNIO_LET(const std::optional<Link> now, find_link(route, link.index));
-  if (now && now->operational) return {};
-  const auto is_up = [&](nlmsghdr& message) {
-    const auto changed = parse_link(message);
-    return changed && changed->index == link.index && changed->operational;
+  bool up = false;
+  const auto look = [&]() -> Status {
+    CNIO_LET(const std::optional<Link> now, find_link(route, link.index));
+    up = now && now->operational;
+    return {};
   };
-  CNIO_LET(const bool up, events_.wait_for(timeout_ms, is_up));
+  CNIO_TRY(look());
+  if (up) return {};
+  Status failure;
+  const auto concerns_us = [&](nlmsghdr* message) {
+    if (message == nullptr) return true;
+    const auto changed = parse_link(*message);
+    return changed && changed->index == link.index;
+  };
+  CNIO_TRY(events_.wait_for(timeout_ms, [&](nlmsghdr* message) {
+    if (concerns_us(message)) failure = look();
+    return !failure.ok() || up;
+  }));
+  CNIO_TRY(std::move(failure));
   if (up) return {};
   return Error::make(Code::kTryAgain,
                      "interface " + link.name + " did not come up within " + std::to_string(timeout_ms) + " ms")

@@ -265,7 +265,7 @@ Status Netlink::transact(const std::vector<nl_msg*>& messages, std::string_view 
   return refused(what, failure->reply);
 }
 
-Result<bool> Netlink::wait_for(int timeout_ms, const std::function<bool(nlmsghdr& message)>& seen) {
+Result<bool> Netlink::wait_for(int timeout_ms, const std::function<bool(nlmsghdr* message)>& seen) {
   using Clock = std::chrono::steady_clock;
   const auto deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
   std::vector<char> buffer(1 << 16);
@@ -278,6 +278,10 @@ Result<bool> Netlink::wait_for(int timeout_ms, const std::function<bool(nlmsghdr
     if (ready == 0) return false;
     if (ready < 0) continue;
     const ssize_t got = recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (got < 0 && errno == ENOBUFS) {
+      if (seen(nullptr)) return true;
+      continue;
+    }
     if (got < 0) {
       if (errno == EINTR || errno == EAGAIN) continue;
       return Error::sys("receive a netlink notification", errno, Code::kKernel);
@@ -285,7 +289,7 @@ Result<bool> Netlink::wait_for(int timeout_ms, const std::function<bool(nlmsghdr
     int remaining = static_cast<int>(got);
     for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(header, remaining);
          header = nlmsg_next(header, &remaining)) {
-      if (seen(*header)) return true;
+      if (seen(header)) return true;
     }
   }
 }

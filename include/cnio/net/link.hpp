@@ -25,14 +25,14 @@ struct Link {
   uint32_t mtu = 0;
   bool up = false;           // IFF_UP: set up by the administrator
   bool operational = false;  // IF_OPER_UP: can pass frames
-  bool promiscuous = false;  // IFF_PROMISC, however it was switched on
+  bool promiscuous = false;  // IFF_PROMISC as an administrator sets it; a packet capture does not count
   IfIndex master = IfIndex::kNone;
   IfIndex peer = IfIndex::kNone;  // IFLA_LINK: a veth's other end, by its index in its own namespace
   std::string alias;              // IFLA_IFALIAS
   std::optional<bool> hairpin;    // of a bridge port
 };
 
-// No link of that name (or index): nothing.
+// No link of that name (or index, or index none): nothing.
 Result<std::optional<Link>> find_link(Netlink& route, const std::string& name);
 Result<std::optional<Link>> find_link(Netlink& route, IfIndex index);
 // All links, or those enslaved to `master`.

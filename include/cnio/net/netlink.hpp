@@ -49,8 +49,9 @@ class Netlink {
   Status transact(const std::vector<nl_msg*>& messages, std::string_view operation,
                   const std::vector<std::string>& steps = {});
 
-  // Waits for notifications until `seen` returns true (true) or `timeout_ms` is over (false).
-  Result<bool> wait_for(int timeout_ms, const std::function<bool(nlmsghdr& message)>& seen);
+  // Waits for notifications until `seen` returns true (true) or `timeout_ms` is over (false). It gets null when the
+  // kernel had to drop some, because more came than the socket holds: then it has to look for itself.
+  Result<bool> wait_for(int timeout_ms, const std::function<bool(nlmsghdr* message)>& seen);
 
  private:
   struct Free {

@@ -1,0 +1,138 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnio/net/netlink.hpp"
+
+#include <cerrno>
+#include <linux/rtnetlink.h>
+#include <memory>
+#include <new>
+#include <set>
+
+#include <netlink/msg.h>
+
+#include "cnio/net/netns.hpp"
+
+#include "net_fixture.hpp"
+
+namespace cnio::net {
+namespace {
+
+struct FreeMessage {
+  void operator()(nl_msg* message) const { nlmsg_free(message); }
+};
+using MsgPtr = std::unique_ptr<nl_msg, FreeMessage>;
+
+MsgPtr make_message(int type, int flags) {
+  MsgPtr message(nlmsg_alloc_simple(type, flags));
+  if (message == nullptr) throw std::bad_alloc();
+  return message;
+}
+
+class NetlinkTest : public test::NetTest {
+ protected:
+  static MsgPtr link_request(int type, int flags, int index = 0) {
+    MsgPtr message = make_message(type, flags);
+    ifinfomsg info{};
+    info.ifi_index = index;
+    EXPECT_EQ(nlmsg_append(message.get(), &info, sizeof info, NLMSG_ALIGNTO), 0);
+    return message;
+  }
+  // Indices of all links of the socket's namespace.
+  static std::set<int> indices(Netlink& socket) {
+    std::set<int> out;
+    const MsgPtr message = link_request(RTM_GETLINK, NLM_F_DUMP);
+    const auto add = [&](nlmsghdr& answer) {
+      out.insert(static_cast<const ifinfomsg*>(nlmsg_data(&answer))->ifi_index);
+    };
+    EXPECT_OK(socket.query(message.get(), "list", add, [&] { out.clear(); }));
+    return out;
+  }
+};
+
+TEST_F(NetlinkTest, AGetOfSomethingAbsentIsAnErrorWithItsErrno) {
+  const MsgPtr message = link_request(RTM_GETLINK, 0, 4711);
+  int answers = 0;
+  const Status status = route().query(message.get(), "look up number 4711", [&](nlmsghdr&) { ++answers; });
+  EXPECT_ERROR(status, Code::kKernel, "look up number 4711: No such device");
+  EXPECT_EQ(status.error().errnum(), ENODEV);
+  EXPECT_EQ(answers, 0);
+}
+
+TEST_F(NetlinkTest, AGetHasOneAnswer) {
+  const MsgPtr message = link_request(RTM_GETLINK, 0, 1);
+  int answers = 0;
+  EXPECT_OK(route().query(message.get(), "look up lo", [&](nlmsghdr& answer) {
+    EXPECT_EQ(answer.nlmsg_type, RTM_NEWLINK);
+    ++answers;
+  }));
+  EXPECT_EQ(answers, 1);
+}
+
+TEST_F(NetlinkTest, ARefusedRequestKeepsErrnoAndTheKernelsSentence) {
+  // 10.0.0.1/8: the kernel explains what is wrong in an extended acknowledgement.
+  const MsgPtr message = make_message(RTM_NEWROUTE, NLM_F_CREATE);
+  rtmsg route_header{};
+  route_header.rtm_family = AF_INET;
+  route_header.rtm_dst_len = 8;
+  route_header.rtm_table = RT_TABLE_MAIN;
+  route_header.rtm_type = RTN_UNICAST;
+  ASSERT_EQ(nlmsg_append(message.get(), &route_header, sizeof route_header, NLMSG_ALIGNTO), 0);
+  const uint32_t with_host_bits = htonl(0x0a000001);
+  ASSERT_EQ(nla_put(message.get(), RTA_DST, sizeof with_host_bits, &with_host_bits), 0);
+  const Status status = route().request(message.get(), "add it");
+  EXPECT_ERROR(status, Code::kKernel, "add it: Invalid argument (Invalid prefix for given prefix length)");
+  EXPECT_EQ(status.error().errnum(), EINVAL);
+}
+
+TEST_F(NetlinkTest, ASocketServesAfterFailures) {
+  for (int i = 0; i < 3; ++i) {
+    const MsgPtr absent = link_request(RTM_GETLINK, 0, 4711);
+    EXPECT_ERROR(route().query(absent.get(), "look up", [](nlmsghdr&) {}), Code::kKernel);
+    EXPECT_EQ(indices(route()).count(1), 1U);
+  }
+}
+
+TEST_F(NetlinkTest, ActsInTheNamespaceItWasOpenedIn) {
+  const std::string other = test::add_netns("other");
+  ip("link add in0 type bridge", other);
+  ip("link add in1 type bridge", other);
+  Netlink& here = route();
+  const auto netns = Namespace::open(other);
+  ASSERT_OK(netns);
+  EXPECT_OK(netns.value().run([&]() -> Status {
+    EXPECT_EQ(indices(here).size(), 1U);  // lo
+    CNIO_LET(Netlink there, Netlink::open(NETLINK_ROUTE));
+    EXPECT_EQ(indices(there).size(), 3U);
+    return {};
+  }));
+}
+
+// More than fits one message, and than one receive call takes.
+TEST_F(NetlinkTest, ALargeDumpIsComplete) {
+  std::string lines;
+  for (int i = 0; i < 1000; ++i) {
+    lines += "link add a" + std::to_string(i) + " type veth peer name b" + std::to_string(i) + "\n";
+  }
+  ip_batch(lines);
+  EXPECT_EQ(indices(route()).size(), 2001U);
+  EXPECT_EQ(indices(route()).size(), 2001U);  // and again, on the same socket
+}
+
+TEST_F(NetlinkTest, WaitsForANotificationUpToItsTime) {
+  auto events = Netlink::open(NETLINK_ROUTE, {RTNLGRP_LINK});
+  ASSERT_OK(events);
+  const auto any = [](nlmsghdr*) { return true; };
+  const auto nothing = events.value().wait_for(1, any);
+  ASSERT_OK(nothing);
+  EXPECT_FALSE(nothing.value());
+  ip("link add br0 type bridge");
+  bool named = false;
+  const auto found = events.value().wait_for(10'000, [&](nlmsghdr* message) {
+    named = message != nullptr && message->nlmsg_type == RTM_NEWLINK;
+    return named;
+  });
+  ASSERT_OK(found);
+  EXPECT_TRUE(found.value());
+}
+
+}  // namespace
+}  // namespace cnio::net
