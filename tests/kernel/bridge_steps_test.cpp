@@ -1,0 +1,442 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "bridge/steps.hpp"
+#include "net_fixture.hpp"
+
+namespace cnio::bridge {
+namespace {
+
+using protocol::AddResult;
+using test::address_texts;
+using test::Json;
+using test::link_names;
+using test::sysctl;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::UnorderedElementsAre;
+
+Cidr cidr(std::string_view text) { return Cidr::parse(text).value(); }
+
+std::vector<Cidr> cidrs(const std::vector<std::string>& texts) {
+  std::vector<Cidr> out;
+  for (const auto& text : texts) out.push_back(cidr(text));
+  return out;
+}
+
+std::vector<std::string> texts(const std::vector<Cidr>& list) {
+  std::vector<std::string> out;
+  for (const Cidr& each : list) out.push_back(each.to_string());
+  return out;
+}
+
+class BridgeStepsTest : public test::NetTest {
+ protected:
+  BridgeStepsTest() { config_.bridge = "br0"; }
+
+  BridgeLink ensured() {
+    auto bridge = ensure_bridge(route(), config_);
+    EXPECT_OK(bridge);
+    return bridge.ok() ? std::move(bridge).value() : BridgeLink{};
+  }
+  static Json seen(const std::string& name, const std::string& netns = "") { return test::find_link(name, netns); }
+
+  Config config_;
+};
+
+// ---- the bridge
+
+TEST_F(BridgeStepsTest, ABridgeIsCreatedUpAndDeafToRouters) {
+  PARITY("T31");
+  config_.mtu = 1450;
+  const BridgeLink bridge = ensured();
+  EXPECT_TRUE(bridge.created);
+  EXPECT_EQ(bridge.link.name, "br0");
+  EXPECT_EQ(bridge.link.mac->to_string(), seen("br0").at("address"));
+  EXPECT_THAT(seen("br0").at("flags"), Contains("UP"));
+  EXPECT_EQ(seen("br0").at("mtu"), 1450);
+  EXPECT_EQ(seen("br0").at("linkinfo").at("info_data").at("stp_state"), 0);
+  EXPECT_EQ(sysctl("net/ipv6/conf/br0/accept_ra"), "0");
+}
+
+TEST_F(BridgeStepsTest, ABridgeThatIsThereIsAdoptedAsItIs) {
+  PARITY("T32");
+  ip("link add br0 address 02:00:00:00:00:77 mtu 1450 type bridge");
+  config_.mtu = 1400;
+  const BridgeLink bridge = ensured();
+  EXPECT_FALSE(bridge.created);
+  EXPECT_EQ(seen("br0").at("mtu"), 1450);
+  EXPECT_EQ(seen("br0").at("address"), "02:00:00:00:00:77");
+  EXPECT_THAT(seen("br0").at("flags"), Contains("UP"));
+  EXPECT_EQ(seen("br0").at("promiscuity"), 0);
+  EXPECT_FALSE(ensured().created);
+}
+
+TEST_F(BridgeStepsTest, PromiscuousModeIsSetOnceAndNeverCleared) {
+  config_.promiscuous = true;
+  (void)ensured();
+  (void)ensured();
+  EXPECT_EQ(seen("br0").at("promiscuity"), 1);
+  config_.promiscuous = false;
+  (void)ensured();
+  EXPECT_EQ(seen("br0").at("promiscuity"), 1);
+}
+
+TEST_F(BridgeStepsTest, ALinkThatIsNoBridgeIsLeftUntouched) {
+  PARITY("T33 D40");
+  ip("link add br0 type veth peer name v1");
+  config_.promiscuous = true;
+  EXPECT_ERROR(ensure_bridge(route(), config_), Code::kConflict, "interface br0 exists and is no bridge", "veth");
+  EXPECT_THAT(seen("br0").at("flags"), Not(Contains("UP")));
+  EXPECT_EQ(seen("br0").at("promiscuity"), 0);
+}
+
+// ---- gateway addresses
+
+class GatewayTest : public BridgeStepsTest {
+ protected:
+  Result<GatewayPlan> plan(const std::vector<std::string>& present, const std::vector<std::string>& wanted,
+                           bool force = false) {
+    bridge_ = ensured();
+    ip("addr flush dev br0 scope global");
+    for (const auto& text : present) ip("addr add " + text + " dev br0");
+    return plan_gateway(route(), bridge_.link, cidrs(wanted), force);
+  }
+  BridgeLink bridge_;
+};
+
+TEST_F(GatewayTest, WhatIsMissingIsAdded) {
+  const auto all = plan({}, {"10.1.0.1/24", "fd01::1/64"});
+  ASSERT_OK(all);
+  EXPECT_THAT(texts(all.value().add), ElementsAre("10.1.0.1/24", "fd01::1/64"));
+  const auto rest = plan({"10.1.0.1/24"}, {"10.1.0.1/24", "fd01::1/64"});
+  ASSERT_OK(rest);
+  EXPECT_THAT(texts(rest.value().add), ElementsAre("fd01::1/64"));
+  EXPECT_THAT(rest.value().remove, IsEmpty());
+  const auto none = plan({"10.1.0.1/24", "fd01::1/64"}, {"10.1.0.1/24", "fd01::1/64"});
+  ASSERT_OK(none);
+  EXPECT_THAT(none.value().add, IsEmpty());
+}
+
+TEST_F(GatewayTest, AConflictIsAnErrorOrIsReplaced) {
+  PARITY("T45");
+  for (const char* present : {"10.9.0.1/24", "10.1.0.1/16", "10.1.0.2/24"}) {
+    const auto refused = plan({present}, {"10.1.0.1/24"});
+    EXPECT_ERROR(refused, Code::kConflict, "bridge br0 has the address " + std::string(present), "10.1.0.1/24");
+    EXPECT_THAT(refused.error().details(), HasSubstr("forceAddress"));
+    const auto forced = plan({present}, {"10.1.0.1/24"}, true);
+    ASSERT_OK(forced);
+    EXPECT_THAT(texts(forced.value().remove), ElementsAre(present));
+    EXPECT_THAT(texts(forced.value().add), ElementsAre("10.1.0.1/24"));
+  }
+}
+
+TEST_F(GatewayTest, DisjointIpv6NetworksLiveTogether) {
+  PARITY("T46");
+  const auto disjoint = plan({"fd09::1/64"}, {"fd01::1/64"});
+  ASSERT_OK(disjoint);
+  EXPECT_THAT(disjoint.value().remove, IsEmpty());
+  EXPECT_ERROR(plan({"fd01::9/48"}, {"fd01::1/64"}), Code::kConflict, "fd01::9/48");
+  EXPECT_THAT(texts(plan({"fd01::9/48", "fd09::1/64"}, {"fd01::1/64"}, true).value().remove),
+              ElementsAre("fd01::9/48"));
+}
+
+// D42 and D44.
+TEST_F(GatewayTest, TheAttachmentsOwnAddressesAreNoConflict) {
+  const auto two = plan({"10.2.0.1/24"}, {"10.1.0.1/24", "10.2.0.1/24"});
+  ASSERT_OK(two);
+  EXPECT_THAT(two.value().remove, IsEmpty());
+  EXPECT_THAT(texts(two.value().add), ElementsAre("10.1.0.1/24"));
+  const auto link_local = plan({}, {"fe80::1/64"});
+  ASSERT_OK(link_local);
+  EXPECT_THAT(texts(link_local.value().add), ElementsAre("fe80::1/64"));
+}
+
+TEST_F(GatewayTest, ThePlanIsCarriedOut) {
+  PARITY("T38 T45 D37");
+  test::set_sysctl("net/ipv4/ip_forward", "0");
+  test::set_sysctl("net/ipv6/conf/all/forwarding", "0");
+  const auto wanted = cidrs({"10.1.0.1/24"});
+  const auto todo = plan({"10.9.0.1/24"}, {"10.1.0.1/24"}, true);
+  ASSERT_OK(todo);
+  ASSERT_OK(configure_gateway(route(), bridge_, todo.value(), wanted));
+  EXPECT_THAT(address_texts("br0"), ElementsAre("10.1.0.1/24"));
+  EXPECT_EQ(sysctl("net/ipv4/ip_forward"), "1");
+  EXPECT_EQ(sysctl("net/ipv6/conf/all/forwarding"), "0");
+
+  const auto both = cidrs({"10.1.0.1/24", "fd01::1/64"});
+  const auto more = plan_gateway(route(), bridge_.link, both, false);
+  ASSERT_OK(more);
+  ASSERT_OK(configure_gateway(route(), bridge_, more.value(), both));
+  EXPECT_THAT(address_texts("br0"), ElementsAre("10.1.0.1/24", "fd01::1/64"));
+  for (const auto& address : test::addresses("br0")) EXPECT_FALSE(address.contains("tentative"));
+  EXPECT_EQ(sysctl("net/ipv6/conf/all/forwarding"), "1");
+}
+
+// Between the look and the act.
+TEST_F(GatewayTest, AnAddressThatAnotherAddHasSetIsFine) {
+  const auto todo = plan({}, {"10.1.0.1/24"});
+  ASSERT_OK(todo);
+  ip("addr add 10.1.0.1/24 dev br0");
+  EXPECT_OK(configure_gateway(route(), bridge_, todo.value(), cidrs({"10.1.0.1/24"})));
+  EXPECT_THAT(address_texts("br0"), ElementsAre("10.1.0.1/24"));
+}
+
+TEST_F(GatewayTest, TheAddressOfAnAdoptedBridgeIsPinned) {
+  PARITY("T47");
+  ip("link add br0 type bridge");  // its address follows its ports'
+  const auto todo = plan({}, {"10.1.0.1/24"});
+  ASSERT_OK(todo);
+  ASSERT_FALSE(bridge_.created);
+  add_veth("v0", "v1");
+  ip("link set v0 address 02:00:00:00:00:01");
+  ip("link set v0 master br0");
+  ASSERT_OK(configure_gateway(route(), bridge_, todo.value(), cidrs({"10.1.0.1/24"})));
+  const auto pinned = seen("br0").at("address").get<std::string>();
+  EXPECT_EQ(pinned, bridge_.link.mac->to_string());
+  ip("link set v0 nomaster");
+  EXPECT_EQ(seen("br0").at("address"), pinned);
+}
+
+// ---- the veth pair
+
+class AttachmentTest : public BridgeStepsTest {
+ protected:
+  AttachmentTest() : sandbox_(net::Sandbox::open(test::add_netns("pod")).value()), bridge_(ensured()) {}
+
+  static protocol::Request request(const std::string& container = "c1", const std::string& ifname = "eth0") {
+    protocol::Request out;
+    out.network = "n";
+    out.attachment = {container, ifname};
+    out.netns_path = "/run/netns/pod";
+    return out;
+  }
+  Result<Veth> create(Rollback& undo, const protocol::Request& call = request()) {
+    return create_attachment_veth(route(), *sandbox_, call, config_, bridge_.link, undo);
+  }
+  // A pair that stays.
+  Veth created(const protocol::Request& call = request()) {
+    Rollback undo;
+    auto veth = create(undo, call);
+    EXPECT_OK(veth);
+    undo.commit();
+    return veth.ok() ? std::move(veth).value() : Veth{};
+  }
+  Leftover leftover(const protocol::Request& call = request(), const std::optional<AddResult>& prev = std::nullopt) {
+    auto found = find_leftover(route(), sandbox_, call, config_, prev);
+    EXPECT_OK(found);
+    return found.ok() ? std::move(found).value() : Leftover{};
+  }
+
+  std::optional<net::Sandbox> sandbox_;
+  BridgeLink bridge_;
+  const std::string pod_ = "/run/netns/pod";
+};
+
+TEST_F(AttachmentTest, IsMarkedAndJoinsItsBridge) {
+  config_.mtu = 1400;
+  config_.hairpin = true;
+  config_.mac = MacAddr::parse("02:00:00:00:00:05");
+  const Veth veth = created();
+  EXPECT_EQ(veth.host_end.name, host_end_name(request()));
+  EXPECT_EQ(veth.sandbox_end.name, "eth0");
+  const Json host = seen(veth.host_end.name);
+  EXPECT_EQ(host.at("master"), "br0");
+  EXPECT_EQ(host.at("ifalias"), "cnio n/c1/eth0");
+  EXPECT_EQ(host.at("mtu"), 1400);
+  EXPECT_EQ(test::bridge_port(veth.host_end.name).at("hairpin"), true);
+  EXPECT_EQ(sysctl("net/ipv6/conf/" + veth.host_end.name + "/accept_ra"), "0");
+  EXPECT_EQ(seen("eth0", pod_).at("address"), "02:00:00:00:00:05");
+  EXPECT_EQ(veth.sandbox_end.mac->to_string(), "02:00:00:00:00:05");
+}
+
+TEST_F(AttachmentTest, IsUndone) {
+  Rollback undo;
+  ASSERT_OK(create(undo));
+  EXPECT_THAT(undo.run(), IsEmpty());
+  EXPECT_THAT(link_names(), ElementsAre("br0"));
+  EXPECT_THAT(link_names(pod_), IsEmpty());
+}
+
+TEST_F(AttachmentTest, UndoOfWhatIsGoneSucceeds) {
+  Rollback undo;
+  ASSERT_OK(create(undo));
+  ip("link del eth0", pod_);
+  EXPECT_THAT(undo.run(), IsEmpty());
+}
+
+TEST_F(AttachmentTest, ANameThatIsTakenOnTheHostIsAvoided) {
+  const std::string first = host_end_name(request());
+  ip("link add " + first + " type bridge");
+  EXPECT_EQ(created().host_end.name, host_end_name(request(), 1));
+  EXPECT_EQ(seen(first).at("linkinfo").at("info_kind"), "bridge");
+}
+
+TEST_F(AttachmentTest, ANameThatIsTakenInTheSandboxIsAConflict) {
+  EXPECT_OK(check_name_is_free(*sandbox_, request()));
+  ip("link add eth0 type bridge", pod_);
+  const Status taken = check_name_is_free(*sandbox_, request());
+  EXPECT_ERROR(taken, Code::kConflict, "interface eth0 exists already in the sandbox /run/netns/pod");
+  Rollback undo;
+  EXPECT_FALSE(create(undo).ok());
+  EXPECT_THAT(undo.run(), IsEmpty());
+  EXPECT_THAT(link_names(), ElementsAre("br0"));
+  EXPECT_EQ(seen("eth0", pod_).at("linkinfo").at("info_kind"), "bridge");
+}
+
+TEST_F(AttachmentTest, ThePortIsWaitedFor) {
+  const Veth veth = created();
+  ip("link set eth0 up", pod_);
+  EXPECT_OK(wait_for_port(route(), veth.host_end));
+}
+
+// ---- what DEL finds
+
+TEST_F(AttachmentTest, ItsOwnPairIsFound) {
+  const Veth veth = created();
+  const Leftover left = leftover();
+  ASSERT_TRUE(left.host_end && left.sandbox_end);
+  EXPECT_EQ(left.host_end->index, veth.host_end.index);
+  EXPECT_EQ(left.sandbox_end->index, veth.sandbox_end.index);
+  EXPECT_EQ(left.foreign, "");
+}
+
+TEST_F(AttachmentTest, ItsPairIsFoundWithoutTheSandbox) {
+  PARITY("T53");
+  const Veth veth = created();
+  sandbox_.reset();
+  const Leftover left = leftover();
+  ASSERT_TRUE(left.host_end);
+  EXPECT_EQ(left.host_end->index, veth.host_end.index);
+  EXPECT_FALSE(left.sandbox_end);
+}
+
+TEST_F(AttachmentTest, ItsPairIsFoundUnderAnotherNameInTheSandbox) {
+  const Veth veth = created();
+  ip("link set eth0 name renamed", pod_);
+  EXPECT_EQ(leftover().host_end.value().index, veth.host_end.index);
+}
+
+TEST_F(AttachmentTest, NothingIsFoundWhenNothingIsThere) {
+  const Leftover left = leftover();
+  EXPECT_FALSE(left.host_end || left.sandbox_end);
+  EXPECT_EQ(left.foreign, "");
+}
+
+// D45: the reference removes whatever bears the name.
+TEST_F(AttachmentTest, LinksOfOthersAreLeftAlone) {
+  PARITY("D45");
+  ip("link add eth0 type bridge", pod_);
+  EXPECT_FALSE(leftover().host_end);
+  EXPECT_THAT(leftover().foreign, HasSubstr("interface eth0 left alone: it is no veth"));
+  ip("link del eth0", pod_);
+
+  (void)created(request("other", "eth0"));
+  EXPECT_FALSE(leftover().host_end);
+  EXPECT_THAT(leftover().foreign, HasSubstr("belongs to \"cnio n/other/eth0\""));
+  ip("link del eth0", pod_);
+
+  ip("link add manual type veth peer name eth0 netns pod");
+  EXPECT_FALSE(leftover().host_end);
+  EXPECT_THAT(leftover().foreign, HasSubstr("is not in bridge br0"));
+}
+
+TEST_F(AttachmentTest, PairsThatTheReferenceMadeAreFound) {
+  ip("link add vethabcdef01 type veth peer name eth0 netns pod");
+  ip("link set vethabcdef01 master br0");
+  EXPECT_EQ(leftover().host_end.value().name, "vethabcdef01");
+  // Or in a bridge that has another name by now, if the recorded result lists it.
+  ip("link set vethabcdef01 nomaster");
+  EXPECT_FALSE(leftover().host_end);
+  AddResult prev;
+  prev.interfaces.emplace_back().name = "vethabcdef01";
+  EXPECT_EQ(leftover(request(), prev).host_end.value().name, "vethabcdef01");
+}
+
+// ---- what GC removes
+
+TEST_F(AttachmentTest, StaleLinksAreThoseOfTheNetworkThatAreNotValid) {
+  PARITY("T63");
+  const Veth valid = created(request("c1", "eth0"));
+  const Veth stale = created(request("c2", "eth1"));
+  protocol::Request other = request("c3", "eth2");
+  other.network = "m";
+  const Veth foreign = created(other);
+  ip("link add manual type veth peer name eth3 netns pod");
+  ip("link set manual master br0");
+  ASSERT_OK(remove_stale_links(route(), config_, "n", {{"c1", "eth0"}}));
+  EXPECT_THAT(link_names(), UnorderedElementsAre("br0", valid.host_end.name, foreign.host_end.name, "manual"));
+  ASSERT_OK(remove_stale_links(route(), config_, "n", {}));
+  EXPECT_THAT(link_names(), UnorderedElementsAre("br0", foreign.host_end.name, "manual"));
+  config_.bridge = "none";
+  EXPECT_OK(remove_stale_links(route(), config_, "n", {}));
+}
+
+// ---- the sandbox's end
+
+class SandboxEndTest : public AttachmentTest {
+ protected:
+  SandboxEndTest() : veth_(created()) {}
+  Status configure(const std::vector<std::string>& addresses, const std::vector<net::RouteSpec>& routes = {}) {
+    AddResult result;
+    for (const auto& text : addresses) result.ips.push_back({cidr(text), std::nullopt, std::nullopt});
+    return configure_sandbox_end(*sandbox_, veth_.sandbox_end, config_, result, routes);
+  }
+  Veth veth_;
+};
+
+TEST_F(SandboxEndTest, GetsAddressesAndRoutesAndIsUp) {
+  net::RouteSpec v4;
+  v4.dst = cidr("0.0.0.0/0");
+  v4.gateway = IpAddr::parse("10.1.0.1");
+  net::RouteSpec v6;
+  v6.dst = cidr("::/0");
+  v6.gateway = IpAddr::parse("fd01::1");
+  ASSERT_OK(configure({"10.1.0.5/24", "fd01::5/64"}, {v4, v6}));
+  EXPECT_THAT(seen("eth0", pod_).at("flags"), Contains("UP"));
+  EXPECT_THAT(address_texts("eth0", pod_), ElementsAre("10.1.0.5/24", "fd01::5/64"));
+  EXPECT_EQ(test::routes_to("default", pod_).at(0).at("gateway"), "10.1.0.1");
+  EXPECT_EQ(test::routes_to("default", pod_, "-6").at(0).at("gateway"), "fd01::1");
+}
+
+TEST_F(SandboxEndTest, Ipv6SettingsAreMadeForIpv6Addresses) {
+  PARITY("T36");
+  test::set_sysctl("net/ipv6/conf/all/disable_ipv6", "1", pod_);
+  ASSERT_OK(configure({"fd01::5/64"}));
+  const auto setting = [&](const std::string& name) { return sysctl("net/ipv6/conf/" + name, pod_); };
+  EXPECT_EQ(setting("eth0/disable_ipv6"), "0");
+  EXPECT_EQ(setting("lo/disable_ipv6"), "0");
+  EXPECT_EQ(setting("eth0/keep_addr_on_down"), "1");
+  EXPECT_EQ(setting("eth0/accept_dad"), "0");
+  EXPECT_EQ(sysctl("net/ipv4/conf/eth0/arp_notify", pod_), "1");
+  for (const auto& address : test::addresses("eth0", pod_)) EXPECT_FALSE(address.contains("tentative"));
+}
+
+TEST_F(SandboxEndTest, Ipv6SettingsStayWithoutIpv6Addresses) {
+  test::set_sysctl("net/ipv6/conf/all/disable_ipv6", "1", pod_);
+  ASSERT_OK(configure({"10.1.0.5/24"}));
+  EXPECT_EQ(sysctl("net/ipv6/conf/eth0/disable_ipv6", pod_), "1");
+  EXPECT_EQ(sysctl("net/ipv6/conf/lo/disable_ipv6", pod_), "1");
+}
+
+TEST_F(SandboxEndTest, AnAddressOfSomeoneElseIsDetectedIfWanted) {
+  PARITY("T37");
+  ip("addr add fd01::5/64 dev br0 nodad");
+  config_.detect_duplicates = true;
+  EXPECT_ERROR(configure({"fd01::5/64"}), Code::kConflict, "fd01::5/64", "duplicate address detection failed");
+  EXPECT_EQ(sysctl("net/ipv6/conf/eth0/accept_dad", pod_), "1");
+  ip("addr flush dev eth0", pod_);
+  EXPECT_OK(configure({"fd01::6/64"}));
+}
+
+TEST_F(SandboxEndTest, ARouteThatCannotBeIsNamed) {
+  net::RouteSpec route_spec;
+  route_spec.dst = cidr("10.0.0.0/8");
+  route_spec.gateway = IpAddr::parse("192.0.2.1");
+  EXPECT_ERROR(configure({"10.1.0.5/24"}, {route_spec}), Code::kKernel, "add route 10.0.0.0/8 via 192.0.2.1 dev eth0",
+               "Nexthop has invalid gateway");
+}
+
+}  // namespace
+}  // namespace cnio::bridge

@@ -1,0 +1,83 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnio/net/sysctl.hpp"
+
+#include <cerrno>
+
+#include "cnio/net/netns.hpp"
+
+#include "net_fixture.hpp"
+
+namespace cnio::net {
+namespace {
+
+using test::sysctl;
+
+class SysctlTest : public test::NetTest {};
+
+TEST_F(SysctlTest, IsReadWithoutItsNewline) {
+  test::set_sysctl("net/ipv4/ip_forward", "1");
+  EXPECT_EQ(read_sysctl("ipv4/ip_forward").value(), "1");
+}
+
+TEST_F(SysctlTest, IsWritten) {
+  for (const char* value : {"1", "0", "0"}) {
+    const auto written = write_sysctl("ipv4/ip_forward", value);
+    ASSERT_OK(written);
+    EXPECT_TRUE(written.value());
+    EXPECT_EQ(sysctl("net/ipv4/ip_forward"), value);
+  }
+}
+
+// Dots separate the parts of a sysctl's name; in a path they are part of the interface's.
+TEST_F(SysctlTest, OfAnInterfaceWithDotsInItsName) {
+  ip("link add eth0.100 type veth peer name v1");
+  const auto written = write_sysctl("ipv4/conf/eth0.100/arp_notify", "1");
+  ASSERT_OK(written);
+  EXPECT_TRUE(written.value());
+  EXPECT_EQ(sysctl("net/ipv4/conf/eth0.100/arp_notify"), "1");
+  EXPECT_EQ(read_sysctl("ipv6/conf/eth0.100/accept_ra").value(), sysctl("net/ipv6/conf/eth0.100/accept_ra"));
+}
+
+TEST_F(SysctlTest, ThatTheKernelDoesNotHaveIsAnAnswer) {
+  const auto value = read_sysctl("ipv6/conf/none/accept_ra");
+  ASSERT_OK(value);
+  EXPECT_FALSE(value.value());
+  const auto written = write_sysctl("ipv6/conf/none/accept_ra", "0");
+  ASSERT_OK(written);
+  EXPECT_FALSE(written.value());
+}
+
+TEST_F(SysctlTest, ARefusedValueIsAnErrorThatNamesThePath) {
+  const auto written = write_sysctl("ipv4/ip_forward", "on");
+  EXPECT_ERROR(written, Code::kIo, "/proc/sys/net/ipv4/ip_forward: Invalid argument");
+  EXPECT_EQ(written.error().errnum(), EINVAL);
+}
+
+TEST_F(SysctlTest, BelongsToTheNamespaceOfTheThread) {
+  const std::string pod = test::add_netns("pod");
+  const auto netns = Namespace::open(pod);
+  ASSERT_OK(netns);
+  test::set_sysctl("net/ipv4/ip_forward", "0");
+  test::set_sysctl("net/ipv4/ip_forward", "0", pod);
+  EXPECT_OK(netns.value().run([]() -> Status {
+    CNIO_TRY(write_sysctl("ipv4/ip_forward", "1"));
+    return {};
+  }));
+  EXPECT_EQ(sysctl("net/ipv4/ip_forward", pod), "1");
+  EXPECT_EQ(sysctl("net/ipv4/ip_forward"), "0");
+}
+
+// A runtime in a container has its own /proc/sys read-only: what is right already needs no writing.
+TEST_F(SysctlTest, ThatIsReadOnlyButRightIsFine) {
+  test::set_sysctl("net/ipv4/ip_forward", "1");
+  test::must_run({"mount", "--bind", "/proc/sys", "/proc/sys"});
+  test::must_run({"mount", "-o", "remount,bind,ro", "/proc/sys"});
+  const auto same = write_sysctl("ipv4/ip_forward", "1");
+  const auto other = write_sysctl("ipv4/ip_forward", "0");
+  test::must_run({"umount", "/proc/sys"});
+  EXPECT_OK(same);
+  EXPECT_ERROR(other, Code::kIo, "/proc/sys/net/ipv4/ip_forward: Read-only file system");
+}
+
+}  // namespace
+}  // namespace cnio::net
