@@ -17,6 +17,7 @@ struct Trouble {
   std::function<void(Command&, Json&)> spoil{};   ///< change of the call and of its configuration
   std::vector<std::vector<std::string>> setup{};  ///< commands before, on the host
   std::vector<std::vector<std::string>> repair{};
+  std::string hook{};  ///< command that the IPAM plugin runs meanwhile
 };
 
 void PrintTo(const Trouble& trouble, std::ostream* out) { *out << trouble.name; }
@@ -88,6 +89,9 @@ const Trouble kTroubles[] = {
      {{"nft", "add table inet cnio_masquerade"},
       {"nft", "add map inet cnio_masquerade attachments4 { type ipv4_addr : mark ; }"}},
      {{"nft", "delete table inet cnio_masquerade"}}},
+    {"BridgeVanishes", code::kKernel, {"br0"}, kGood, {}, {}, {}, "ip link del br0"},
+    {"SandboxEndVanishes", code::kKernel, {"eth0"}, kGood, {}, {}, {}, "ip -n c1 link del eth0"},
+    {"ReaderGone", 0, {}, kGood, [](Command& command, Json&) { command.stdout_broken = true; }},
     {"OutputFull", 0, {}, kGood, [](Command& command, Json&) { command.stdout_path = "/dev/full"; }},
 };
 
@@ -100,7 +104,7 @@ class AllOrNothing : public BridgeTest, public ::testing::WithParamInterface<Tro
     if (GetParam().answer.is_null()) {
       fake_.fail("ADD", {{"code", GetParam().code}, {"msg", GetParam().words[0]}});
     } else {
-      fake_.answer("ADD", GetParam().answer);
+      fake_.script("ADD", {{.out = GetParam().answer.dump(), .hook = GetParam().hook}});
     }
   }
 

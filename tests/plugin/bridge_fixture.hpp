@@ -51,6 +51,7 @@ class BridgeTest : public HostTest {
 
   static std::vector<std::string> names_on_bridge(const std::string& bridge = "br0") {
     std::vector<std::string> names;
+    if (find_link(bridge).is_null()) return names;
     for (const Json& link : ip_json({"link", "show", "master", bridge}))
       names.push_back(link.at("ifname").get<std::string>());
     return names;

@@ -55,6 +55,13 @@ void redirect(const std::string& path, int flags, int fallback, int target) {
   if (fd < 0 || ::dup2(fd, target) < 0) give_up(path.c_str());
 }
 
+int broken_pipe() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) give_up("pipe2");
+  ::close(ends[0]);
+  return ends[1];
+}
+
 void enter_world(const Command& command) {
   if (!command.netns.empty()) {
     const int fd = ::open(command.netns.c_str(), O_RDONLY | O_CLOEXEC);
@@ -73,7 +80,7 @@ void enter_world(const Command& command) {
   ::signal(SIGPIPE, SIG_DFL);
   redirect("", 0, err.write, STDERR_FILENO);
   redirect(command.stdin_path, O_RDONLY, in.read, STDIN_FILENO);
-  redirect(command.stdout_path, O_WRONLY, out.write, STDOUT_FILENO);
+  redirect(command.stdout_path, O_WRONLY, command.stdout_broken ? broken_pipe() : out.write, STDOUT_FILENO);
   enter_world(command);
   std::vector<std::string> settings;
   for (const auto& [name, value] : command.env) settings.push_back(name + "=" + value);

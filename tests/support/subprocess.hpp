@@ -20,8 +20,9 @@ struct Command {
   std::vector<std::string> argv;
   std::map<std::string, std::string> env{{"PATH", "/usr/sbin:/usr/bin:/sbin:/bin"}, {"LC_ALL", "C"}};
   std::string stdin_text{};
-  std::string stdin_path{};   ///< opened as stdin instead of feeding stdin_text
-  std::string stdout_path{};  ///< opened as stdout instead of capturing it (/dev/full)
+  std::string stdin_path{};    ///< opened as stdin instead of feeding stdin_text
+  std::string stdout_path{};   ///< opened as stdout instead of capturing it (/dev/full)
+  bool stdout_broken = false;  ///< stdout is a pipe that nobody reads: the caller has died
   std::string cwd{};
   std::string netns{};  ///< path of the network namespace to run in; empty: the caller's
   std::vector<BindMount> binds{};
