@@ -3,9 +3,24 @@
 
 #include <cerrno>
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 namespace cnio {
+namespace {
+
+// After a read or write that failed with errno: true if it is to be done again. A stream that we were given can be
+// non-blocking, which is a property that all its holders share; then its turn is waited for.
+bool again(int fd, short event) {
+  if (errno == EAGAIN) {
+    pollfd waiting = {fd, event, 0};
+    (void)poll(&waiting, 1, -1);
+    return true;
+  }
+  return errno == EINTR;
+}
+
+}  // namespace
 
 UniqueFd& UniqueFd::operator=(UniqueFd&& other) noexcept {
   if (this != &other) {
@@ -40,7 +55,7 @@ Result<std::string> read_all(int fd, size_t limit, std::string_view shown) {
   char buffer[16384];
   for (;;) {
     const ssize_t got = read(fd, buffer, sizeof buffer);
-    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && again(fd, POLLIN)) continue;
     if (got < 0) return Error::sys("read " + std::string(shown), errno);
     if (got == 0) return data;
     data.append(buffer, static_cast<size_t>(got));
@@ -53,7 +68,7 @@ Result<std::string> read_all(int fd, size_t limit, std::string_view shown) {
 Status write_all(int fd, std::string_view data, std::string_view shown) {
   while (!data.empty()) {
     const ssize_t put = write(fd, data.data(), data.size());
-    if (put < 0 && errno == EINTR) continue;
+    if (put < 0 && again(fd, POLLOUT)) continue;
     if (put < 0) return Error::sys("write " + std::string(shown), errno);
     data.remove_prefix(static_cast<size_t>(put));
   }

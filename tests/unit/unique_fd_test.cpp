@@ -5,6 +5,7 @@
 #include <csignal>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
@@ -106,6 +107,25 @@ TEST(ReadAll, GathersShortReads) {
   ASSERT_EQ(write(out.get(), "cd", 2), 2);
   out.reset();
   EXPECT_EQ(read_all(in.get(), 4, "pipe").value(), "abcd");
+}
+
+// Whoever else holds the other side may have made it non-blocking.
+TEST(NonBlockingPipe, IsWaitedForOnBothSides) {
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+  const UniqueFd in(ends[0]);
+  UniqueFd out(ends[1]);
+  const std::string text(1 << 20, 'x');  // more than a pipe holds
+  Status written = Error::make(Code::kInternal, "not run");
+  std::thread writer([&] {
+    written = write_all(out.get(), text, "pipe");
+    out.reset();
+  });
+  const auto read = read_all(in.get(), text.size(), "pipe");
+  writer.join();
+  EXPECT_OK(written);
+  ASSERT_OK(read);
+  EXPECT_TRUE(read.value() == text);
 }
 
 TEST(WriteAll, ReportsAFullDevice) {

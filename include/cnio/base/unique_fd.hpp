@@ -36,10 +36,10 @@ Result<UniqueFd> open_file(const std::string& path, int flags, unsigned mode = 0
 Result<UniqueFd> open_file_at(int folder, const std::string& name, int flags, unsigned mode, const std::string& shown);
 
 // Everything from the current offset to the end; more than `limit` bytes is an error (code 5). `shown` names the source
-// in messages. Short reads and EINTR are not errors.
+// in messages. Short reads, EINTR and a descriptor that is non-blocking are not errors.
 Result<std::string> read_all(int fd, size_t limit, std::string_view shown);
 
-// Writes all of `data`; short writes and EINTR are not errors.
+// Writes all of `data`; short writes, EINTR and a descriptor that is non-blocking are not errors.
 Status write_all(int fd, std::string_view data, std::string_view shown);
 
 // Opens, reads up to `limit` bytes, closes.
