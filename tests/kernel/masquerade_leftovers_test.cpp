@@ -18,6 +18,10 @@ constexpr const char* kChain = "CNI-9b00b9b7c2795a8a61a6eec1";
 
 enum class Tables { kNft, kLegacy };
 
+void PrintTo(Tables tables, std::ostream* out) {
+  *out << (tables == Tables::kNft ? "iptables-nft" : "iptables-legacy");
+}
+
 std::string program(Tables tables, const std::string& family) {
   return family + (tables == Tables::kNft ? "-nft" : "-legacy");
 }
