@@ -43,7 +43,7 @@ std::string v6_text(const std::array<uint8_t, 16>& bytes) {
     }
     if (!out.empty() && out.back() != ':') out += ':';
     char digits[4];
-    const auto* const end = std::to_chars(digits, digits + sizeof digits, groups[i], 16).ptr;
+    auto* const end = std::to_chars(digits, digits + sizeof digits, groups[i], 16).ptr;
     out.append(digits, end);
     ++i;
   }
