@@ -27,6 +27,8 @@ TEST_F(Gc, RemovesWhatBelongsToNobody) {
   EXPECT_FALSE(nft_objects_with("10.1.0.2").empty());
   EXPECT_TRUE(nft_objects_with("10.1.0.3").empty());
   EXPECT_FALSE(nft_objects_with("10.1.0.4").empty());
+  EXPECT_EQ(names_on_bridge().size(), 2U) << "the stale link went, those of the living stay";
+  EXPECT_TRUE(ping(pod("c1").netns, "10.1.0.4"));
 }
 
 TEST_F(Gc, EmptyListMeansThatAllAreStale) {
