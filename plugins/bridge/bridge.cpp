@@ -39,6 +39,13 @@ Result<feature::MasqueradeSpec> masquerade_of(const Request& request, const Conf
   return spec;
 }
 
+// What masquerading needs must be there before anything is changed.
+Status require_masquerade(const Request& request, const Config& config) {
+  if (!config.ip_masq || is_layer2(config)) return {};
+  CNIO_LET(const feature::MasqueradeBackend backend, masquerade_backend(config));
+  return feature::require_masquerade_backend(backend, request.environment);
+}
+
 std::string mac_text(const net::Link& link) { return link.mac ? link.mac->to_string() : std::string(); }
 
 Interface entry_of(const net::Link& link, std::string sandbox = {}) {
@@ -88,6 +95,7 @@ Result<AddResult> add(const Request& request, Rollback& undo) {
   CNIO_LET(const Config config, parse_config(request, Validation::kFull));
   CNIO_LET(const std::optional<Delegate> ipam, find_ipam(request, config));
   if (!ipam) CNIO_TRY(protocol::format_result({}, request.version));  // before 0.3.0 a result needs addresses
+  CNIO_TRY(require_masquerade(request, config));
   CNIO_LET(net::Sandbox sandbox, net::Sandbox::open(request.netns_path));
   CNIO_TRY(check_name_is_free(sandbox, request));
 
@@ -162,14 +170,14 @@ Status check(const Request& request) {
   return feature::check_masquerade(spec, request.environment);
 }
 
+Error unavailable(const Error& error) { return Error::make(Code::kNotAvailable, error.msg(), error.details()); }
+
 Status status(const Request& request) {
   CNIO_LET(const Config config, parse_config(request, Validation::kFull));
   if (is_layer2(config)) return {};
+  if (const Status ready = require_masquerade(request, config); !ready.ok()) return unavailable(ready.error());
   const auto ipam = Delegate::find(request, config.ipam_type);
-  if (!ipam.ok() && ipam.error().code() == Code::kDelegate) {
-    return Error::make(Code::kNotAvailable, ipam.error().msg(), ipam.error().details());
-  }
-  CNIO_TRY(ipam);
+  if (!ipam.ok()) return ipam.error().code() == Code::kDelegate ? unavailable(ipam.error()) : ipam.error();
   return ipam.value().run(Command::kStatus);
 }
 

@@ -18,12 +18,13 @@ bool has_ipv6(const AddResult& result) {
 
 // IPv6 must be on, and addresses must outlive a link that goes down for a moment, or routes would be lost with them.
 Status prepare_ipv6(const std::string& link) {
-  CNIO_LET(const bool available, net::write_sysctl("ipv6/conf/" + link + "/disable_ipv6", "0"));
+  CNIO_LET(const bool available, net::write_sysctl("ipv6/conf/lo/disable_ipv6", "0"));
   if (!available) {
     return Error::make(Code::kKernel, "IPv6 is not available in this kernel, but the IPAM plugin gave an IPv6 address")
         .hint("boot without ipv6.disable=1, or use IPv4 ranges alone");
   }
-  CNIO_TRY(net::write_sysctl("ipv6/conf/lo/disable_ipv6", "0"));
+  CNIO_LET(const bool there, net::write_sysctl("ipv6/conf/" + link + "/disable_ipv6", "0"));
+  if (!there) return Error::make(Code::kTryAgain, "interface " + link + " vanished from the sandbox during ADD");
   CNIO_TRY(net::write_sysctl("ipv6/conf/" + link + "/keep_addr_on_down", "1"));
   return {};
 }
