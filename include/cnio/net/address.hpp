@@ -25,9 +25,9 @@ Result<std::vector<Address>> list_addresses(Netlink& route, const Link& link,
 enum class DuplicateDetection { kOff, kOn };
 
 // Adds an address, IPv4 with its broadcast address. IPv6 is usable at once unless detection is on.
-Status add_address(Netlink& route, const Link& link, const Cidr& address, DuplicateDetection detection);
+Status add_address(Netlink& route, const Link& link, const Cidr& cidr, DuplicateDetection detection);
 // An address that is gone already is success.
-Status remove_address(Netlink& route, const Link& link, const Cidr& address);
+Status remove_address(Netlink& route, const Link& link, const Cidr& cidr);
 
 // Hears IPv6 address notifications of the namespace it is opened in, from its opening on.
 class AddressEvents {
