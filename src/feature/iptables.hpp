@@ -22,7 +22,7 @@ class Iptables {
   static Result<std::optional<Iptables>> find_legacy(Family family, const protocol::Environment& environment);
 
   // Runs it, with `arguments` behind "--table nat --wait". Error: code 100 with what it says.
-  Status run(const std::vector<std::string>& arguments) const;
+  [[nodiscard]] Status run(const std::vector<std::string>& arguments) const;
   // Did it end with exit status 0? Any other is "no": the program tells absence and failure apart by prose alone.
   [[nodiscard]] Result<bool> succeeds(const std::vector<std::string>& arguments) const;
   // Its output.

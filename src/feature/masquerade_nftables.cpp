@@ -26,9 +26,9 @@ constexpr int kClashes = 10;
 constexpr int kUnhurriedAttempts = 5;
 
 const std::string& map_of(Family family) {
-  static const std::string ipv4 = "attachments4";
-  static const std::string ipv6 = "attachments6";
-  return family == Family::kIpv4 ? ipv4 : ipv6;
+  static const std::string kIpv4Map = "attachments4";
+  static const std::string kIpv6Map = "attachments6";
+  return family == Family::kIpv4 ? kIpv4Map : kIpv6Map;
 }
 
 Cidr multicast(Family family) { return *Cidr::parse(family == Family::kIpv4 ? "224.0.0.0/4" : "ff00::/8"); }
@@ -94,7 +94,7 @@ Result<std::vector<IpAddr>> obsolete_elements(NftConnection& nft, const std::str
   }
   CNIO_LET(const auto earlier, addresses_in_chain(nft, chain));
   for (const IpAddr& address : earlier) {
-    if (wanted.count(address) != 0) continue;
+    if (wanted.contains(address)) continue;
     CNIO_LET(const auto leads_to, nft.find_goto(kTable, map_of(address.family()), address));
     if (leads_to && *leads_to == chain) obsolete.push_back(address);
   }
@@ -181,7 +181,7 @@ std::vector<NftRule> masquerade_rules(const MasqueradeSpec& spec) {
   }
   for (const Family family : families) rules.push_back(untouched(multicast(family), "multicast"));
   for (const Cidr& destination : spec.exclude) {
-    if (families.count(destination.family()) != 0) rules.push_back(untouched(destination.network(), "ipMasqExclude"));
+    if (families.contains(destination.family())) rules.push_back(untouched(destination.network(), "ipMasqExclude"));
   }
   NftRule last;
   last.action = NftRule::Action::kMasquerade;
@@ -245,7 +245,7 @@ Status collect_nftables_garbage(NftConnection& nft, const std::string& network,
   CNIO_LET(const auto chains, nft.list_chains(kTable));
   ErrorList errors;
   for (const std::string& chain : chains) {
-    if (!chain.starts_with(attachment_chain_prefix(network)) || keep.count(chain) != 0) continue;
+    if (!chain.starts_with(attachment_chain_prefix(network)) || keep.contains(chain)) continue;
     errors.collect(remove_attachment_chain(nft, chain).context("remove chain " + chain));
   }
   return errors.status();

@@ -18,8 +18,8 @@ constexpr const char* kChain = "CNI-9b00b9b7c2795a8a61a6eec1";
 
 enum class Tables { kNft, kLegacy };
 
-void PrintTo(Tables tables, std::ostream* out) {
-  *out << (tables == Tables::kNft ? "iptables-nft" : "iptables-legacy");
+std::ostream& operator<<(std::ostream& out, Tables tables) {
+  return out << (tables == Tables::kNft ? "iptables-nft" : "iptables-legacy");
 }
 
 std::string program(Tables tables, const std::string& family) {

@@ -31,7 +31,7 @@ int failures_of(int count, const std::function<bool(int)>& work) {
     const pid_t child = fork();
     if (child == 0) {
       close(gate[1]);
-      char nothing;
+      char nothing = 0;
       while (read(gate[0], &nothing, 1) > 0) {
       }
       _exit(work(i) ? 0 : 1);

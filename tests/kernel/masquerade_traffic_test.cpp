@@ -19,11 +19,11 @@ class MasqueradeTraffic : public MasqueradeTest {
     give("cnio0", "", {"10.1.0.1/24", "fd00:1::1/64"});
     set_sysctl("net/ipv4/ip_forward", "1");
     set_sysctl("net/ipv6/conf/all/forwarding", "1");
-    outside_ = add_host("outside", "uplink");
+    outside = add_host("outside", "uplink");
     give("uplink", "", {"192.0.2.1/24", "2001:db8::1/64"});
-    give("eth0", outside_, {"192.0.2.2/24", "2001:db8::2/64"});
-    must_run({"ip", "route", "add", "10.1.0.0/24", "via", "192.0.2.1"}, outside_);
-    must_run({"ip", "route", "add", "fd00:1::/64", "via", "2001:db8::1"}, outside_);
+    give("eth0", outside, {"192.0.2.2/24", "2001:db8::2/64"});
+    must_run({"ip", "route", "add", "10.1.0.0/24", "via", "192.0.2.1"}, outside);
+    must_run({"ip", "route", "add", "fd00:1::/64", "via", "2001:db8::1"}, outside);
   }
 
   /// Links made from now on have their link-local addresses, which neighbour discovery needs, without waiting.
@@ -55,32 +55,32 @@ class MasqueradeTraffic : public MasqueradeTest {
 
   /// Gives the outside host one more address, and the host a route to it.
   void add_outside_address(const std::string& address, const std::string& via) {
-    must_run({"ip", "address", "add", address, "dev", "lo"}, outside_);
+    must_run({"ip", "address", "add", address, "dev", "lo"}, outside);
     must_run({"ip", "route", "add", address, "via", via});
   }
 
-  std::string outside_;
+  std::string outside;
 };
 
 TEST_F(MasqueradeTraffic, OutsideSeesTheHost) {
   const std::string pod = add_pod("p1", {"10.1.0.2/24", "fd00:1::2/64"});
-  EXPECT_EQ(seen_as(pod, outside_, "192.0.2.2"), "10.1.0.2");
-  EXPECT_EQ(seen_as(pod, outside_, "2001:db8::2"), "fd00:1::2");
+  EXPECT_EQ(seen_as(pod, outside, "192.0.2.2"), "10.1.0.2");
+  EXPECT_EQ(seen_as(pod, outside, "2001:db8::2"), "fd00:1::2");
   ASSERT_OK(install(spec("c1", {"10.1.0.2/24", "fd00:1::2/64"})));
-  EXPECT_EQ(seen_as(pod, outside_, "192.0.2.2"), "192.0.2.1");
-  EXPECT_EQ(seen_as(pod, outside_, "2001:db8::2"), "2001:db8::1");
+  EXPECT_EQ(seen_as(pod, outside, "192.0.2.2"), "192.0.2.1");
+  EXPECT_EQ(seen_as(pod, outside, "2001:db8::2"), "2001:db8::1");
   ASSERT_OK(remove(identity("c1")));
-  EXPECT_EQ(seen_as(pod, outside_, "192.0.2.2"), "10.1.0.2");
-  EXPECT_EQ(seen_as(pod, outside_, "2001:db8::2"), "fd00:1::2");
+  EXPECT_EQ(seen_as(pod, outside, "192.0.2.2"), "10.1.0.2");
+  EXPECT_EQ(seen_as(pod, outside, "2001:db8::2"), "fd00:1::2");
 }
 
 TEST_F(MasqueradeTraffic, OnlyTheGivenAddressIsMasqueraded) {
   const std::string pod = add_pod("p1", {"10.1.0.2/24", "fd00:1::2/64"});
   const std::string other = add_pod("p2", {"10.1.0.3/24", "fd00:1::3/64"});
   ASSERT_OK(install(spec("c1", {"10.1.0.2/24"})));
-  EXPECT_EQ(seen_as(pod, outside_, "192.0.2.2"), "192.0.2.1");
-  EXPECT_EQ(seen_as(pod, outside_, "2001:db8::2"), "fd00:1::2");
-  EXPECT_EQ(seen_as(other, outside_, "192.0.2.2"), "10.1.0.3");
+  EXPECT_EQ(seen_as(pod, outside, "192.0.2.2"), "192.0.2.1");
+  EXPECT_EQ(seen_as(pod, outside, "2001:db8::2"), "fd00:1::2");
+  EXPECT_EQ(seen_as(other, outside, "192.0.2.2"), "10.1.0.3");
 }
 
 TEST_F(MasqueradeTraffic, OwnSubnetSeesThePod) {
@@ -91,9 +91,9 @@ TEST_F(MasqueradeTraffic, OwnSubnetSeesThePod) {
   add_outside_address("fd00:1::200/128", "2001:db8::2");
   must_run({"ip", "route", "add", "10.1.0.200/32", "via", "10.1.0.1"}, pod);
   must_run({"ip", "route", "add", "fd00:1::200/128", "via", "fd00:1::1"}, pod);
-  EXPECT_EQ(seen_as(pod, outside_, "10.1.0.200"), "10.1.0.2");
-  EXPECT_EQ(seen_as(pod, outside_, "fd00:1::200"), "fd00:1::2");
-  EXPECT_EQ(seen_as(pod, outside_, "192.0.2.2"), "192.0.2.1");
+  EXPECT_EQ(seen_as(pod, outside, "10.1.0.200"), "10.1.0.2");
+  EXPECT_EQ(seen_as(pod, outside, "fd00:1::200"), "fd00:1::2");
+  EXPECT_EQ(seen_as(pod, outside, "192.0.2.2"), "192.0.2.1");
 }
 
 TEST_F(MasqueradeTraffic, ExcludedDestinationsSeeThePod) {
@@ -104,12 +104,12 @@ TEST_F(MasqueradeTraffic, ExcludedDestinationsSeeThePod) {
   }
   add_outside_address("fd00:fff::1/128", "2001:db8::2");
   add_outside_address("fd00:1000::1/128", "2001:db8::2");
-  EXPECT_EQ(seen_as(pod, outside_, "10.7.255.1"), "10.1.0.2");
-  EXPECT_EQ(seen_as(pod, outside_, "10.8.0.1"), "192.0.2.1") << "the first address behind 10.0.0.0/13";
-  EXPECT_EQ(seen_as(pod, outside_, "198.51.100.7"), "10.1.0.2");
-  EXPECT_EQ(seen_as(pod, outside_, "198.51.100.8"), "192.0.2.1");
-  EXPECT_EQ(seen_as(pod, outside_, "fd00:fff::1"), "fd00:1::2");
-  EXPECT_EQ(seen_as(pod, outside_, "fd00:1000::1"), "2001:db8::1") << "the first address behind fd00::/20";
+  EXPECT_EQ(seen_as(pod, outside, "10.7.255.1"), "10.1.0.2");
+  EXPECT_EQ(seen_as(pod, outside, "10.8.0.1"), "192.0.2.1") << "the first address behind 10.0.0.0/13";
+  EXPECT_EQ(seen_as(pod, outside, "198.51.100.7"), "10.1.0.2");
+  EXPECT_EQ(seen_as(pod, outside, "198.51.100.8"), "192.0.2.1");
+  EXPECT_EQ(seen_as(pod, outside, "fd00:fff::1"), "fd00:1::2");
+  EXPECT_EQ(seen_as(pod, outside, "fd00:1000::1"), "2001:db8::1") << "the first address behind fd00::/20";
 }
 
 TEST_F(MasqueradeTraffic, MulticastSeesThePod) {
@@ -118,7 +118,7 @@ TEST_F(MasqueradeTraffic, MulticastSeesThePod) {
   must_run({"ip", "route", "add", "239.1.2.3/32", "dev", "uplink", "src", "10.1.0.2"});
   must_run({"ip", "route", "change", "192.0.2.0/24", "dev", "uplink", "src", "10.1.0.2"});
   ASSERT_OK(install(spec("c1", {"10.1.0.2/24"})));
-  PeerServer group(outside_, PeerServer::Kind::kUdp, kPort, "239.1.2.3", "eth0");
+  PeerServer group(outside, PeerServer::Kind::kUdp, kPort, "239.1.2.3", "eth0");
   send_from("", "192.0.2.2", kPort);
   EXPECT_EQ(group.next_peer(), "192.0.2.1") << "unicast from the same address is masqueraded";
   send_from("", "239.1.2.3", kPort);
@@ -131,9 +131,9 @@ TEST_F(MasqueradeTraffic, AmongAThousandAttachmentsEachIsFound) {
         spec("c" + std::to_string(i), {"10.2." + std::to_string(i / 250) + "." + std::to_string(i % 250) + "/16"})));
   }
   const std::string pod = add_pod("p1", {"10.1.0.2/24", "fd00:1::2/64"});
-  EXPECT_EQ(seen_as(pod, outside_, "192.0.2.2"), "10.1.0.2");
+  EXPECT_EQ(seen_as(pod, outside, "192.0.2.2"), "10.1.0.2");
   ASSERT_OK(install(spec("c1000", {"10.1.0.2/24"})));
-  EXPECT_EQ(seen_as(pod, outside_, "192.0.2.2"), "192.0.2.1");
+  EXPECT_EQ(seen_as(pod, outside, "192.0.2.2"), "192.0.2.1");
 }
 
 TEST_F(MasqueradeTraffic, IptablesFormDoesTheSame) {
@@ -145,13 +145,13 @@ TEST_F(MasqueradeTraffic, IptablesFormDoesTheSame) {
   add_outside_address("198.51.100.7/32", "192.0.2.2");
   add_outside_address("10.1.0.200/32", "192.0.2.2");
   must_run({"ip", "route", "add", "10.1.0.200/32", "via", "10.1.0.1"}, pod);
-  EXPECT_EQ(seen_as(pod, outside_, "192.0.2.2"), "192.0.2.1");
-  EXPECT_EQ(seen_as(pod, outside_, "2001:db8::2"), "2001:db8::1");
-  EXPECT_EQ(seen_as(pod, outside_, "198.51.100.7"), "10.1.0.2");
-  EXPECT_EQ(seen_as(pod, outside_, "10.1.0.200"), "10.1.0.2");
+  EXPECT_EQ(seen_as(pod, outside, "192.0.2.2"), "192.0.2.1");
+  EXPECT_EQ(seen_as(pod, outside, "2001:db8::2"), "2001:db8::1");
+  EXPECT_EQ(seen_as(pod, outside, "198.51.100.7"), "10.1.0.2");
+  EXPECT_EQ(seen_as(pod, outside, "10.1.0.200"), "10.1.0.2");
   ASSERT_OK(remove(what.who, {"10.1.0.2", "fd00:1::2"}));
-  EXPECT_EQ(seen_as(pod, outside_, "192.0.2.2"), "10.1.0.2");
-  EXPECT_EQ(seen_as(pod, outside_, "2001:db8::2"), "fd00:1::2");
+  EXPECT_EQ(seen_as(pod, outside, "192.0.2.2"), "10.1.0.2");
+  EXPECT_EQ(seen_as(pod, outside, "2001:db8::2"), "fd00:1::2");
 }
 
 }  // namespace
