@@ -67,7 +67,7 @@ class Fields {
 
  private:
   [[nodiscard]] Error wrong_type(std::string_view key, const Json& value, std::string_view wanted) const;
-  [[nodiscard]] Result<std::vector<Fields>> elements(const Json& list, const std::string& path) const;
+  [[nodiscard]] Result<std::vector<Fields>> elements(const Json& values, const std::string& path) const;
   [[nodiscard]] Result<const Json*> list(std::string_view key) const;
 
   const Json* object_;
