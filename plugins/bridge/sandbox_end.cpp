@@ -24,7 +24,7 @@ Status prepare_ipv6(const std::string& link) {
         .hint("boot without ipv6.disable=1, or use IPv4 ranges alone");
   }
   CNIO_LET(const bool there, net::write_sysctl("ipv6/conf/" + link + "/disable_ipv6", "0"));
-  if (!there) return Error::make(Code::kTryAgain, "interface " + link + " vanished from the sandbox during ADD");
+  if (!there) return Error::make(Code::kKernel, "interface " + link + " vanished from the sandbox during ADD");
   CNIO_TRY(net::write_sysctl("ipv6/conf/" + link + "/keep_addr_on_down", "1"));
   return {};
 }

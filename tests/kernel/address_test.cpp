@@ -63,7 +63,9 @@ TEST_F(AddressTest, Ipv6IsUsableAtOnceWithoutDetection) {
   EXPECT_EQ(seen.at("prefixlen"), 64);
   EXPECT_FALSE(seen.contains("tentative")) << seen.dump();
   EXPECT_TRUE(seen.value("nodad", false)) << seen.dump();
-  for (const Address& address : list_addresses(route(), link("v0"), Family::kIpv6).value()) {
+  const auto listed = list_addresses(route(), link("v0"), Family::kIpv6);
+  ASSERT_OK(listed);
+  for (const Address& address : listed.value()) {
     EXPECT_FALSE(address.cidr == cidr("fd01::5/64") && (address.tentative || address.dad_failed));
   }
 }
