@@ -61,9 +61,10 @@ address_of() { jq -r '.ips[0].address | split("/")[0]' "$work/$1-eth0.json" 2>/d
 
 # Links, addresses, routes and rules of the namespace this runs in, independent of order and index.
 snapshot_network() {
-  ip -j link | jq -r '.[] | "link \(.ifname) \(.flags | sort | join(","))"'
+  # Without the carrier: the kernel notes it a moment after both ends of a cable are up.
+  ip -j link | jq -r '.[] | "link \(.ifname) \(.flags - ["LOWER_UP", "NO-CARRIER"] | sort | join(","))"'
   ip -j addr | jq -r '.[] | .ifname as $i | .addr_info[] | "address \($i) \(.local)/\(.prefixlen)"'
-  { ip -4 route show table all; ip -6 route show table all; } | sed 's/^/route /'
+  { ip -4 route show table all; ip -6 route show table all; } | sed 's/^/route /; s/ linkdown//'
   nft list ruleset | sed 's/^[[:space:]]*/rules /'
 }
 # All that a plugin could leave behind, anywhere on this stage.
