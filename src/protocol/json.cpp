@@ -190,10 +190,18 @@ Error Fields::wrong_type(std::string_view key, const Json& value, std::string_vi
   return fault(key, "must be " + std::string(wanted) + ", not " + shown(value));
 }
 
+Status Fields::refuse_nul(std::string_view key, const std::string& text) const {
+  if (text.find('\0') == std::string::npos) return {};
+  // Decoded it was: the value is at fault, not the text it stands in.
+  const Fields judge(*object_, path_, code_ == Code::kDecode ? Code::kInvalidConfig : code_);
+  return judge.fault(key, "must not hold a NUL character: " + quote(text));
+}
+
 Result<std::string> Fields::text(std::string_view key) const {
   const Json* value = find(key);
   if (value == nullptr) return std::string();
   if (!value->is_string()) return wrong_type(key, *value, "a string");
+  CNIO_TRY(refuse_nul(key, value->get_ref<const std::string&>()));
   return value->get<std::string>();
 }
 
@@ -233,6 +241,7 @@ Result<std::vector<std::string>> Fields::texts(std::string_view key) const {
   if (values == nullptr) return out;
   for (const Json& value : *values) {
     if (!value.is_string()) return wrong_type(key, value, "a list of strings");
+    CNIO_TRY(refuse_nul(key, value.get_ref<const std::string&>()));
     out.push_back(value.get<std::string>());
   }
   return out;

@@ -40,6 +40,13 @@ const BadInput kBadInputs[] = {
     // Wrong types, key by key.
     {"NameNumber", "bridge", R"({"name": 7})", code::kDecoding, {"name"}},
     {"BridgeNumber", "bridge", R"({"bridge": 7})", code::kConfig, {"\"bridge\""}},
+    {"BridgeNul", "bridge", R"({"bridge": "br0\u0000x"})", code::kConfig, {"\"bridge\"", "NUL"}},
+    {"IpMasqExcludeNul",
+     "bridge",
+     R"({"ipMasqExclude": ["10.0.0.0/8\u0000"]})",
+     code::kConfig,
+     {"ipMasqExclude", "NUL"}},
+    {"DataDirNul", "host-local", R"({"ipam": {"dataDir": "/tmp/a\u0000b"}})", code::kConfig, {"ipam.dataDir", "NUL"}},
     {"IsGatewayText", "bridge", R"({"isGateway": "true"})", code::kConfig, {"isGateway"}},
     {"IsDefaultGatewayNumber", "bridge", R"({"isDefaultGateway": 1})", code::kConfig, {"isDefaultGateway"}},
     {"ForceAddressText", "bridge", R"({"forceAddress": "yes"})", code::kConfig, {"forceAddress"}},

@@ -43,7 +43,8 @@ class Fields {
   // Present, even as null.
   [[nodiscard]] bool mentions(std::string_view key) const;
 
-  // Absent: empty string, `otherwise`, nothing, no elements.
+  // Absent: empty string, `otherwise`, nothing, no elements. A text with a NUL character, behind which the system would
+  // not look, is an error.
   [[nodiscard]] Result<std::string> text(std::string_view key) const;
   [[nodiscard]] Result<bool> boolean(std::string_view key, bool otherwise = false) const;
   [[nodiscard]] Result<std::optional<int64_t>> integer(std::string_view key) const;
@@ -69,6 +70,7 @@ class Fields {
   [[nodiscard]] Error wrong_type(std::string_view key, const Json& value, std::string_view wanted) const;
   [[nodiscard]] Result<std::vector<Fields>> elements(const Json& values, const std::string& path) const;
   [[nodiscard]] Result<const Json*> list(std::string_view key) const;
+  [[nodiscard]] Status refuse_nul(std::string_view key, const std::string& text) const;
 
   const Json* object_;
   std::string path_;
