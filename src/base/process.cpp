@@ -132,14 +132,14 @@ struct Capture {
   }
 };
 
-Error too_slow(const ProcessSpec& spec) {
+Error too_slow(const ProcessSpec& spec, int timeout_ms) {
   return Error::make(Code::kTryAgain,
-                     spec.path + " did not end within " + std::to_string(spec.timeout_ms) + " ms and was killed");
+                     spec.path + " did not end within " + std::to_string(timeout_ms) + " ms and was killed");
 }
 
 // Gathers output until both streams are at their end and the child is gone, or a bound is reached.
-Status gather(const ProcessSpec& spec, const Child& child, Capture& out, Capture& err) {
-  const auto deadline = Clock::now() + std::chrono::milliseconds(spec.timeout_ms);
+Status gather(const ProcessSpec& spec, int timeout_ms, const Child& child, Capture& out, Capture& err) {
+  const auto deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
   bool ended = child.handle() < 0;  // unknown: the end of the output has to do
   for (;;) {
     pollfd waiting[] = {{out.fd.get(), POLLIN, 0}, {err.fd.get(), POLLIN, 0}, {ended ? -1 : child.handle(), POLLIN, 0}};
@@ -147,11 +147,11 @@ Status gather(const ProcessSpec& spec, const Child& child, Capture& out, Capture
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
     // A grandchild may hold the streams open after the child's end: then only what is there already is taken.
     const bool only_rest = ended && child.handle() >= 0;
-    if (!only_rest && left <= 0) return too_slow(spec);  // also if it writes all the time
+    if (!only_rest && left <= 0) return too_slow(spec, timeout_ms);  // also if it writes all the time
     const int ready = poll(waiting, 3, only_rest ? 0 : static_cast<int>(left));
     if (ready < 0 && errno != EINTR) return Error::sys("wait for " + spec.path, errno);
     if (ready < 0) continue;
-    if (ready == 0) return only_rest ? Status() : too_slow(spec);
+    if (ready == 0) return only_rest ? Status() : too_slow(spec, timeout_ms);
     for (auto [stream, slot] : {std::pair(&out, 0), std::pair(&err, 1)}) {
       if (waiting[slot].revents == 0 || stream->drain(spec.output_limit)) continue;
       return Error::make(Code::kDelegate, spec.path + " wrote more than " + std::to_string(spec.output_limit) +
@@ -167,7 +167,7 @@ std::string ProcessResult::how_it_ended() const {
   return signal != 0 ? "killed by signal " + std::to_string(signal) : "exit status " + std::to_string(exit_status);
 }
 
-Result<ProcessResult> run_process(const ProcessSpec& spec) {
+Result<ProcessResult> run_process(const ProcessSpec& spec, int timeout_ms) {
   CNIO_LET(const UniqueFd in, stdin_file(spec.stdin_data));
   CNIO_LET(Pipe out, make_pipe());
   CNIO_LET(Pipe err, make_pipe());
@@ -190,7 +190,7 @@ Result<ProcessResult> run_process(const ProcessSpec& spec) {
   ProcessResult result;
   Capture captured_out{std::move(out.read_end), &result.out, "stdout"};
   Capture captured_err{std::move(err.read_end), &result.err, "stderr"};
-  CNIO_TRY(gather(spec, child, captured_out, captured_err));
+  CNIO_TRY(gather(spec, timeout_ms, child, captured_out, captured_err));
   const int status = child.wait();
   if (WIFSIGNALED(status)) result.signal = WTERMSIG(status);
   if (WIFEXITED(status)) result.exit_status = WEXITSTATUS(status);

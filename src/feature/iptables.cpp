@@ -19,8 +19,7 @@ Result<bool> is_legacy(const std::string& path, const std::vector<std::string>& 
   spec.path = path;
   spec.args = {path, "--version"};
   spec.environment = environment;
-  spec.timeout_ms = kTimeoutMs;
-  CNIO_LET(const ProcessResult result, run_process(spec));
+  CNIO_LET(const ProcessResult result, run_process(spec, kTimeoutMs));
   return result.success() && result.out.find("nf_tables") == std::string::npos;
 }
 
@@ -68,9 +67,8 @@ Result<ProcessResult> Iptables::start(const std::vector<std::string>& arguments)
   spec.args = {path_, "--table", "nat", "--wait"};
   spec.args.insert(spec.args.end(), arguments.begin(), arguments.end());
   spec.environment = environment_;
-  spec.timeout_ms = kTimeoutMs;
   spec.output_limit = kOutputLimit;
-  return run_process(spec);
+  return run_process(spec, kTimeoutMs);
 }
 
 Error Iptables::failure(const std::vector<std::string>& arguments, const ProcessResult& result) const {

@@ -26,8 +26,11 @@ ProcessSpec shell(const std::string& script, std::string_view stdin_data = {}) {
   spec.args = {"sh", "-c", script};
   spec.environment = {"PATH=/usr/bin:/bin"};
   spec.stdin_data = stdin_data;
-  spec.timeout_ms = kPatienceMs;
   return spec;
+}
+
+Result<ProcessResult> run(const ProcessSpec& spec, int timeout_ms = kPatienceMs) {
+  return run_process(spec, timeout_ms);
 }
 
 // No child is left behind, neither running nor unreaped.
@@ -38,7 +41,7 @@ ProcessSpec shell(const std::string& script, std::string_view stdin_data = {}) {
 }
 
 TEST(RunProcess, CapturesBothStreamsAndTheExitStatus) {
-  const auto result = run_process(shell("echo out; echo err >&2; exit 3"));
+  const auto result = run(shell("echo out; echo err >&2; exit 3"));
   ASSERT_OK(result);
   EXPECT_EQ(result.value().out, "out\n");
   EXPECT_EQ(result.value().err, "err\n");
@@ -50,7 +53,7 @@ TEST(RunProcess, CapturesBothStreamsAndTheExitStatus) {
 }
 
 TEST(RunProcess, ReportsTheSignalThatEndedIt) {
-  const auto result = run_process(shell("kill -KILL $$"));
+  const auto result = run(shell("kill -KILL $$"));
   ASSERT_OK(result);
   EXPECT_EQ(result.value().signal, SIGKILL);
   EXPECT_FALSE(result.value().success());
@@ -61,14 +64,14 @@ TEST(RunProcess, PassesArgumentsAndEnvironmentAsTheyAre) {
   ProcessSpec spec = shell(R"(printf '%s|' "$0" "$@" "$A" "$HOME")");
   spec.args.insert(spec.args.end(), {"zero", "a b", "$A", ""});
   spec.environment.push_back("A=*; echo x");
-  const auto result = run_process(spec);
+  const auto result = run(spec);
   ASSERT_OK(result);
   EXPECT_EQ(result.value().out, "zero|a b|$A||*; echo x||");
 }
 
 TEST(RunProcess, FeedsInputLargerThanAPipe) {
   const std::string big(3 << 20, 'x');
-  const auto result = run_process(shell("wc -c", big));
+  const auto result = run(shell("wc -c", big));
   ASSERT_OK(result);
   EXPECT_EQ(std::stoul(result.value().out), big.size());
 }
@@ -76,20 +79,20 @@ TEST(RunProcess, FeedsInputLargerThanAPipe) {
 TEST(RunProcess, ReturnsOutputLargerThanAPipe) {
   const std::string big(1 << 20, 'y');
   ProcessSpec spec = shell("cat; echo done >&2", big);
-  const auto result = run_process(spec);
+  const auto result = run(spec);
   ASSERT_OK(result);
   EXPECT_TRUE(result.value().out == big);
   EXPECT_EQ(result.value().err, "done\n");
 }
 
 TEST(RunProcess, DoesNotCareWhetherInputIsRead) {
-  const auto result = run_process(shell("exec 0<&-; echo ok", std::string(1 << 20, 'x')));
+  const auto result = run(shell("exec 0<&-; echo ok", std::string(1 << 20, 'x')));
   ASSERT_OK(result);
   EXPECT_EQ(result.value().out, "ok\n");
 }
 
 TEST(RunProcess, EmptyInputIsAnEndOfFile) {
-  const auto result = run_process(shell("cat; echo end"));
+  const auto result = run(shell("cat; echo end"));
   ASSERT_OK(result);
   EXPECT_EQ(result.value().out, "end\n");
 }
@@ -97,7 +100,7 @@ TEST(RunProcess, EmptyInputIsAnEndOfFile) {
 // Its output is at its end long before the program is.
 TEST(RunProcess, WaitsForAProgramThatClosedItsOutput) {
   const test::TempFolder folder;
-  const auto result = run_process(shell("exec >&- 2>&-; : > " + folder.at("late") + "; exit 4"));
+  const auto result = run(shell("exec >&- 2>&-; : > " + folder.at("late") + "; exit 4"));
   ASSERT_OK(result);
   EXPECT_EQ(result.value().exit_status, 4);
   EXPECT_TRUE(folder.has("late"));
@@ -106,46 +109,44 @@ TEST(RunProcess, WaitsForAProgramThatClosedItsOutput) {
 // A daemon that the program leaves behind holds its output open: the program's own end counts.
 TEST(RunProcess, DoesNotWaitForGrandchildren) {
   ProcessSpec spec = shell("sleep 600 & echo $!");
-  const auto result = run_process(spec);
+  const auto result = run(spec);
   ASSERT_OK(result);
   const pid_t grandchild = std::stoi(result.value().out);
   EXPECT_EQ(kill(grandchild, SIGKILL), 0);  // it was alive all the time
 }
 
 TEST(RunProcess, EndlessOutputIsCutAndTheProgramKilled) {
-  EXPECT_ERROR(run_process(shell("exec yes")), Code::kDelegate, "/bin/sh wrote more than 1048576 bytes to stdout");
+  EXPECT_ERROR(run(shell("exec yes")), Code::kDelegate, "/bin/sh wrote more than 1048576 bytes to stdout");
   EXPECT_TRUE(no_child_left());
-  EXPECT_ERROR(run_process(shell("exec yes >&2")), Code::kDelegate, "to stderr");
+  EXPECT_ERROR(run(shell("exec yes >&2")), Code::kDelegate, "to stderr");
   EXPECT_TRUE(no_child_left());
 }
 
 TEST(RunProcess, TheOutputLimitItselfIsAllowed) {
   ProcessSpec spec = shell("printf 12345");
   spec.output_limit = 5;
-  EXPECT_OK(run_process(spec));
+  EXPECT_OK(run(spec));
   spec.output_limit = 4;
-  EXPECT_ERROR(run_process(spec), Code::kDelegate, "more than 4 bytes");
+  EXPECT_ERROR(run(spec), Code::kDelegate, "more than 4 bytes");
 }
 
 TEST(RunProcess, IsKilledWhenItsTimeIsOver) {
   ProcessSpec spec = shell("exec sleep 600");
-  spec.timeout_ms = 50;
-  EXPECT_ERROR(run_process(spec), Code::kTryAgain, "/bin/sh did not end within 50 ms and was killed");
+  EXPECT_ERROR(run(spec, 50), Code::kTryAgain, "/bin/sh did not end within 50 ms and was killed");
   EXPECT_TRUE(no_child_left());
 }
 
 // Not even one that writes all the time, slowly enough never to reach the limit.
 TEST(RunProcess, IsKilledWhenItsTimeIsOverThoughItWrites) {
   ProcessSpec spec = shell("while :; do echo x; done");
-  spec.timeout_ms = 100;
   spec.output_limit = size_t{1} << 40U;
-  EXPECT_ERROR(run_process(spec), Code::kTryAgain, "did not end within");
+  EXPECT_ERROR(run(spec, 100), Code::kTryAgain, "did not end within");
   EXPECT_TRUE(no_child_left());
 }
 
 TEST(RunProcess, GivesSigpipeItsUsualMeaning) {
   const auto before = signal(SIGPIPE, SIG_IGN);
-  const auto result = run_process(shell("kill -PIPE $$; echo survived"));
+  const auto result = run(shell("kill -PIPE $$; echo survived"));
   (void)signal(SIGPIPE, before);
   ASSERT_OK(result);
   EXPECT_EQ(result.value().signal, SIGPIPE);
@@ -158,7 +159,7 @@ TEST(RunProcess, PassesOnTheStandardDescriptorsOnly) {
   const UniqueFd far(fcntl(inherited.get(), F_DUPFD, 70));
   ASSERT_TRUE(far.valid());
   const auto result =
-      run_process(shell("n=0; while [ $n -lt 100 ]; do [ -e /proc/$$/fd/$n ] && echo $n; n=$((n+1)); done; true"));
+      run(shell("n=0; while [ $n -lt 100 ]; do [ -e /proc/$$/fd/$n ] && echo $n; n=$((n+1)); done; true"));
   ASSERT_OK(result);
   EXPECT_EQ(result.value().out, "0\n1\n2\n");
 }
@@ -168,11 +169,11 @@ TEST(RunProcess, LeavesNoDescriptorOpen) {
     return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), std::filesystem::directory_iterator());
   };
   const auto before = count();
-  EXPECT_OK(run_process(shell("true")));
-  EXPECT_ERROR(run_process(shell("exec yes")), Code::kDelegate);
+  EXPECT_OK(run(shell("true")));
+  EXPECT_ERROR(run(shell("exec yes")), Code::kDelegate);
   ProcessSpec missing = shell("");
   missing.path = "/nonexistent";
-  EXPECT_ERROR(run_process(missing), Code::kDelegate);
+  EXPECT_ERROR(run(missing), Code::kDelegate);
   EXPECT_EQ(count(), before);
 }
 
@@ -181,7 +182,7 @@ class Unstartable : public ::testing::Test {
   Result<ProcessResult> start(const std::string& name) const {
     ProcessSpec spec = shell("");
     spec.path = folder_.at(name);
-    return run_process(spec);
+    return run(spec);
   }
   void make(const std::string& name, const std::string& content, std::filesystem::perms mode) const {
     folder_.write(name, content);

@@ -62,6 +62,18 @@ TEST(CnioTry, ReturnsTheFirstError) {
   EXPECT_EQ(reached, 1);
 }
 
+// The temporary is gone when the loop's body runs.
+TEST(Result, ValueOfATemporaryOutlivesIt) {
+  const auto list = []() -> Result<std::vector<std::string>> {
+    return std::vector<std::string>{std::string(40, 'a'), std::string(40, 'b')};
+  };
+  std::string all;
+  for (const std::string& each : list().value()) all += each[0];
+  EXPECT_EQ(all, "ab");
+  static_assert(std::is_same_v<decltype(list().value()), std::vector<std::string>>);
+  static_assert(std::is_same_v<decltype(list().error()), Error>);
+}
+
 TEST(CnioTry, EvaluatesItsExpressionOnce) {
   int calls = 0;
   const auto work = [&]() -> Status {

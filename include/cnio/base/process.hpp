@@ -14,7 +14,6 @@ struct ProcessSpec {
   std::vector<std::string> args;         // argv[0] included
   std::vector<std::string> environment;  // "NAME=value"
   std::string_view stdin_data;
-  int timeout_ms = 0;             // the whole run; the process is then killed
   size_t output_limit = 1 << 20;  // bytes of stdout, and of stderr; beyond it the process is killed
 };
 
@@ -29,10 +28,11 @@ struct ProcessResult {
   [[nodiscard]] std::string how_it_ended() const;
 };
 
-// Runs one program to its end. It inherits the working directory and the standard three descriptors, here connected to
-// us, and nothing else. Errors: code 101 if it cannot be started (with errno; ETXTBSY: code 11), writes more than the
-// limit; code 11 if it does not end in time. The error names the path, never the environment.
-Result<ProcessResult> run_process(const ProcessSpec& spec);
+// Runs one program to its end, or kills it after `timeout_ms`. It inherits the working directory and the standard three
+// descriptors, here connected to us, and nothing else. Errors: code 101 if it cannot be started (with errno; ETXTBSY:
+// code 11), writes more than the limit; code 11 if it does not end in time. The error names the path, never the
+// environment.
+Result<ProcessResult> run_process(const ProcessSpec& spec, int timeout_ms);
 
 // The first entry of the colon-separated `path_list` that holds a regular file called `name` (after following links)
 // with an execute bit; empty if none does. `name` must hold no path separator.

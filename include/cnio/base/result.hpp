@@ -25,10 +25,11 @@ class [[nodiscard]] Result {
   // REQUIRES: ok().
   [[nodiscard]] T& value() & { return *std::get_if<0>(&state_); }
   [[nodiscard]] const T& value() const& { return *std::get_if<0>(&state_); }
-  [[nodiscard]] T&& value() && { return std::move(*std::get_if<0>(&state_)); }
+  // By value, so that what a temporary held may be kept: `for (x : list().value())`.
+  [[nodiscard]] T value() && { return std::move(*std::get_if<0>(&state_)); }
   // REQUIRES: !ok().
   [[nodiscard]] const Error& error() const& { return *std::get_if<1>(&state_); }
-  [[nodiscard]] Error&& error() && { return std::move(*std::get_if<1>(&state_)); }
+  [[nodiscard]] Error error() && { return std::move(*std::get_if<1>(&state_)); }
 
   // The same result; a failure gains one clause in front of its message.
   [[nodiscard]] Result context(std::string_view clause) && {
