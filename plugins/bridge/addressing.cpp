@@ -76,6 +76,24 @@ Result<net::RouteSpec> kernel_route(const AddResult& result, const Route& route)
   return spec;
 }
 
+Status check_gateways(const Config& config, const AddResult& result) {
+  const std::string returned = "IPAM plugin " + quote(config.ipam_type) + " returned ";
+  for (const IpConfig& ip : result.ips) {
+    if (ip.gateway && ip.gateway->family() != ip.address.family()) {
+      return Error::make(Code::kDelegate, returned + "the gateway " + ip.gateway->to_string() + " for the " +
+                                              std::string(family_name(ip.address.family())) + " address " +
+                                              ip.address.to_string());
+    }
+    if (config.is_gateway && ip.gateway == ip.address.addr) {
+      return Error::make(Code::kDelegate, returned + "the address " + ip.address.to_string() +
+                                              ", which is also the gateway's: the bridge and the container cannot "
+                                              "share it")
+          .hint("give the range a gateway of its own; without one it is the first address of the subnet");
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<AddResult> complete_ipam_result(const Config& config, AddResult ipam, size_t sandbox_entry) {
@@ -85,13 +103,8 @@ Result<AddResult> complete_ipam_result(const Config& config, AddResult ipam, siz
   for (IpConfig& ip : ipam.ips) {
     ip.interface = sandbox_entry;
     if (!ip.gateway && config.is_gateway) ip.gateway = ip.address.network().addr.next();
-    if (ip.gateway && ip.gateway->family() != ip.address.family()) {
-      return Error::make(Code::kDelegate, "IPAM plugin " + quote(config.ipam_type) + " returned the gateway " +
-                                              ip.gateway->to_string() + " for the " +
-                                              std::string(family_name(ip.address.family())) + " address " +
-                                              ip.address.to_string());
-    }
   }
+  CNIO_TRY(check_gateways(config, ipam));
   ipam.interfaces.clear();  // the bridge's entries take their place
   if (config.is_default_gateway) add_default_routes(ipam);
   return ipam;

@@ -68,7 +68,7 @@ Result<std::optional<Delegate>> find_ipam(const Request& request, const Config& 
 Result<AddResult> connect_layer3(const Request& request, const Config& config, const Delegate& ipam, net::Netlink& host,
                                  net::Sandbox& sandbox, const BridgeLink& bridge, const Veth& veth, Rollback& undo) {
   CNIO_LET(AddResult answer, ipam.add());
-  undo.last("release the addresses of " + request.attachment.container_id, [ipam] { return ipam.run(Command::kDel); });
+  undo.last("release the addresses of " + request.attachment.container_id, [ipam] { return ipam.undo_add(); });
   CNIO_LET(AddResult result, complete_ipam_result(config, std::move(answer), kSandboxEntry));
   CNIO_LET(const std::vector<net::RouteSpec> routes, kernel_routes(result));
   const std::vector<Cidr> gateways = config.is_gateway ? gateway_addresses(result) : std::vector<Cidr>();

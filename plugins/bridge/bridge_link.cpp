@@ -34,8 +34,13 @@ Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config) {
     // "Exists" means that another ADD was faster: its bridge is as good.
     CNIO_LET(bridge.created,
              net::create_bridge(host, {.name = config.bridge, .mtu = config.mtu, .mac = MacAddr::random()}));
-    CNIO_LET(link, net::find_link(host, config.bridge));
+    CNIO_LET(link, net::find_name_owner(host, config.bridge));
     if (!link) return Error::make(Code::kTryAgain, "bridge " + config.bridge + " vanished while it was set up");
+    if (link->name != config.bridge) {
+      return Error::make(Code::kConflict,
+                         "the name " + config.bridge + " is an alternative name of the interface " + link->name)
+          .hint("give the network another name in the key \"bridge\", or see `ip link property del`");
+    }
     prepare_new_bridge(config.bridge);
   }
   if (link->kind != "bridge") {

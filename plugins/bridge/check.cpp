@@ -77,12 +77,10 @@ Result<net::Link> check_sandbox_end(net::Sandbox& sandbox, const Request& reques
   return *link;
 }
 
-Status check_host_end(net::Netlink& host, const net::Link& sandbox_end, const net::Link& bridge, const Config& config,
-                      const AddResult& prev) {
-  CNIO_LET(const std::optional<net::Link> link, net::find_link(host, sandbox_end.peer));
-  if (!link || link->peer != sandbox_end.index) {
-    return differs("interface " + sandbox_end.name, "a host end", "none on this host");
-  }
+Status check_host_end(net::Netlink& host, net::Sandbox& sandbox, const net::Link& sandbox_end, const net::Link& bridge,
+                      const Config& config, const AddResult& prev) {
+  CNIO_LET(const std::optional<net::Link> link, sandbox.find_host_end(host, sandbox_end));
+  if (!link) return differs("interface " + sandbox_end.name, "a host end", "none on this host");
   const std::string object = "host end " + link->name;
   const Interface* reported = find_entry(prev, link->name, false);
   if (reported == nullptr) return differs("prevResult", "an entry for the host end " + link->name, "none");
@@ -146,7 +144,7 @@ Status check_links(net::Netlink& host, net::Sandbox& sandbox, const Request& req
   CNIO_LET(const net::Link bridge, check_bridge(host, config, prev_result));
   if (config.is_gateway) CNIO_TRY(check_gateway_addresses(host, bridge, prev_result));
   CNIO_LET(const net::Link sandbox_end, check_sandbox_end(sandbox, request, prev_result));
-  CNIO_TRY(check_host_end(host, sandbox_end, bridge, config, prev_result));
+  CNIO_TRY(check_host_end(host, sandbox, sandbox_end, bridge, config, prev_result));
   CNIO_TRY(check_addresses(sandbox, sandbox_end, prev_result));
   return check_routes(sandbox, sandbox_end, prev_result);
 }

@@ -27,7 +27,8 @@ struct BridgeLink {
 };
 
 // Creates the bridge, or adopts the one that is there: sets it up and, if asked for, promiscuous; nothing else of it is
-// changed. Error: code 103 if the name belongs to a link that is no bridge, which is then left untouched.
+// changed. Error: code 103 if the name belongs to a link that is no bridge, also as an alternative name; that link is
+// left untouched.
 Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config);
 
 // What has to change on the bridge so that it carries the gateway addresses.
@@ -59,7 +60,7 @@ struct Veth {
   net::Link sandbox_end;
 };
 
-// Error: code 103 if the sandbox has an interface of that name already.
+// Error: code 103 if the sandbox has an interface of that name already, or one with it as an alternative name.
 Status check_name_is_free(net::Sandbox& sandbox, const protocol::Request& request);
 
 // Creates the pair, with the host end in its bridge and marked. Registers its removal.

@@ -16,8 +16,8 @@ namespace {
 using protocol::AddResult;
 using protocol::Request;
 
-constexpr unsigned kNameAttempts = 10;
-constexpr size_t kMaxAlias = 255;  // IFALIASZ, without the terminating NUL
+constexpr unsigned kNameAttempts = 3;  // 32 bits each: one more than ever needed, and DEL looks for all
+constexpr size_t kMaxAlias = 255;      // IFALIASZ, without the terminating NUL
 constexpr char kAliasMark[] = "cnio ";
 
 std::string mark_of(const std::string& network) { return kAliasMark + network + "/"; }
@@ -55,12 +55,13 @@ Result<std::string> why_foreign(net::Netlink& host, const net::Link& host_end, c
   return "its host end " + host_end.name + " is not in bridge " + config.bridge;
 }
 
-// The host end of a link in the sandbox: the veth over there and the one here name each other.
-Result<std::optional<net::Link>> find_host_end(net::Netlink& host, const net::Link& sandbox_end) {
-  if (sandbox_end.peer == net::IfIndex::kNone) return std::optional<net::Link>();
-  CNIO_LET(std::optional<net::Link> link, net::find_link(host, sandbox_end.peer));
-  if (link && (link->kind != "veth" || link->peer != sandbox_end.index)) link.reset();
-  return link;
+// By its name, where the sandbox cannot tell. The alias says whether it is ours.
+Result<std::optional<net::Link>> find_marked_host_end(net::Netlink& host, const Request& request) {
+  for (unsigned attempt = 0; attempt < kNameAttempts; ++attempt) {
+    CNIO_LET(std::optional<net::Link> link, net::find_link(host, host_end_name(request, attempt)));
+    if (link && link->alias == alias_of(request)) return link;
+  }
+  return std::optional<net::Link>();
 }
 
 }  // namespace
@@ -77,8 +78,12 @@ std::string host_end_alias(const std::string& network, const protocol::Attachmen
 
 Status check_name_is_free(net::Sandbox& sandbox, const Request& request) {
   const std::string& name = request.attachment.ifname;
-  CNIO_LET(const std::optional<net::Link> taken, net::find_link(sandbox.route(), name));
+  CNIO_LET(const std::optional<net::Link> taken, net::find_name_owner(sandbox.route(), name));
   if (!taken) return {};
+  if (taken->name != name) {
+    return Error::make(Code::kConflict, "the name " + name + " is an alternative name of the interface " + taken->name +
+                                            " in the sandbox " + request.netns_path);
+  }
   return Error::make(Code::kConflict, "interface " + name + " exists already in the sandbox " + request.netns_path)
       .hint("call DEL first if it is left over from an earlier ADD");
 }
@@ -126,7 +131,7 @@ Result<Leftover> find_leftover(net::Netlink& host, std::optional<net::Sandbox>& 
   if (sandbox) {
     CNIO_LET(std::optional<net::Link> link, net::find_link(sandbox->route(), request.attachment.ifname));
     if (link) {
-      CNIO_LET(std::optional<net::Link> host_end, find_host_end(host, *link));
+      CNIO_LET(std::optional<net::Link> host_end, sandbox->find_host_end(host, *link));
       if (!host_end) {
         left.foreign = "it is no veth with an end on this host";
       } else {
@@ -141,8 +146,7 @@ Result<Leftover> find_leftover(net::Netlink& host, std::optional<net::Sandbox>& 
     }
   }
   // The sandbox is gone or lost its interface, yet a process may keep the namespace, and so the pair, alive.
-  CNIO_LET(std::optional<net::Link> host_end, net::find_link(host, host_end_name(request)));
-  if (host_end && host_end->alias == alias_of(request)) left.host_end = std::move(host_end);
+  CNIO_LET(left.host_end, find_marked_host_end(host, request));
   return left;
 }
 

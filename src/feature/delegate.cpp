@@ -47,14 +47,13 @@ Result<Delegate> Delegate::find(const Request& request, const std::string& type)
   return Delegate(request, type, std::move(path));
 }
 
-Result<std::string> Delegate::execute(Command command) const {
+Result<std::string> Delegate::execute(Command command, int timeout_ms) const {
   ProcessSpec spec;
   spec.path = path_;
   spec.args = {path_};
   spec.environment = request_->environment.with("CNI_COMMAND", protocol::to_string(command));
   spec.stdin_data = request_->stdin_data;
-  spec.timeout_ms = kDelegateTimeoutMs;
-  CNIO_LET(ProcessResult ended, run_process(spec).context("IPAM plugin " + quote(type_)));
+  CNIO_LET(ProcessResult ended, run_process(spec, timeout_ms).context("IPAM plugin " + quote(type_)));
   if (!ended.success()) return failure(ended.out, ended.err, ended.how_it_ended());
   (void)write_all(STDERR_FILENO, ended.err, "stderr");  // notes for people: nobody to tell if that fails
   return std::move(ended.out);
@@ -79,22 +78,26 @@ Error Delegate::failure(const std::string& out, const std::string& err, const st
 
 Result<AddResult> Delegate::add() const {
   Result<AddResult> result = [&]() -> Result<AddResult> {
-    CNIO_LET(const std::string out, execute(Command::kAdd));
+    CNIO_LET(const std::string out, execute(Command::kAdd, kDelegateTimeoutMs));
     auto parsed = protocol::parse_delegate_result(out, request_->version, type_);
     if (!parsed.ok()) return with_name(std::move(parsed).error(), type_);
     return parsed;
   }();
   if (!result.ok() && result.error().code() != Code::kConflict) {
-    if (const Status undone = run(Command::kDel); !undone.ok()) {
+    if (const Status undone = undo_add(); !undone.ok()) {
       return std::move(result).error().hint("its DEL failed too: " + undone.error().msg());
     }
   }
   return result;
 }
 
+Status Delegate::undo_add() const {
+  CNIO_TRY(execute(Command::kDel, kDelegateUndoTimeoutMs));
+  return {};
+}
+
 Status Delegate::run(Command command) const {
-  CNIO_LET(const std::string ignored, execute(command));
-  (void)ignored;  // these verbs have no answer
+  CNIO_TRY(execute(command, kDelegateTimeoutMs));  // these verbs have no answer
   return {};
 }
 

@@ -65,7 +65,7 @@ void parse_kind(nlattr* linkinfo, Link& link) {
 
 std::optional<Link> parse_link(nlmsghdr& header) {
   if (header.nlmsg_type != RTM_NEWLINK) return std::nullopt;
-  Attributes<IFLA_PROMISCUITY> attributes;
+  Attributes<IFLA_LINK_NETNSID> attributes;
   if (!attributes.parse(header, sizeof(ifinfomsg)) || attributes.at[IFLA_IFNAME] == nullptr) return std::nullopt;
   const auto* info = static_cast<const ifinfomsg*>(nlmsg_data(&header));
   const auto& at = attributes.at;
@@ -80,6 +80,7 @@ std::optional<Link> parse_link(nlmsghdr& header) {
   if (at[IFLA_MTU] != nullptr) link.mtu = nla_get_u32(at[IFLA_MTU]);
   if (at[IFLA_MASTER] != nullptr) link.master = IfIndex{static_cast<int>(nla_get_u32(at[IFLA_MASTER]))};
   if (at[IFLA_LINK] != nullptr) link.peer = IfIndex{static_cast<int>(nla_get_u32(at[IFLA_LINK]))};
+  if (at[IFLA_LINK_NETNSID] != nullptr) link.peer_namespace = nla_get_s32(at[IFLA_LINK_NETNSID]);
   if (at[IFLA_OPERSTATE] != nullptr) link.operational = nla_get_u8(at[IFLA_OPERSTATE]) == IF_OPER_UP;
   if (at[IFLA_IFALIAS] != nullptr) link.alias = text_of(at[IFLA_IFALIAS]);
   if (at[IFLA_LINKINFO] != nullptr) parse_kind(at[IFLA_LINKINFO], link);
@@ -117,11 +118,15 @@ Status change_flags(Netlink& route, const Link& link, unsigned change, unsigned 
 
 }  // namespace
 
-Result<std::optional<Link>> find_link(Netlink& route, const std::string& name) {
+Result<std::optional<Link>> find_name_owner(Netlink& route, const std::string& name) {
   if (!is_possible_name(name)) return std::optional<Link>();
   const MsgPtr message = link_message(RTM_GETLINK, 0, ifinfomsg{});
   put_text(message.get(), IFLA_IFNAME, name);
-  CNIO_LET(std::optional<Link> found, get_link(route, message.get(), name));
+  return get_link(route, message.get(), name);
+}
+
+Result<std::optional<Link>> find_link(Netlink& route, const std::string& name) {
+  CNIO_LET(std::optional<Link> found, find_name_owner(route, name));
   // The kernel also matches alternative names; such a link is another one, with a name of its own.
   if (found && found->name != name) found.reset();
   return found;

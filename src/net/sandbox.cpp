@@ -1,9 +1,32 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "cnio/net/sandbox.hpp"
 
+#include <linux/net_namespace.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+
+#include "nl_ptr.hpp"
 
 namespace cnio::net {
+namespace {
+
+// The number that the socket's namespace has given to `other`; -1 (NETNSA_NSID_NOT_ASSIGNED) if none.
+Result<int> namespace_id(Netlink& route, const Namespace& other) {
+  const MsgPtr message(checked(nlmsg_alloc_simple(RTM_GETNSID, 0)));
+  rtgenmsg about{};
+  if (nlmsg_append(message.get(), &about, sizeof about, NLMSG_ALIGNTO) < 0 ||
+      nla_put_u32(message.get(), NETNSA_FD, static_cast<uint32_t>(other.fd())) < 0) {
+    throw std::bad_alloc();
+  }
+  int id = NETNSA_NSID_NOT_ASSIGNED;
+  CNIO_TRY(route.query(message.get(), "look up the number of the sandbox's network namespace", [&](nlmsghdr& answer) {
+    const nlattr* number = nlmsg_find_attr(&answer, NLMSG_ALIGN(sizeof about), NETNSA_NSID);
+    if (number != nullptr) id = nla_get_s32(number);
+  }));
+  return id;
+}
+
+}  // namespace
 
 Result<Sandbox> Sandbox::enter(Namespace netns) {
   std::optional<Netlink> route;
@@ -25,6 +48,16 @@ Result<std::optional<Sandbox>> Sandbox::find(const std::string& path) {
   if (!netns) return std::optional<Sandbox>();
   CNIO_LET(Sandbox sandbox, enter(*std::move(netns)));
   return std::optional(std::move(sandbox));
+}
+
+Result<std::optional<Link>> Sandbox::find_host_end(Netlink& host, const Link& link) const {
+  CNIO_LET(std::optional<Link> found, find_link(host, link.peer));
+  // Indexes are numbers of their own in each namespace: the two must name each other, namespace included.
+  if (!found || found->kind != "veth" || found->peer != link.index || !found->peer_namespace)
+    return std::optional<Link>();
+  CNIO_LET(const int sandbox_id, namespace_id(host, netns_));
+  if (*found->peer_namespace != sandbox_id) found.reset();
+  return found;
 }
 
 }  // namespace cnio::net

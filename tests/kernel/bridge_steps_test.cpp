@@ -92,6 +92,13 @@ TEST_F(BridgeStepsTest, ALinkThatIsNoBridgeIsLeftUntouched) {
   EXPECT_EQ(seen("br0").at("promiscuity"), 0);
 }
 
+TEST_F(BridgeStepsTest, AnAlternativeNameOfAnotherLinkIsAConflict) {
+  ip("link add other type bridge");
+  ip("link property add dev other altname br0");
+  EXPECT_ERROR(ensure_bridge(route(), config_), Code::kConflict, "br0 is an alternative name of the interface other");
+  EXPECT_THAT(link_names(), ElementsAre("other"));
+}
+
 // ---- gateway addresses
 
 class GatewayTest : public BridgeStepsTest {
@@ -285,6 +292,13 @@ TEST_F(AttachmentTest, ANameThatIsTakenInTheSandboxIsAConflict) {
   EXPECT_EQ(seen("eth0", pod_).at("linkinfo").at("info_kind"), "bridge");
 }
 
+TEST_F(AttachmentTest, AnAlternativeNameInTheSandboxIsAConflict) {
+  ip("link add other type bridge", pod_);
+  ip("link property add dev other altname eth0", pod_);
+  EXPECT_ERROR(check_name_is_free(*sandbox_, request()), Code::kConflict,
+               "eth0 is an alternative name of the interface other in the sandbox /run/netns/pod");
+}
+
 TEST_F(AttachmentTest, ThePortIsWaitedFor) {
   const Veth veth = created();
   ip("link set eth0 up", pod_);
@@ -310,6 +324,26 @@ TEST_F(AttachmentTest, ItsPairIsFoundWithoutTheSandbox) {
   ASSERT_TRUE(left.host_end);
   EXPECT_EQ(left.host_end->index, veth.host_end.index);
   EXPECT_FALSE(left.sandbox_end);
+}
+
+// Its first name was taken when it was made, by a link that is gone now.
+TEST_F(AttachmentTest, ItsPairIsFoundWithoutTheSandboxUnderItsSecondName) {
+  const std::string first = host_end_name(request());
+  ip("link add " + first + " type bridge");
+  const Veth veth = created();
+  sandbox_.reset();
+  EXPECT_EQ(leftover().host_end.value().index, veth.host_end.index);
+  ip("link del " + first);
+  EXPECT_EQ(leftover().host_end.value().index, veth.host_end.index);
+}
+
+// Both ends bear the numbers that ours name as their peers, and yet they belong to others.
+TEST_F(AttachmentTest, APairIntoAThirdNamespaceIsNotTakenForTheSandboxs) {
+  (void)test::add_netns("third");
+  ip("link add eth0 index 50 type veth peer name p0 index 60 netns third", pod_);
+  ip("link add v0 index 60 type veth peer name e0 index 50 netns third");
+  ip("link set v0 master br0");
+  EXPECT_THAT(leftover().foreign, HasSubstr("interface eth0 left alone: it is no veth with an end on this host"));
 }
 
 TEST_F(AttachmentTest, ItsPairIsFoundUnderAnotherNameInTheSandbox) {

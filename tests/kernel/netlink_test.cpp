@@ -117,6 +117,43 @@ TEST_F(NetlinkTest, ALargeDumpIsComplete) {
   EXPECT_EQ(indices(route()).size(), 2001U);  // and again, on the same socket
 }
 
+// A dump of several parts, and changes of the list while it is read.
+class InterruptedDumpTest : public NetlinkTest {
+ protected:
+  InterruptedDumpTest() {
+    std::string lines;
+    for (int i = 0; i < 100; ++i) {
+      lines += "link add a" + std::to_string(i) + " type veth peer name b" + std::to_string(i) + "\n";
+    }
+    ip_batch(lines);
+  }
+  // Lists all links; in each of the first `disturbed` attempts a bridge is added after the first answer.
+  Status list(int disturbed) {
+    const MsgPtr message = link_request(RTM_GETLINK, NLM_F_DUMP);
+    const auto add = [&](nlmsghdr& answer) {
+      if (seen_.empty() && restarts_ < disturbed) ip("link add br" + std::to_string(restarts_) + " type bridge");
+      seen_.insert(static_cast<const ifinfomsg*>(nlmsg_data(&answer))->ifi_index);
+    };
+    return route().query(message.get(), "list interfaces", add, [&] {
+      seen_.clear();
+      ++restarts_;
+    });
+  }
+  std::set<int> seen_;
+  int restarts_ = 0;
+};
+
+TEST_F(InterruptedDumpTest, IsDoneAgain) {
+  EXPECT_OK(list(2));
+  EXPECT_EQ(restarts_, 2);
+  EXPECT_EQ(seen_.size(), 203U);  // lo, the pairs, the two that came in between
+}
+
+TEST_F(InterruptedDumpTest, IsAnErrorIfItNeverComesThrough) {
+  EXPECT_ERROR(list(1000), Code::kTryAgain, "list interfaces: the list kept changing while it was read");
+  EXPECT_EQ(restarts_, 9);
+}
+
 TEST_F(NetlinkTest, WaitsForANotificationUpToItsTime) {
   auto events = Netlink::open(NETLINK_ROUTE, {RTNLGRP_LINK});
   ASSERT_OK(events);

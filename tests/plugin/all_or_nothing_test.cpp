@@ -41,8 +41,8 @@ std::string broken_program(const std::string& name) {
 
 const Trouble kTroubles[] = {
     {"IpamFails", code::kNoAddress, {"none left"}, nullptr},
-    {"AddressRefused", code::kKernel, {"ff02::1"}, good_with(R"({"ips": [{"address": "10.1.0.2/24"},
-     {"address": "ff02::1/64"}]})")},
+    {"AddressRefused", code::kKernel, {"ff02::5"}, good_with(R"({"ips": [{"address": "10.1.0.2/24"},
+     {"address": "ff02::5/64"}]})")},
     {"RouteUnreachable",
      code::kKernel,
      {"10.9.0.0/16"},

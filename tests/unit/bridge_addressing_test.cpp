@@ -82,6 +82,17 @@ TEST(IpamResult, GatewayOfTheOtherFamilyIsAnError) {
       Code::kDelegate, "fd01::1", "IPv4", "10.1.0.5/24");
 }
 
+// The bridge would take the container's own address.
+TEST(IpamResult, GatewayThatIsTheAddressIsAnErrorWhereTheBridgeTakesIt) {
+  for (const char* ip : {R"({"address": "10.1.0.1/24"})", R"({"address": "10.1.0.1/31"})",
+                         R"({"address": "fd01::1/64"})", R"({"address": "10.1.0.9/24", "gateway": "10.1.0.9"})"}) {
+    const std::string ipam = std::string(R"({"ips": [)") + ip + "]}";
+    EXPECT_ERROR(complete_ipam_result(config(true), answer(ipam), 2), Code::kDelegate, "which is also the gateway's")
+        << ip;
+    EXPECT_OK(complete_ipam_result(config(false), answer(ipam), 2)) << ip;
+  }
+}
+
 TEST(DefaultRoutes, OnePerFamilyThroughItsFirstGateway) {
   PARITY("T43");
   EXPECT_THAT(routes_of(completed(config(false, true), kDual)),

@@ -12,12 +12,14 @@ namespace cnio::feature {
 // How long a delegate may take, in milliseconds: longer than any lock that ours wait for, shorter than the kubelet's
 // patience (two minutes).
 inline constexpr int kDelegateTimeoutMs = 100'000;
+// The rest of that patience, for the DEL that undoes an ADD.
+inline constexpr int kDelegateUndoTimeoutMs = 15'000;
 
 // A plugin that another one hands part of its work to (CNI 1.1.0, section 4): it gets the same environment, but for
 // CNI_COMMAND, and the same bytes on stdin. It is executed directly, without a shell.
 //
 // Errors of all calls: the delegate's own code, message and details, with its name in front; code 101 if it gave none
-// that can be read; code 11 if it took longer than kDelegateTimeoutMs.
+// that can be read; code 11 if it took too long.
 class Delegate {
  public:
   // Looks `type` up in CNI_PATH, by name alone: a type with a path separator, `.` or `..` is refused (code 7), so that
@@ -28,6 +30,9 @@ class Delegate {
   // already (code 103), since DEL would then take a living attachment's address.
   [[nodiscard]] Result<protocol::AddResult> add() const;
 
+  // Runs DEL to take an ADD back that this process has run.
+  [[nodiscard]] Status undo_add() const;
+
   // Runs a verb without an answer: DEL, CHECK, STATUS or GC.
   [[nodiscard]] Status run(protocol::Command command) const;
 
@@ -37,7 +42,7 @@ class Delegate {
   Delegate(const protocol::Request& request, std::string type, std::string path)
       : request_(&request), type_(std::move(type)), path_(std::move(path)) {}
 
-  [[nodiscard]] Result<std::string> execute(protocol::Command command) const;
+  [[nodiscard]] Result<std::string> execute(protocol::Command command, int timeout_ms) const;
   [[nodiscard]] Error failure(const std::string& out, const std::string& err, const std::string& how_it_ended) const;
 
   const protocol::Request* request_;  // borrowed

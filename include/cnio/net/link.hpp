@@ -27,14 +27,17 @@ struct Link {
   bool operational = false;  // IF_OPER_UP: can pass frames
   bool promiscuous = false;  // IFF_PROMISC as an administrator sets it; a packet capture does not count
   IfIndex master = IfIndex::kNone;
-  IfIndex peer = IfIndex::kNone;  // IFLA_LINK: a veth's other end, by its index in its own namespace
-  std::string alias;              // IFLA_IFALIAS
-  std::optional<bool> hairpin;    // of a bridge port
+  IfIndex peer = IfIndex::kNone;      // IFLA_LINK: a veth's other end, by its index in its own namespace
+  std::optional<int> peer_namespace;  // IFLA_LINK_NETNSID: the id of that namespace, if it is another one
+  std::string alias;                  // IFLA_IFALIAS
+  std::optional<bool> hairpin;        // of a bridge port
 };
 
 // No link of that name (or index, or index none): nothing.
 Result<std::optional<Link>> find_link(Netlink& route, const std::string& name);
 Result<std::optional<Link>> find_link(Netlink& route, IfIndex index);
+// The link that keeps others from using `name`: it has it as its name, or as one of its alternative names.
+Result<std::optional<Link>> find_name_owner(Netlink& route, const std::string& name);
 // All links, or those enslaved to `master`.
 Result<std::vector<Link>> list_links(Netlink& route, IfIndex master = IfIndex::kNone);
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cnio/base/result.hpp"
+#include "cnio/net/link.hpp"
 #include "cnio/net/netlink.hpp"
 #include "cnio/net/netns.hpp"
 
@@ -22,6 +23,9 @@ class Sandbox {
 
   [[nodiscard]] Netlink& route() { return route_; }
   [[nodiscard]] const Namespace& netns() const { return netns_; }
+  // The veth on the host whose other end is `link` of this sandbox; nothing if it is no veth or its other end
+  // elsewhere.
+  [[nodiscard]] Result<std::optional<Link>> find_host_end(Netlink& host, const Link& link) const;
   // Runs `work` inside the sandbox's namespace.
   [[nodiscard]] Status run(const std::function<Status()>& work) const { return netns_.run(work); }
 
