@@ -97,9 +97,13 @@ Result<std::optional<Range>> parse_range(const Fields& fields) {
   return std::optional(range);
 }
 
+bool gives_any(const RangeSet& set) {
+  return set.next_free({}, [](const IpAddr&) { return false; }).has_value();
+}
+
 // A set of nothing but gateways and the like would look full for ever.
 Result<RangeSet> usable(RangeSet set, const Fields& parent, std::string_view key) {
-  if (set.next_free({}, [](const IpAddr&) { return false; })) return set;
+  if (gives_any(set)) return set;
   const IpAddr& addr = set.ranges().front().first;
   return parent.fault(
       key, set.to_string() + " holds no address to give: " + addr.to_string() + " " + set.why_withheld(addr));
@@ -132,6 +136,36 @@ Status append_sets(std::vector<NamedSet>& sets, const Fields& parent, std::strin
     const std::string place = std::string(key) + "[" + std::to_string(i) + "]";
     CNIO_LET(RangeSet set, parse_set(parent, place, lists[i]));
     sets.push_back({std::move(set), parent.path_of(place)});
+  }
+  return {};
+}
+
+// Addresses and networks that are not to be given.
+Result<std::vector<Cidr>> parse_excluded(const Fields& ipam) {
+  CNIO_LET(const std::vector<std::string> texts, ipam.texts("exclude"));
+  std::vector<Cidr> networks;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const auto fault = [&](const std::string& why) { return ipam.fault("exclude[" + std::to_string(i) + "]", why); };
+    const auto addr = IpAddr::parse(texts[i]);
+    const auto network = addr ? Cidr::host(*addr) : Cidr::parse(texts[i]);
+    if (!network) return fault("must be an IP address or a network such as 10.1.0.0/28, not " + quote(texts[i]));
+    // Taken as it stands it could mean the address or the network.
+    if (*network != network->network()) {
+      return fault(network->to_string() + " is not a network address: did you mean " + network->network().to_string() +
+                   " or " + network->addr.to_string() + "?");
+    }
+    networks.push_back(*network);
+  }
+  return networks;
+}
+
+// Sets that are good but for what is excluded, without that.
+Status apply_excluded(std::vector<NamedSet>& sets, const Fields& ipam) {
+  CNIO_LET(const std::vector<Cidr> excluded, parse_excluded(ipam));
+  for (NamedSet& named : sets) {
+    named.set = named.set.excluding(excluded);
+    if (gives_any(named.set)) continue;
+    return ipam.fault("exclude", "leaves no address to give in " + named.set.to_string() + " of " + quote(named.key));
   }
   return {};
 }
@@ -174,6 +208,7 @@ Result<std::vector<RangeSet>> parse_sets(const Request& request, const Fields& i
   if (sets.empty()) return ipam.fault("ranges", "is missing or empty, and so is ipam.subnet: no address to give");
   CNIO_TRY(check_disjoint(sets));
   CNIO_TRY(check_room(sets, request.version));
+  CNIO_TRY(apply_excluded(sets, ipam));
   std::vector<RangeSet> out;
   for (NamedSet& named : sets) out.push_back(std::move(named.set));
   return out;
@@ -239,6 +274,7 @@ Result<Config> parse_config(const Request& request) {
   const Fields top = request.fields();
   if (!top.has("ipam")) return top.fault("ipam", "is missing");
   CNIO_LET(const Fields ipam, top.object("ipam"));
+  CNIO_TRY(ipam.text("type"));  // whoever called us knows why
   CNIO_LET(std::vector<RangeSet> sets, parse_sets(request, ipam));
   CNIO_LET(std::vector<IpAddr> requested, parse_all_requested(request));
   CNIO_LET(std::vector<protocol::Route> routes, protocol::parse_routes(ipam, "routes"));

@@ -15,7 +15,8 @@ namespace cnio::host_local {
 // A valid configuration; README.md lists its keys.
 struct Config {
   // One address each for an attachment: runtimeConfig.ipRanges, ipam.subnet, ipam.ranges, in this order.
-  // At least one; disjoint; before CNI 0.3.0 at most one of each family.
+  // At least one; disjoint; before CNI 0.3.0 at most one of each family. What ipam.exclude names is excluded from each,
+  // and each has an address left to give.
   std::vector<feature::RangeSet> sets;
   // CNI_ARGS IP, args.cni.ips and runtimeConfig.ips together, without repetitions; not yet compared with the sets.
   std::vector<IpAddr> requested;

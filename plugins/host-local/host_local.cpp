@@ -40,6 +40,15 @@ Result<protocol::Dns> read_dns(const Config& config) {
   return feature::read_resolv_conf(config.resolv_conf).context("key \"ipam.resolvConf\"");
 }
 
+// Some addresses of a set are not for pods, whoever asks for them.
+Status refuse_withheld(const RangeSet& set, const IpAddr& addr) {
+  const char* reason = set.why_withheld(addr);
+  if (reason == nullptr) return {};
+  return Error::make(Code::kNoAddress, "requested address " + addr.to_string() + " " + reason +
+                                           (set.excludes(addr) ? " by the key \"ipam.exclude\""
+                                                               : " of " + set.find(addr)->subnet.to_string()));
+}
+
 // The requested address of each set, if there is one.
 Result<std::vector<std::optional<IpAddr>>> assign_requested(const Config& config) {
   std::vector<std::optional<IpAddr>> assigned(config.sets.size());
@@ -52,6 +61,7 @@ Result<std::vector<std::optional<IpAddr>>> assign_requested(const Config& config
       return Error::make(Code::kInvalidConfig,
                          "requested address " + addr.to_string() + " is in none of the ranges: " + all);
     }
+    CNIO_TRY(refuse_withheld(*set, addr));
     std::optional<IpAddr>& slot = assigned[static_cast<size_t>(set - config.sets.begin())];
     if (slot) {
       return Error::make(Code::kInvalidConfig, "requested addresses " + slot->to_string() + " and " + addr.to_string() +
@@ -77,15 +87,17 @@ Status refuse_duplicate(const Config& config, const Attachment& attachment, cons
   return {};
 }
 
-Error exhausted(const Request& request, const Config& config, const RangeSet& set, const ReservationStore& store) {
+Error exhausted(const Request& request, const Config& config, const RangeSet& set, const ReservationStore& store,
+                Code code) {
   // None is free, so as many as the set can give are taken.
   const std::string count = std::to_string(store.count_taken([&](const IpAddr& addr) { return set.gives(addr); }));
-  return Error::make(Code::kNoAddress,
+  return Error::make(code,
                      "no free address in " + set.to_string() + " (" + count + " of " + count +
                          " reserved) of network \"" + request.network + "\"",
                      "each reservation is a file in " + config.store +
                          " that holds the container's id: call DEL or GC for containers that are gone, or configure "
-                         "a larger range");
+                         "a larger range" +
+                         (set.has_excluded() ? " or a shorter list at \"ipam.exclude\"" : ""));
 }
 
 // Who has the address, for messages.
@@ -96,14 +108,11 @@ std::string holder_of(const IpAddr& addr, const std::vector<Reservation>& reserv
   return "not reserved";
 }
 
-Result<IpAddr> grant_requested(const Config& config, const RangeSet& set, const IpAddr& addr, ReservationStore& store) {
-  const std::string requested = "requested address " + addr.to_string();
-  if (const char* reason = set.why_withheld(addr)) {
-    return Error::make(Code::kNoAddress, requested + " " + reason + " of " + set.find(addr)->subnet.to_string());
-  }
+Result<IpAddr> grant_requested(const Config& config, const IpAddr& addr, ReservationStore& store) {
   if (!store.taken(addr)) return addr;
   ErrorList known;  // an unreadable file has ended this ADD before
-  return Error::make(Code::kNoAddress, requested + " is " + holder_of(addr, store.reservations(known)),
+  return Error::make(Code::kNoAddress,
+                     "requested address " + addr.to_string() + " is " + holder_of(addr, store.reservations(known)),
                      "the reservation is a file in " + config.store);
 }
 
@@ -114,13 +123,13 @@ Result<std::vector<Grant>> plan(const Request& request, const Config& config,
   for (size_t i = 0; i < config.sets.size(); ++i) {
     const RangeSet& set = config.sets[i];
     if (requested[i]) {
-      CNIO_LET(const IpAddr addr, grant_requested(config, set, *requested[i], store));
+      CNIO_LET(const IpAddr addr, grant_requested(config, *requested[i], store));
       grants.push_back({i, addr});
       continue;
     }
     CNIO_LET(const std::optional<IpAddr> last, store.last_given(i));
     const auto addr = set.next_free(last, [&](const IpAddr& candidate) { return store.taken(candidate); });
-    if (!addr) return exhausted(request, config, set, store);
+    if (!addr) return exhausted(request, config, set, store, Code::kNoAddress);
     grants.push_back({i, *addr});
   }
   return grants;
@@ -167,17 +176,37 @@ Status check_held(const Request& request, const Config& config, const std::vecto
     const bool ours = std::any_of(config.sets.begin(), config.sets.end(),
                                   [&](const RangeSet& set) { return set.find(addr) != nullptr; });
     if (!ours || holds([&](const IpAddr& other) { return other == addr; })) continue;
-    return difference(
-        request,
-        "prevResult gives " + addr.to_string() + " to " + text_of(attachment) + ", but it is " + holder_of(addr, all),
-        config.store);
+    return difference(request,
+                      "address " + addr.to_string() + " of prevResult: expected reserved by " + text_of(attachment) +
+                          ", found " + holder_of(addr, all),
+                      config.store);
   }
   for (const RangeSet& set : config.sets) {
     if (holds([&](const IpAddr& addr) { return set.find(addr) != nullptr; })) continue;
-    return difference(request, "no address of " + set.to_string() + " is reserved by " + text_of(attachment),
-                      config.store);
+    return difference(
+        request,
+        "range set " + set.to_string() + ": expected an address reserved by " + text_of(attachment) + ", found none",
+        config.store);
   }
   return {};
+}
+
+Error unavailable(const Error& error) { return Error::make(Code::kNotAvailable, error.msg(), error.details()); }
+
+// Every set has an address for the next attachment.
+Status check_free(const Request& request, const Config& config, ReservationStore& store) {
+  ErrorList full;
+  for (const RangeSet& set : config.sets) {
+    if (set.next_free({}, [&](const IpAddr& addr) { return store.taken(addr); })) continue;
+    // ADD would use those again that a dead writer left. Only a full set is worth reading every file.
+    ErrorList unreadable;
+    const std::vector<Reservation>& all = store.reservations(unreadable);
+    const bool reclaimable = std::any_of(all.begin(), all.end(), [&](const Reservation& each) {
+      return each.state == Reservation::State::kTorn && set.gives(each.address);
+    });
+    if (!reclaimable) full.collect(exhausted(request, config, set, store, Code::kNotAvailable));
+  }
+  return full.status();
 }
 
 // A torn reservation is held by nobody, and so is stale.
@@ -235,8 +264,11 @@ Status check(const Request& request) {
 
 Status status(const Request& request) {
   CNIO_LET(const Config config, parse_config(request));
-  if (const auto dns = read_dns(config); !dns.ok()) return Error::make(Code::kNotAvailable, dns.error().msg());
-  return ReservationStore::check_writable(config.store);
+  if (const auto dns = read_dns(config); !dns.ok()) return unavailable(dns.error());
+  CNIO_TRY(ReservationStore::check_writable(config.store));
+  auto store = ReservationStore::peek(config.store);
+  if (!store.ok()) return unavailable(store.error());
+  return store.value() ? check_free(request, config, *store.value()) : Status();
 }
 
 Status gc(const Request& request) {

@@ -20,8 +20,8 @@ Status del(const protocol::Request& request);
 // Every range set has an address reserved for the attachment, and so has each address of prevResult that is of a set.
 // Errors: code 104 for a difference.
 Status check(const protocol::Request& request);
-// The configuration is valid and reservations can be written. A full range is no error: the node can still do its work,
-// and runtimes take a failed STATUS for a node that cannot. Errors: code 50, code 7.
+// An ADD could work now: the configuration is valid, resolvConf can be read, reservations can be written, and each
+// range set has a free address. Waits for no lock and leaves no trace. Errors: code 50, code 7.
 Status status(const protocol::Request& request);
 // Releases what attachments hold that are not in cni.dev/valid-attachments, and torn reservations.
 Status gc(const protocol::Request& request);

@@ -2,6 +2,7 @@
 #include "cnio/feature/range_set.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace cnio::feature {
 
@@ -31,7 +32,37 @@ bool RangeSet::overlaps(const RangeSet& other) const {
   });
 }
 
+RangeSet RangeSet::excluding(const std::vector<Cidr>& networks) const {
+  RangeSet out(ranges_);
+  std::vector<Block> blocks = excluded_;
+  for (const Cidr& network : networks) {
+    const Block block{network.network().addr, network.last()};
+    const bool concerns_us = std::any_of(ranges_.begin(), ranges_.end(), [&](const Range& range) {
+      return block.first <= range.last && range.first <= block.last;
+    });
+    if (concerns_us) blocks.push_back(block);
+  }
+  std::sort(blocks.begin(), blocks.end(), [](const Block& a, const Block& b) { return a.first < b.first; });
+  for (const Block& block : blocks) {
+    if (out.excluded_.empty() || out.excluded_.back().last < block.first) {
+      out.excluded_.push_back(block);
+    } else {
+      out.excluded_.back().last = std::max(out.excluded_.back().last, block.last);
+    }
+  }
+  return out;
+}
+
+const RangeSet::Block* RangeSet::excluded_block(const IpAddr& addr) const {
+  const auto after = std::upper_bound(excluded_.begin(), excluded_.end(), addr,
+                                      [](const IpAddr& value, const Block& block) { return value < block.first; });
+  if (after == excluded_.begin()) return nullptr;
+  const Block& before = *std::prev(after);
+  return addr <= before.last ? &before : nullptr;
+}
+
 const char* RangeSet::why_withheld(const IpAddr& addr) const {
+  if (excludes(addr)) return "is excluded";
   for (const Range& range : ranges_) {
     if (addr == range.gateway) return "is the gateway";
     if (addr == range.subnet.addr) return "is the address of the network itself";
@@ -44,6 +75,11 @@ std::optional<IpAddr> RangeSet::next_free(const std::optional<IpAddr>& last_give
                                           const std::function<bool(const IpAddr&)>& taken) const {
   const auto search = [&](IpAddr addr, const IpAddr& last) -> std::optional<IpAddr> {
     for (;; addr = addr.next()) {
+      if (const Block* const block = excluded_block(addr)) {
+        if (block->last >= last) return std::nullopt;
+        addr = block->last;
+        continue;
+      }
       if (why_withheld(addr) == nullptr && !taken(addr)) return addr;
       if (addr == last) return std::nullopt;
     }

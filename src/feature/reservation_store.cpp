@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <memory>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "cnio/feature/file_lock.hpp"
@@ -19,6 +20,8 @@ constexpr unsigned kLockMode = 0750;
 constexpr unsigned kFileMode = 0600;
 // More than a container id in an environment variable can have; a larger file is nobody's reservation.
 constexpr size_t kMaxContent = size_t{256} * 1024;
+// A container id of 64 characters, and an interface.
+constexpr size_t kProbeSize = 80;
 // O_NONBLOCK: opening a pipe or a device that someone put there must not stop us.
 constexpr int kSafeOpen = O_NOFOLLOW | O_NONBLOCK;
 
@@ -49,6 +52,30 @@ bool is_regular(int fd) {
 
 std::string cursor_name(size_t set) { return "last_reserved_ip." + std::to_string(set); }
 
+// Why a file without a name could not be opened: because the file system has none (NFS)?
+bool lacks_unnamed_files(int errnum) { return errnum == EOPNOTSUPP || errnum == EISDIR || errnum == EINVAL; }
+
+// What the file system says of itself where nothing can be tried without a trace. Returns an errno, 0 if all is well.
+int ask_for_room(const std::string& folder) {
+  if (faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) != 0) return errno;
+  struct statvfs room {};
+  if (statvfs(folder.c_str(), &room) != 0) return errno;
+  const bool full = room.f_blocks != 0 && room.f_bfree == 0;
+  const bool no_inodes = room.f_files != 0 && room.f_ffree == 0;  // 0 of 0: it does not count them
+  return full || no_inodes ? ENOSPC : 0;
+}
+
+// Writes as much as a reservation needs into a file without a name, which vanishes when it is closed. Returns an errno.
+int try_to_write(const std::string& folder) {
+  const auto file = open_file(folder, O_TMPFILE | O_WRONLY, kFileMode);
+  if (!file.ok()) {
+    const int failure = file.error().errnum();
+    return lacks_unnamed_files(failure) ? ask_for_room(folder) : failure;
+  }
+  const Status written = write_all(file.value().get(), std::string(kProbeSize, ' '), folder);
+  return written.ok() ? 0 : written.error().errnum();
+}
+
 // Gives the unnamed file `fd` its name; false if the system cannot do that here. Errno tells why.
 bool link_unnamed(int fd, int folder, const std::string& name) {
   if (linkat(fd, "", folder, name.c_str(), AT_EMPTY_PATH) == 0) return true;
@@ -75,19 +102,28 @@ Result<std::optional<ReservationStore>> ReservationStore::open(const std::string
   return std::optional(std::move(store));
 }
 
+Result<std::optional<ReservationStore>> ReservationStore::peek(const std::string& folder) {
+  auto fd = open_file(folder, O_RDONLY | O_DIRECTORY);
+  if (!fd.ok() && fd.error().errnum() == ENOENT) return std::optional<ReservationStore>();
+  if (!fd.ok()) return std::move(fd).error();
+  ReservationStore store(folder, std::move(fd).value(), UniqueFd());
+  CNIO_TRY(store.list());
+  return std::optional(std::move(store));
+}
+
 Status ReservationStore::check_writable(const std::string& folder) {
-  const auto unavailable = [](const std::string& what, int errnum) {
-    return Error::sys(what, errnum, Code::kNotAvailable);
+  const auto unavailable = [](const std::string& path, int errnum) {
+    return Error::sys("make reservations in " + path, errnum, Code::kNotAvailable);
   };
   for (std::string path = folder;; path = parent_of(path)) {
     struct stat info {};
     if (stat(path.c_str(), &info) != 0) {
       if (errno == ENOENT && path != "/" && path != ".") continue;
-      return unavailable("look at " + path, errno);
+      return unavailable(path, errno);
     }
-    if (!S_ISDIR(info.st_mode)) return unavailable("make reservations in " + path, ENOTDIR);
-    if (faccessat(AT_FDCWD, path.c_str(), W_OK | X_OK, AT_EACCESS) == 0) return {};
-    return unavailable("make reservations in " + path, errno);
+    if (!S_ISDIR(info.st_mode)) return unavailable(path, ENOTDIR);
+    const int failure = try_to_write(path);
+    return failure == 0 ? Status() : unavailable(path, failure);
   }
 }
 
@@ -252,9 +288,7 @@ Result<bool> ReservationStore::create_whole(const std::string& name, std::string
   const std::string path = path_of(name);
   auto unnamed = open_file_at(folder_fd_.get(), ".", O_TMPFILE | O_WRONLY, kFileMode, path);
   if (!unnamed.ok()) {
-    const int failure = unnamed.error().errnum();
-    const bool unsupported = failure == EOPNOTSUPP || failure == EISDIR || failure == EINVAL;
-    if (unsupported) return create_plain(name, content);
+    if (lacks_unnamed_files(unnamed.error().errnum())) return create_plain(name, content);
     return std::move(unnamed).error();
   }
   CNIO_TRY(write_all(unnamed.value().get(), content, path));

@@ -84,6 +84,9 @@ std::optional<bool> parse_flag(std::string text) {
   return std::nullopt;
 }
 
+// What Kubernetes' runtimes tell every plugin about the pod (K8S_POD_NAME and others) is nobody's mistake.
+constexpr std::string_view kKubernetesPrefix = "K8S_";
+
 // ---- version gate
 
 // Up to three numbers; absent ones count as 0. Nothing for anything else.
@@ -269,7 +272,7 @@ Result<std::map<std::string, std::string, std::less<>>> parse_cni_args(
       if (!value.empty()) out.insert_or_assign(std::string(key), value);
     } else if (key == "CommonArgs") {
       return bad("the key \"CommonArgs\" is reserved");
-    } else if (!holds(known_elsewhere, key)) {
+    } else if (!holds(known_elsewhere, key) && !key.starts_with(kKubernetesPrefix)) {
       unknown.append(unknown.empty() ? "" : ", ").append(quote(key));
     }
     if (semicolon == std::string_view::npos) break;

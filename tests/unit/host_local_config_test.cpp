@@ -139,14 +139,27 @@ TEST(HostLocalConfig, BadRangesAreRefusedWithKeyAndValue) {
 
 TEST(HostLocalConfig, OtherBadKeysAreRefusedWithKeyAndValue) {
   const auto with = [](const std::string& member) { return R"({"subnet": "10.1.0.0/24", )" + member + "}"; };
-  for (const Bad& bad : std::vector<Bad>{{with(R"("routes": [{"dst": "x"}])"), "ipam.routes[0].dst", "x"},
-                                         {with(R"("routes": [{}])"), "ipam.routes[0].dst", "missing"},
-                                         {with(R"("routes": [null])"), "ipam.routes[0]", "null"},
-                                         {with(R"("routes": 1)"), "ipam.routes", "1"},
-                                         {with(R"("dataDir": 5)"), "ipam.dataDir", "5"},
-                                         {with(R"("dataDir": "/x\u0000y")"), "ipam.dataDir", "NUL"},
-                                         {with(R"("resolvConf": [])"), "ipam.resolvConf", "list"},
-                                         {with(R"("resolvConf": "/x\u0000y")"), "ipam.resolvConf", "NUL"}}) {
+  for (const Bad& bad : std::vector<Bad>{
+           {with(R"("routes": [{"dst": "x"}])"), "ipam.routes[0].dst", "x"},
+           {with(R"("routes": [{}])"), "ipam.routes[0].dst", "missing"},
+           {with(R"("routes": [null])"), "ipam.routes[0]", "null"},
+           {with(R"("routes": 1)"), "ipam.routes", "1"},
+           {with(R"("dataDir": 5)"), "ipam.dataDir", "5"},
+           {with(R"("dataDir": "/x\u0000y")"), "ipam.dataDir", "NUL"},
+           {with(R"("resolvConf": [])"), "ipam.resolvConf", "list"},
+           {with(R"("resolvConf": "/x\u0000y")"), "ipam.resolvConf", "NUL"},
+           {with(R"("type": 5)"), "ipam.type", "5"},
+           {with(R"("exclude": "10.1.0.9")"), "ipam.exclude", "list"},
+           {with(R"("exclude": {})"), "ipam.exclude", "object"},
+           {with(R"("exclude": [9])"), "ipam.exclude", "9"},
+           {with(R"("exclude": [null])"), "ipam.exclude", "null"},
+           {with(R"("exclude": [""])"), "ipam.exclude[0]", "IP address"},
+           {with(R"("exclude": ["10.1.0.9", "x"])"), "ipam.exclude[1]", "\"x\""},
+           {with(R"("exclude": ["10.1.0.0/33"])"), "ipam.exclude[0]", "10.1.0.0/33"},
+           {with(R"("exclude": ["10.1.0.1-10.1.0.9"])"), "ipam.exclude[0]", "network"},
+           {with(R"("exclude": ["10.1.0.9/24"])"), "ipam.exclude[0]", "did you mean 10.1.0.0/24 or 10.1.0.9?"},
+           {with(R"("exclude": ["10.1.0.0/24"])"), "ipam.exclude", "10.1.0.0/24 of \"ipam.subnet\""},
+           {with(R"("exclude": ["0.0.0.0/0"])"), "ipam.exclude", "no address"}}) {
     EXPECT_ERROR(parse_config(request(bad.ipam)), Code::kInvalidConfig, '"' + bad.key + '"', bad.word) << bad.ipam;
   }
 }
@@ -208,11 +221,47 @@ TEST(HostLocalConfig, CniArgs) {
   EXPECT_OK(parse_config(request(kNet, "", "IP=10.1.0.9;IgnoreUnknown=1;K8S_POD_NAME=x")));
   EXPECT_OK(parse_config(request(kNet, "", "IP=")));
   EXPECT_OK(parse_config(request(kNet, "", "MAC=02:00:00:00:00:01"))) << "meant for bridge";
+  EXPECT_OK(parse_config(request(kNet, "", "K8S_POD_NAMESPACE=default;K8S_POD_NAME=x")));
   EXPECT_ERROR(parse_config(request(kNet, "", "IP=x")), Code::kInvalidEnvironment, "CNI_ARGS", "x");
   EXPECT_ERROR(parse_config(request(kNet, "", "ip=10.1.0.9")), Code::kInvalidEnvironment, "ip");
   EXPECT_ERROR(parse_config(request(kNet, "", "FOO=BAR")), Code::kInvalidEnvironment, "FOO");
   EXPECT_ERROR(parse_config(request(kNet, "", "FOO")), Code::kInvalidEnvironment);
   EXPECT_OK(parse_config(request(kNet, "", "FOO", "STATUS"))) << "STATUS does not look at them";
+}
+
+TEST(HostLocalConfig, ExcludeConcernsEverySetThatItMeets) {
+  const auto config = parse_config(
+      request(R"({"subnet": "10.1.0.0/24", "ranges": [[{"subnet": "10.2.0.0/24"}, {"subnet": "10.3.0.0/24"}],
+                               [{"subnet": "fd01::/64"}]],
+                               "exclude": ["10.1.0.2", "10.3.0.0/25", "::ffff:10.9.0.2", "fd01::/120", "192.0.2.0/24"]})",
+              R"(, "runtimeConfig": {"ipRanges": [[{"subnet": "10.9.0.0/24"}]]})"));
+  ASSERT_OK(config);
+  const auto& sets = config.value().sets;
+  ASSERT_EQ(sets.size(), 4U);
+  EXPECT_TRUE(sets[0].excludes(*IpAddr::parse("10.9.0.2"))) << "what the runtime adds is not exempt";
+  EXPECT_TRUE(sets[1].excludes(*IpAddr::parse("10.1.0.2")));
+  EXPECT_FALSE(sets[1].excludes(*IpAddr::parse("10.1.0.3")));
+  EXPECT_TRUE(sets[2].excludes(*IpAddr::parse("10.3.0.127")));
+  EXPECT_FALSE(sets[2].excludes(*IpAddr::parse("10.2.0.127")));
+  EXPECT_TRUE(sets[3].excludes(*IpAddr::parse("fd01::ff")));
+  EXPECT_FALSE(sets[3].excludes(*IpAddr::parse("fd01::100")));
+}
+
+TEST(HostLocalConfig, ExcludeMayBeEmptyOrMeetNothing) {
+  for (const char* list : {"null", "[]", R"(["10.2.0.0/16"])", R"(["fd01::/16", "::1"])"}) {
+    const auto config = parse_config(request(R"({"subnet": "10.1.0.0/24", "exclude": )" + std::string(list) + "}"));
+    ASSERT_OK(config) << list;
+    EXPECT_FALSE(config.value().sets[0].has_excluded()) << list;
+  }
+}
+
+TEST(HostLocalConfig, ExcludeMustLeaveAnAddressInEverySet) {
+  const std::string sets = R"("ranges": [[{"subnet": "10.1.0.0/24"}], [{"subnet": "10.2.0.0/30"}]])";
+  EXPECT_ERROR(parse_config(request("{" + sets + R"(, "exclude": ["10.2.0.2"]})")), Code::kInvalidConfig,
+               "\"ipam.exclude\"", "10.2.0.0/30 of \"ipam.ranges[1]\"");
+  EXPECT_ERROR(parse_config(request("{" + sets + R"(, "exclude": ["10.1.0.0/25", "10.1.0.128/25"]})")),
+               Code::kInvalidConfig, "\"ipam.exclude\"", "\"ipam.ranges[0]\"");
+  EXPECT_OK(parse_config(request("{" + sets + R"(, "exclude": ["10.1.0.0/25"]})")));
 }
 
 TEST(HostLocalConfig, Routes) {

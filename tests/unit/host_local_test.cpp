@@ -209,6 +209,40 @@ TEST_F(HostLocal, TheSameRequestFromTwoSourcesIsOne) {
             Texts({"10.1.0.5/29"}));
 }
 
+TEST_F(HostLocal, ExcludedAddressesAreNotGiven) {
+  const std::string ipam = kOneSet + R"(, "exclude": ["10.1.0.2/31", "10.1.0.5", "192.0.2.0/24"])";
+  EXPECT_EQ(given({"a", "eth0"}, ipam), Texts({"10.1.0.4/29"}));
+  EXPECT_EQ(given({"b", "eth0"}, ipam), Texts({"10.1.0.6/29"}));
+  const auto late = add({"late", "eth0"}, ipam);
+  EXPECT_ERROR(late, Code::kNoAddress, "no free address in 10.1.0.0/29 (2 of 2 reserved)");
+  EXPECT_NE(late.error().details().find("ipam.exclude"), std::string::npos) << late.error().details();
+}
+
+TEST_F(HostLocal, ExcludedAddressesThatAreReservedDoNotCount) {
+  for (const char* id : {"a", "b", "c"}) given({id, "eth0"}, kOneSet);
+  const std::string ipam = kOneSet + R"(, "exclude": ["10.1.0.2", "10.1.0.3"])";
+  for (const char* id : {"d", "e"}) given({id, "eth0"}, ipam);
+  EXPECT_ERROR(add({"late", "eth0"}, ipam), Code::kNoAddress, "(3 of 3 reserved)");
+}
+
+TEST_F(HostLocal, ARequestForAnExcludedAddressIsRefusedNamingTheKey) {
+  const std::string ipam = kTwoSets + R"(, "exclude": ["10.1.0.4/30", "fd01::9"])";
+  EXPECT_ERROR(add({"c1", "eth0"}, ipam, "", "IP=10.1.0.5"), Code::kNoAddress,
+               R"(requested address 10.1.0.5 is excluded by the key "ipam.exclude")");
+  EXPECT_ERROR(add({"c1", "eth0"}, ipam, R"("args": {"cni": {"ips": ["fd01::9/64"]}})"), Code::kNoAddress, "fd01::9",
+               "ipam.exclude");
+  EXPECT_TRUE(root_.contents().empty()) << "refused before anything is made";
+}
+
+TEST_F(HostLocal, WhoHoldsAnAddressKeepsItWhenItIsExcluded) {
+  given({"c1", "eth0"}, kOneSet);
+  const std::string ipam = kOneSet + R"(, "exclude": ["10.1.0.2"])";
+  EXPECT_OK(check({"c1", "eth0"}, ipam));
+  EXPECT_ERROR(add({"c1", "eth0"}, ipam), Code::kConflict, "10.1.0.2");
+  ASSERT_OK(del({"c1", "eth0"}, ipam));
+  EXPECT_FALSE(root_.has("net/10.1.0.2"));
+}
+
 TEST_F(HostLocal, DuplicateAddIsRefusedAndTheLiveAttachmentKept) {
   given({"c1", "eth0"});
   const auto before = root_.contents();
@@ -309,8 +343,41 @@ TEST_F(HostLocal, CheckWantsTheAddressesOfPrevResult) {
   };
   EXPECT_OK(check({"c1", "eth0"}, kTwoSets, prev("10.1.0.2/29")));
   EXPECT_OK(check({"c1", "eth0"}, kTwoSets, prev("192.0.2.1/24"))) << "given by someone else";
-  EXPECT_ERROR(check({"c1", "eth0"}, kTwoSets, prev("10.1.0.3/29")), Code::kCheckFailed, "10.1.0.3", "c2/eth0");
-  EXPECT_ERROR(check({"c1", "eth0"}, kTwoSets, prev("10.1.0.4/29")), Code::kCheckFailed, "10.1.0.4", "not reserved");
+  EXPECT_ERROR(check({"c1", "eth0"}, kTwoSets, prev("10.1.0.3/29")), Code::kCheckFailed,
+               "10.1.0.3 of prevResult: expected reserved by c1/eth0, found reserved by c2/eth0");
+  EXPECT_ERROR(check({"c1", "eth0"}, kTwoSets, prev("10.1.0.4/29")), Code::kCheckFailed,
+               "10.1.0.4 of prevResult: expected reserved by c1/eth0, found not reserved");
+}
+
+TEST_F(HostLocal, CheckSaysWhoElseHasTheAddress) {
+  given({"c1", "eth0"}, kOneSet);
+  const std::string prev = R"("prevResult": {"cniVersion": "1.1.0", "ips": [{"address": "10.1.0.2/29"}]})";
+  EXPECT_OK(check({"c1", "eth0"}, kOneSet, prev));
+  for (const auto& [content, found] :
+       std::map<std::string, std::string>{{"c2\r\neth0", "reserved by c2/eth0"},
+                                          {"c1\r\neth1", "reserved by c1/eth1"},
+                                          {"c2", "reserved by c2"},
+                                          {"", "reserved by nobody"},
+                                          {"the printer", "reserved by a file that names no attachment"}}) {
+    root_.write("net/10.1.0.2", content);
+    EXPECT_ERROR(check({"c1", "eth0"}, kOneSet, prev), Code::kCheckFailed,
+                 "expected reserved by c1/eth0, found " + found);
+    EXPECT_ERROR(check({"c1", "eth0"}, kOneSet), Code::kCheckFailed, "expected an address reserved by c1/eth0");
+  }
+}
+
+TEST_F(HostLocal, CheckOfPrevResultLooksAtItsOwnSetsOnly) {
+  given({"c1", "eth0"});
+  root_.write("net/10.9.0.9", "c2\r\neth0");
+  const auto prev = [](const std::string& ips) {
+    return R"("prevResult": {"cniVersion": "1.1.0", "ips": [)" + ips + "]}";
+  };
+  EXPECT_OK(check({"c1", "eth0"}, kTwoSets, prev(R"({"address": "10.1.0.2/29"}, {"address": "fd01::2/64"})")));
+  EXPECT_OK(check({"c1", "eth0"}, kTwoSets, prev(R"({"address": "10.9.0.9/24"}, {"address": "fd09::9/64"})")))
+      << "of another plugin of the chain";
+  EXPECT_ERROR(check({"c1", "eth0"}, kTwoSets, prev(R"({"address": "10.1.0.2/29"}, {"address": "fd01::3/64"})")),
+               Code::kCheckFailed, "fd01::3");
+  EXPECT_ERROR(check({"c1", "eth0"}, kTwoSets, R"("prevResult": {"ips": [null]})"), Code::kInvalidConfig, "prevResult");
 }
 
 TEST_F(HostLocal, CheckAcceptsTheOldFormat) {
@@ -331,10 +398,44 @@ TEST_F(HostLocal, StatusFindsABrokenConfiguration) {
                "/nonexistent");
 }
 
-TEST_F(HostLocal, StatusOfAFullRangeIsGood) {
+TEST_F(HostLocal, StatusOfAFullRangeSaysSo) {
+  const std::string one =
+      R"("ranges": [[{"subnet": "fd01::/64"}], [{"subnet": "10.1.0.0/29"}]], "exclude": ["10.1.0.2"])";
+  for (const char* id : {"a", "b", "c"}) given({id, "eth0"}, one);
+  EXPECT_OK(status(request("STATUS", {}, one))) << "one is left";
+  given({"d", "eth0"}, one);
+  const auto before = root_.contents();
+  const Status full = status(request("STATUS", {}, one));
+  EXPECT_ERROR(full, Code::kNotAvailable, R"(no free address in 10.1.0.0/29 (4 of 4 reserved) of network "net")");
+  EXPECT_NE(full.error().details().find(root_.at("net")), std::string::npos) << full.error().details();
+  EXPECT_EQ(root_.contents(), before) << "no trace";
+  ASSERT_OK(del({"a", "eth0"}, one));
+  EXPECT_OK(status(request("STATUS", {}, one)));
+}
+
+TEST_F(HostLocal, StatusNamesEveryFullSet) {
+  const std::string two = R"("ranges": [[{"subnet": "10.1.0.0/30"}], [{"subnet": "10.2.0.0/30"}]])";
+  given({"c1", "eth0"}, two);
+  EXPECT_ERROR(status(request("STATUS", {}, two)), Code::kNotAvailable, "10.1.0.0/30 (1 of 1", "10.2.0.0/30 (1 of 1");
+}
+
+TEST_F(HostLocal, StatusCountsOnWhatAddWouldReclaim) {
   const std::string one = R"("ranges": [[{"subnet": "10.1.0.0/30"}]])";
-  given({"c1", "eth0"}, one);
-  EXPECT_OK(status(request("STATUS", {}, one))) << "the node itself works, and is not to be drained";
+  root_.write("net/10.1.0.2", "");
+  EXPECT_OK(status(request("STATUS", {}, one)));
+  EXPECT_TRUE(root_.has("net/10.1.0.2")) << "but leaves that to ADD";
+  root_.write("net/10.1.0.2", "the printer");
+  EXPECT_ERROR(status(request("STATUS", {}, one)), Code::kNotAvailable, "(1 of 1 reserved)");
+}
+
+TEST_F(HostLocal, StatusWaitsForNoLockAndMakesNone) {
+  root_.write("net/10.1.0.2", "c1\r\neth0");
+  EXPECT_OK(status(request("STATUS", {}, kOneSet)));
+  EXPECT_FALSE(root_.has("net/lock"));
+  root_.write("net/lock", "");
+  const UniqueFd lock(::open(root_.at("net/lock").c_str(), O_RDONLY | O_CLOEXEC));
+  ASSERT_EQ(flock(lock.get(), LOCK_EX | LOCK_NB), 0);
+  EXPECT_OK(status(request("STATUS", {}, kOneSet)));
 }
 
 TEST_F(HostLocal, GcReleasesWhatNoValidAttachmentHolds) {

@@ -167,6 +167,64 @@ TEST(RangeSet, LooksAtOneAddressMoreThanAreTakenHoweverLargeTheRange) {
   EXPECT_EQ(everything.give(), "::2");
 }
 
+TEST(RangeSet, NeverGivesWhatIsExcluded) {
+  const RangeSet set({default_range(net("10.1.0.0/28"))});
+  Giver giver(set.excluding({net("10.1.0.2/31"), net("10.1.0.6/32"), net("10.1.0.14/32"), net("10.1.0.8/30")}));
+  for (const char* expected : {"10.1.0.4", "10.1.0.5", "10.1.0.7", "10.1.0.12", "10.1.0.13", ""}) {
+    EXPECT_EQ(giver.give(), expected);
+  }
+}
+
+TEST(RangeSet, ExcludedNetworksMayOverlapAndRepeat) {
+  const RangeSet set({default_range(net("10.1.0.0/28"))});
+  Giver giver(set.excluding({net("10.1.0.8/32"), net("10.1.0.0/29"), net("10.1.0.4/30"), net("10.1.0.0/29"),
+                             net("10.1.0.12/30")})
+                  .excluding({net("10.1.0.10/32")}));
+  for (const char* expected : {"10.1.0.9", "10.1.0.11", ""}) EXPECT_EQ(giver.give(), expected);
+}
+
+TEST(RangeSet, ExcludedNetworksOutsideOfItMeanNothing) {
+  const RangeSet set = RangeSet({default_range(net("10.1.0.0/24"))})
+                           .excluding({net("10.2.0.0/16"), net("fd01::/64"), net("10.1.0.0/32"), net("::/0")});
+  EXPECT_FALSE(set.has_excluded());
+  EXPECT_EQ(set.next_free({}, [](const IpAddr&) { return false; }), ip("10.1.0.2"));
+  EXPECT_TRUE(set.excluding({net("10.0.0.0/8")}).has_excluded());
+}
+
+TEST(RangeSet, AnExcludedBlockIsSkippedWithoutASearch) {
+  // Half of each range: a walk through it would not end.
+  Giver v4(RangeSet({default_range(net("10.0.0.0/8"))}).excluding({net("10.0.0.0/9")}));
+  EXPECT_EQ(v4.give(), "10.128.0.0");
+  EXPECT_EQ(v4.looks, 1U);
+  Giver v6(RangeSet({default_range(net("fd01::/64"))}).excluding({net("fd01::/65")}));
+  EXPECT_EQ(v6.give(), "fd01::8000:0:0:0");
+  EXPECT_EQ(v6.looks, 1U);
+  Giver none(RangeSet({default_range(net("::/0"))}).excluding({net("::/1"), net("8000::/1")}));
+  EXPECT_EQ(none.give(), "");
+  EXPECT_EQ(none.looks, 0U);
+}
+
+TEST(RangeSet, RoundRobinGoesAroundExcludedBlocks) {
+  const RangeSet set =
+      RangeSet({part("10.1.0.0/24", "10.1.0.5", "10.1.0.9"), part("10.2.0.0/24", "10.2.0.5", "10.2.0.9")})
+          .excluding({net("10.1.0.8/29"), net("10.2.0.4/31")});
+  const auto none = [](const IpAddr&) { return false; };
+  EXPECT_EQ(set.next_free(ip("10.1.0.7"), none), ip("10.2.0.6")) << "to the next range, whose start is excluded";
+  EXPECT_EQ(set.next_free(ip("10.1.0.8"), none), ip("10.2.0.6")) << "the last given has been excluded since";
+  EXPECT_EQ(set.next_free(ip("10.2.0.9"), none), ip("10.1.0.5"));
+  EXPECT_EQ(set.next_free(ip("10.2.0.5"), [](const IpAddr& addr) { return addr > ip("10.1.0.6"); }), ip("10.1.0.5"));
+}
+
+TEST(RangeSet, AnExcludedAddressIsStillOneOfTheSet) {
+  const RangeSet set = RangeSet({default_range(net("10.1.0.0/24"))}).excluding({net("10.1.0.8/29")});
+  EXPECT_NE(set.find(ip("10.1.0.9")), nullptr);
+  EXPECT_TRUE(set.excludes(ip("10.1.0.15")));
+  EXPECT_FALSE(set.excludes(ip("10.1.0.16")));
+  EXPECT_FALSE(set.excludes(ip("10.1.0.7")));
+  EXPECT_FALSE(set.gives(ip("10.1.0.8")));
+  EXPECT_STREQ(set.why_withheld(ip("10.1.0.8")), "is excluded");
+}
+
 TEST(RangeSet, FindsTheRangeOfAnAddress) {
   const RangeSet set({part("10.1.0.0/24", "10.1.0.5", "10.1.0.6"), part("10.2.0.0/24", "10.2.0.9", "10.2.0.10")});
   ASSERT_NE(set.find(ip("10.2.0.10")), nullptr);

@@ -336,6 +336,18 @@ TEST(CniArgs, KeysOfOtherPluginsOfTheSuiteAreNeverUnknown) {
   EXPECT_ERROR(parse_cni_args("IP=1;OTHER=2", {"MAC"}, {"IP"}), Code::kInvalidEnvironment, "\"OTHER\"");
 }
 
+TEST(CniArgs, WhatKubernetesPassesIsNeverUnknown) {
+  PARITY("T18");
+  const std::string pod = "K8S_POD_NAMESPACE=default;K8S_POD_NAME=web;K8S_POD_INFRA_CONTAINER_ID=0123;K8S_POD_UID=3b2c";
+  for (const std::string& text : {pod, "IgnoreUnknown=1;" + pod, pod + ";IgnoreUnknown=0", pod + ";IP=10.1.0.5"}) {
+    EXPECT_OK(parse_cni_args(text, {"IP"})) << text;
+  }
+  EXPECT_EQ(parse_cni_args(pod + ";IP=10.1.0.5", {"IP"}).value().size(), 1U) << "ignored, not returned";
+  EXPECT_ERROR(parse_cni_args(pod + ";FOO=1", {"IP"}), Code::kInvalidEnvironment, "unknown keys \"FOO\"");
+  EXPECT_ERROR(parse_cni_args("k8s_pod_name=web", {"IP"}), Code::kInvalidEnvironment, "k8s_pod_name");
+  EXPECT_ERROR(parse_cni_args(pod + ";K8S_POD_NAME", {"IP"}), Code::kInvalidEnvironment, "KEY=VALUE");
+}
+
 TEST(CniArgs, BrokenPairsFailInAnyCase) {
   PARITY("T19");
   for (const char* text : {"FOO", "A=1;", ";A=1", "A=1;;B=2", "A=b=c", "=", "=x", "CommonArgs=1", "IgnoreUnknown=yes",

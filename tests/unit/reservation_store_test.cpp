@@ -309,6 +309,24 @@ TEST_F(Store, WritableIsJudgedByTheNearestFolderThatExists) {
   EXPECT_ERROR(ReservationStore::check_writable(root_.at("file")), Code::kNotAvailable, root_.at("file"));
 }
 
+TEST_F(Store, PeekShowsWhatIsThereWithoutTheLock) {
+  const auto none = ReservationStore::peek(root_.at("net"));
+  ASSERT_OK(none);
+  EXPECT_FALSE(none.value().has_value());
+  EXPECT_TRUE(root_.contents().empty());
+  {
+    ReservationStore locked = create();
+    ASSERT_OK(locked.reserve(kPod, {{0, ip("10.1.0.2")}}));
+    auto seen = ReservationStore::peek(root_.at("net"));
+    ASSERT_OK(seen);
+    EXPECT_TRUE(seen.value()->taken(ip("10.1.0.2")));
+    ErrorList failures;
+    EXPECT_EQ(seen.value()->reservations(failures).size(), 1U);
+  }
+  root_.write("file", "");
+  EXPECT_ERROR(ReservationStore::peek(root_.at("file")), Code::kIo, root_.at("file"));
+}
+
 TEST_F(Store, RandomBytesInEveryFileNeverStopIt) {
   uint64_t state = 42;
   for (int i = 2; i < 100; ++i) {

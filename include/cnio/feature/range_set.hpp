@@ -39,14 +39,21 @@ class RangeSet {
   // The range that the address lies in, or null.
   [[nodiscard]] const Range* find(const IpAddr& addr) const;
   [[nodiscard]] bool overlaps(const RangeSet& other) const;
-  // Why an address of the set is never given to an attachment ("is the gateway"), or null if it may be: gateways, the
-  // network's own address (subnet-router anycast in IPv6) and the IPv4 broadcast address.
+  // The same ranges without the addresses of these networks, of which those outside the ranges mean nothing. An
+  // excluded address is still one of the set (`find`): who holds it keeps it.
+  [[nodiscard]] RangeSet excluding(const std::vector<Cidr>& networks) const;
+  [[nodiscard]] bool excludes(const IpAddr& addr) const { return excluded_block(addr) != nullptr; }
+  // Does it exclude anything at all?
+  [[nodiscard]] bool has_excluded() const { return !excluded_.empty(); }
+  // Why an address of the set is never given to an attachment ("is the gateway"), or null if it may be: excluded ones,
+  // gateways, the network's own address (subnet-router anycast in IPv6) and the IPv4 broadcast address.
   [[nodiscard]] const char* why_withheld(const IpAddr& addr) const;
   [[nodiscard]] bool gives(const IpAddr& addr) const { return find(addr) != nullptr && why_withheld(addr) == nullptr; }
 
   // The first free address after `last_given`, in round robin: through the ranges in order, around the end, and
   // `last_given` itself last. Without it, or when it is not of this set, from the start of the first range.
-  // Nothing if all are taken. Looks at one address more than are taken or withheld, however large the ranges.
+  // Nothing if all are taken. Looks at one address more than are taken or withheld, however large the ranges and what
+  // is excluded of them.
   [[nodiscard]] std::optional<IpAddr> next_free(const std::optional<IpAddr>& last_given,
                                                 const std::function<bool(const IpAddr&)>& taken) const;
 
@@ -54,7 +61,17 @@ class RangeSet {
   [[nodiscard]] std::string to_string() const;
 
  private:
+  // Addresses that follow each other, both ends included.
+  struct Block {
+    IpAddr first;
+    IpAddr last;
+  };
+
+  // The excluded block that the address lies in, or null.
+  [[nodiscard]] const Block* excluded_block(const IpAddr& addr) const;
+
   std::vector<Range> ranges_;
+  std::vector<Block> excluded_;  // in order, apart from each other, each within reach of a range
 };
 
 }  // namespace cnio::feature

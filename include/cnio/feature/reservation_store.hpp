@@ -33,7 +33,7 @@ struct Grant {
 //   last_reserved_ip.<n> 0600; the address that range set <n> gave last; kept when the address is released
 //
 // Only files whose name is an address are reservations; nothing else in the folder is read or removed, no symbolic link
-// in it is followed. An object of this class holds the lock from its making to its end.
+// in it is followed. An object of this class holds the lock from its making to its end, but for those of `peek`.
 class ReservationStore {
  public:
   static constexpr std::chrono::milliseconds kLockLimit{20'000};
@@ -44,7 +44,11 @@ class ReservationStore {
   // The same for a folder that must not be made: nothing if there is none, and therefore no reservation.
   static Result<std::optional<ReservationStore>> open(const std::string& folder,
                                                       std::chrono::milliseconds limit = kLockLimit);
-  // Whether `create` could make or write the folder now. Changes nothing. Errors: code 50.
+  // What is there at this moment, for looking only: without the lock, so nobody is waited for, and nothing is made.
+  // Nothing if there is no folder. REQUIRES: nothing is reserved or released. Errors: code 5.
+  static Result<std::optional<ReservationStore>> peek(const std::string& folder);
+  // Whether `create` could make the folder now and a reservation could be written into it: rights, a file system that
+  // is not read-only, room. Leaves no trace. Errors: code 50.
   static Status check_writable(const std::string& folder);
 
   [[nodiscard]] bool taken(const IpAddr& addr) const;

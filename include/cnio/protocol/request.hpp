@@ -74,8 +74,8 @@ Status check_not_own_sandbox(const Request& request);
 Status parse_stdin(Request& request, std::string stdin_data);
 
 // The pairs of CNI_ARGS ("K=V;K2=V2"). Only the keys in `known` are returned; others are an error unless
-// IgnoreUnknown is true in the string. `known_elsewhere` are keys that other plugins of the suite take from the same
-// string, which are therefore never unknown. Empty values count as absent. Errors: code 4.
+// IgnoreUnknown is true in the string. Never unknown are `known_elsewhere`, the keys that other plugins of the suite
+// take from the same string, and those that Kubernetes passes (K8S_...). Empty values count as absent. Errors: code 4.
 Result<std::map<std::string, std::string, std::less<>>> parse_cni_args(
     std::string_view cni_args, const std::vector<std::string_view>& known,
     const std::vector<std::string_view>& known_elsewhere = {});
