@@ -10,7 +10,6 @@ namespace {
 
 using feature::Range;
 using feature::RangeSet;
-using protocol::Command;
 using protocol::Fields;
 using protocol::Request;
 
@@ -245,14 +244,12 @@ Status append_list(std::vector<IpAddr>& addrs, const Fields& parent) {
 
 Result<std::vector<IpAddr>> parse_all_requested(const Request& request) {
   std::vector<IpAddr> addrs;
-  if (request.command != Command::kStatus) {
-    CNIO_LET(const std::string text, parse_args(request));
-    const auto addr = parse_requested(text);
-    if (!text.empty() && !addr) {
-      return Error::make(Code::kInvalidEnvironment, "CNI_ARGS: IP must be an IP address, not " + quote(text));
-    }
-    if (addr) append_once(addrs, *addr);
+  CNIO_LET(const std::string text, parse_args(request));
+  const auto addr = parse_requested(text);
+  if (!text.empty() && !addr) {
+    return Error::make(Code::kInvalidEnvironment, "CNI_ARGS: IP must be an IP address, not " + quote(text));
   }
+  if (addr) append_once(addrs, *addr);
   CNIO_LET(const Fields args, request.fields().object("args"));
   CNIO_LET(const Fields cni, args.object("cni"));
   CNIO_TRY(append_list(addrs, cni));
@@ -284,7 +281,7 @@ Result<Config> parse_config(const Request& request) {
 }
 
 Result<std::string> parse_store(const Request& request) {
-  if (request.command != Command::kGc) CNIO_TRY(parse_args(request));
+  CNIO_TRY(parse_args(request));
   CNIO_LET(const Fields ipam, request.fields().object("ipam"));
   return store_folder(request, ipam);
 }

@@ -182,7 +182,7 @@ Result<Request> parse_environment(const Environment& environment) {
   if (spec->command == Command::kVersion) return request;
 
   request.netns_path = environment.get("CNI_NETNS");
-  request.cni_args = environment.get("CNI_ARGS");
+  if (spec->attachment) request.cni_args = environment.get("CNI_ARGS");
   request.cni_path = environment.get("CNI_PATH");
   request.netns_override = parse_flag(environment.get("CNI_NETNS_OVERRIDE")).value_or(false);
   std::string missing;

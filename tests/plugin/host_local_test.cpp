@@ -8,29 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "plugin/configs.hpp"
-#include "support/host.hpp"
-#include "support/plugin.hpp"
-#include "support/snapshot.hpp"
+#include "plugin/host_local_fixture.hpp"
 
 namespace cnio::test {
 namespace {
-
-const std::string kStore = "/var/lib/cni/networks/store";
-
-Attachment pod(const std::string& id, const std::string& ifname = "eth0", const std::string& args = "") {
-  return {id, "/run/netns/none", ifname, args};
-}
-
-std::vector<std::string> addresses_of(const Json& result) {
-  std::vector<std::string> texts;
-  for (const Json& ip : result.at("ips")) texts.push_back(ip.at("address").get<std::string>());
-  return texts;
-}
-
-std::string first_address(const Json& config, const Attachment& attachment) {
-  return addresses_of(must_add(config, attachment)).at(0);
-}
 
 unsigned mode_of(const std::string& path) {
   struct stat status {};
@@ -42,14 +23,6 @@ std::set<std::string> store_names() {
   std::set<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(kStore)) names.insert(entry.path().filename());
   return names;
-}
-
-bool reserved(const std::string& address) { return std::filesystem::exists(kStore + "/" + address); }
-
-Json with_ranges(const Json& ranges) {
-  Json config = host_local_config();
-  config["ipam"]["ranges"] = ranges;
-  return config;
 }
 
 class HostLocal : public HostTest {};

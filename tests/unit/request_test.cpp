@@ -101,9 +101,11 @@ TEST(ParseEnvironment, RequiresNoMoreThanTheCommandNeeds) {
   EXPECT_OK(parsed({{"CNI_COMMAND", "DEL"}, {"CNI_NETNS", ""}}));
   EXPECT_OK(parsed({{"CNI_COMMAND", "GC"}, {"CNI_CONTAINERID", ""}, {"CNI_IFNAME", ""}, {"CNI_NETNS", ""}}));
   // Not required, so not looked at either.
-  const auto status = parsed({{"CNI_COMMAND", "STATUS"}, {"CNI_CONTAINERID", "-bad-"}, {"CNI_IFNAME", "a/b"}});
+  const auto status = parsed(
+      {{"CNI_COMMAND", "STATUS"}, {"CNI_CONTAINERID", "-bad-"}, {"CNI_IFNAME", "a/b"}, {"CNI_ARGS", "no;pairs"}});
   ASSERT_OK(status);
   EXPECT_EQ(status.value().attachment, Attachment{});
+  EXPECT_EQ(status.value().cni_args, "");
 }
 
 TEST(ParseEnvironment, ContainerIds) {

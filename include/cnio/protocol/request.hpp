@@ -50,7 +50,7 @@ struct Request {
   Command command = Command::kVersion;
   Attachment attachment;        // empty for GC, STATUS and VERSION
   std::string netns_path;       // CNI_NETNS as passed; may be empty for DEL
-  std::string cni_args;         // CNI_ARGS as passed, not yet parsed
+  std::string cni_args;         // CNI_ARGS as passed, not yet parsed; empty without an attachment
   std::string cni_path;         // CNI_PATH
   bool netns_override = false;  // CNI_NETNS_OVERRIDE: the sandbox may be the plugin's own namespace
   Environment environment{{}};
