@@ -7,43 +7,21 @@
 #include <fcntl.h>
 #include <memory>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "cnio/feature/file_lock.hpp"
 
+#include "store_folder.hpp"
+
 namespace cnio::feature {
 namespace {
 
-constexpr unsigned kFolderMode = 0755;
 constexpr unsigned kLockMode = 0750;
 constexpr unsigned kFileMode = 0600;
 // More than a container id in an environment variable can have; a larger file is nobody's reservation.
 constexpr size_t kMaxContent = size_t{256} * 1024;
-// A container id of 64 characters, and an interface.
-constexpr size_t kProbeSize = 80;
 // O_NONBLOCK: opening a pipe or a device that someone put there must not stop us.
 constexpr int kSafeOpen = O_NOFOLLOW | O_NONBLOCK;
-
-std::string parent_of(const std::string& path) {
-  const size_t end = path.find_last_not_of('/');
-  const size_t slash = end == std::string::npos ? end : path.find_last_of('/', end);
-  if (slash == std::string::npos) return path.starts_with('/') ? "/" : ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-// mkdir -p. That the last part may exist as something else shows when it is opened.
-Status create_folder(const std::string& path) {
-  if (mkdir(path.c_str(), kFolderMode) == 0 || errno == EEXIST) return {};
-  const int first_failure = errno;
-  const std::string parent = parent_of(path);
-  if (first_failure == ENOENT && parent != path && parent != ".") {
-    CNIO_TRY(create_folder(parent));
-    if (mkdir(path.c_str(), kFolderMode) == 0 || errno == EEXIST) return {};
-    return Error::sys("create folder " + path, errno);
-  }
-  return Error::sys("create folder " + path, first_failure);
-}
 
 bool is_regular(int fd) {
   struct stat info {};
@@ -51,30 +29,6 @@ bool is_regular(int fd) {
 }
 
 std::string cursor_name(size_t set) { return "last_reserved_ip." + std::to_string(set); }
-
-// Why a file without a name could not be opened: because the file system has none (NFS)?
-bool lacks_unnamed_files(int errnum) { return errnum == EOPNOTSUPP || errnum == EISDIR || errnum == EINVAL; }
-
-// What the file system says of itself where nothing can be tried without a trace. Returns an errno, 0 if all is well.
-int ask_for_room(const std::string& folder) {
-  if (faccessat(AT_FDCWD, folder.c_str(), W_OK | X_OK, AT_EACCESS) != 0) return errno;
-  struct statvfs room {};
-  if (statvfs(folder.c_str(), &room) != 0) return errno;
-  const bool full = room.f_blocks != 0 && room.f_bfree == 0;
-  const bool no_inodes = room.f_files != 0 && room.f_ffree == 0;  // 0 of 0: it does not count them
-  return full || no_inodes ? ENOSPC : 0;
-}
-
-// Writes as much as a reservation needs into a file without a name, which vanishes when it is closed. Returns an errno.
-int try_to_write(const std::string& folder) {
-  const auto file = open_file(folder, O_TMPFILE | O_WRONLY, kFileMode);
-  if (!file.ok()) {
-    const int failure = file.error().errnum();
-    return lacks_unnamed_files(failure) ? ask_for_room(folder) : failure;
-  }
-  const Status written = write_all(file.value().get(), std::string(kProbeSize, ' '), folder);
-  return written.ok() ? 0 : written.error().errnum();
-}
 
 // Gives the unnamed file `fd` its name; false if the system cannot do that here. Errno tells why.
 bool link_unnamed(int fd, int folder, const std::string& name) {
@@ -112,19 +66,11 @@ Result<std::optional<ReservationStore>> ReservationStore::peek(const std::string
 }
 
 Status ReservationStore::check_writable(const std::string& folder) {
-  const auto unavailable = [](const std::string& path, int errnum) {
-    return Error::sys("make reservations in " + path, errnum, Code::kNotAvailable);
-  };
-  for (std::string path = folder;; path = parent_of(path)) {
-    struct stat info {};
-    if (stat(path.c_str(), &info) != 0) {
-      if (errno == ENOENT && path != "/" && path != ".") continue;
-      return unavailable(path, errno);
-    }
-    if (!S_ISDIR(info.st_mode)) return unavailable(path, ENOTDIR);
-    const int failure = try_to_write(path);
-    return failure == 0 ? Status() : unavailable(path, failure);
-  }
+  CNIO_TRY(check_folder_writable(folder));
+  struct stat info {};
+  const std::string path = folder + "/lock";
+  if (lstat(path.c_str(), &info) != 0 || S_ISREG(info.st_mode)) return {};
+  return Error::make(Code::kNotAvailable, "lock " + path + ": not a regular file");
 }
 
 Result<ReservationStore> ReservationStore::lock(const std::string& folder, UniqueFd folder_fd,

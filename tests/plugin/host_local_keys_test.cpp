@@ -173,6 +173,12 @@ TEST_F(HostLocalKeys, WithoutSubnetTheOtherOldKeysMeanNothing) {
             Json::parse(R"([{"address": "10.1.0.2/24", "gateway": "10.1.0.1"}])"));
 }
 
+TEST_F(HostLocalKeys, TheFirstAddressIsGivenIfItIsNotTheGateway) {
+  PARITY("T77 D43");
+  const Json config = with_ranges(Json::parse(R"([[{"subnet": "10.1.0.0/24", "gateway": "10.1.0.254"}]])"));
+  EXPECT_EQ(first_address(config, pod("c1")), "10.1.0.1/24") << "rangeStart's default is the first, not the second";
+}
+
 TEST_F(HostLocalKeys, RequestsOfAllPlacesMeetSetsOfAllPlaces) {
   PARITY("T74 T79");
   Json config = host_local_config({"10.3.0.0/24", "fd01::/64"});

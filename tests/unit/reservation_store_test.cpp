@@ -307,6 +307,8 @@ TEST_F(Store, WritableIsJudgedByTheNearestFolderThatExists) {
   root_.write("file", "");
   EXPECT_ERROR(ReservationStore::check_writable(root_.at("file/net")), Code::kNotAvailable, root_.at("file"));
   EXPECT_ERROR(ReservationStore::check_writable(root_.at("file")), Code::kNotAvailable, root_.at("file"));
+  std::filesystem::create_directories(root_.at("net/lock"));
+  EXPECT_ERROR(ReservationStore::check_writable(root_.at("net")), Code::kNotAvailable, root_.at("net/lock"));
 }
 
 TEST_F(Store, PeekShowsWhatIsThereWithoutTheLock) {
