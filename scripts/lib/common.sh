@@ -1,6 +1,6 @@
 # Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# What scripts/demo and scripts/test share. Sourced, never run; the caller has set -euo pipefail.
+# What scripts/demo, scripts/test and scripts/test-vm share. Sourced, never run; the caller has set -euo pipefail.
 
 # Only the first configuration of a build folder looks at this; an existing folder keeps its generator.
 export CMAKE_GENERATOR="${CMAKE_GENERATOR:-Ninja}"
@@ -9,6 +9,12 @@ export CMAKE_GENERATOR="${CMAKE_GENERATOR:-Ninja}"
 # shellcheck disable=SC2034 # used by the scripts that source this file
 BUILD_PACKAGES=(g++ cmake ninja-build pkg-config nlohmann-json3-dev libnl-3-dev libnl-route-3-dev
   libgtest-dev libgmock-dev)
+# What the tests call, and what virtual machines need besides.
+# shellcheck disable=SC2034 # likewise
+TEST_PACKAGES=(iproute2 iputils-ping nftables iptables containernetworking-plugins tcpdump busybox-static jq curl util-linux
+  diffutils)
+# shellcheck disable=SC2034 # likewise
+VM_PACKAGES=(qemu-system-x86 xz-utils)
 
 # shellcheck disable=SC2034 # likewise
 if [[ -t 1 && -z ${NO_COLOR:-} ]]; then

@@ -1,0 +1,44 @@
+# Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# Packages of any Debian suite: downloaded and unpacked, never installed. Sourced, never run; the caller has set
+# -euo pipefail. The machine's package sources and lists are neither used nor changed, what else its settings say (a
+# proxy) goes on to hold, and signatures are checked as ever.
+
+DEBIAN_KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
+# Suites without support move to the archive in time.
+DEBIAN_MIRRORS=(http://deb.debian.org/debian http://archive.debian.org/debian)
+
+# debian_apt <state folder> <apt program> <argument>...: apt that knows nothing but what lies in the folder.
+debian_apt() {
+  local state=$1 program=$2
+  shift 2
+  "$program" -q -o Dir::Etc::SourceList="$state/sources.list" -o Dir::Etc::SourceParts=/dev/null \
+    -o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts=/dev/null \
+    -o Dir::Etc::Trusted=/dev/null -o Dir::Etc::TrustedParts=/dev/null \
+    -o Dir::State="$state" -o Dir::State::Status="$state/status" -o Dir::Cache="$state/cache" \
+    -o APT::Sandbox::User="$(id -un)" -o Acquire::Languages=none -o Acquire::Retries=3 -o Acquire::http::Timeout=30 \
+    -o APT::Update::Error-Mode=any "$@"
+}
+
+# debian_open <suite> <state folder>: makes the folder and fills it with the suite's list of packages. It is large:
+# remove the folder after use.
+debian_open() {
+  local suite=$1 state=$2 mirror
+  [[ -r $DEBIAN_KEYRING ]] || { echo "no $DEBIAN_KEYRING: install debian-archive-keyring" >&2; return 1; }
+  mkdir -p "$state"/{lists/partial,cache/archives/partial}
+  : >"$state/status"
+  for mirror in "${DEBIAN_MIRRORS[@]}"; do
+    echo "deb [signed-by=$DEBIAN_KEYRING] $mirror $suite main" >"$state/sources.list"
+    debian_apt "$state" apt-get update && return
+  done
+  return 1
+}
+
+# debian_unpack <state folder> <package> <folder>: the package's newest version, unpacked into the folder.
+debian_unpack() {
+  local state package=$2 folder
+  state=$(realpath "$1") folder=$(realpath -m "$3")
+  mkdir -p "$state/new" "$folder"
+  (cd "$state/new" && debian_apt "$state" apt-get download "$package") &&
+    dpkg -x "$state/new/$package"_*.deb "$folder"
+}
