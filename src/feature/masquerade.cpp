@@ -57,6 +57,14 @@ Status require_masquerade_backend(MasqueradeBackend backend, const protocol::Env
   return {};
 }
 
+Status rehearse_masquerade(MasqueradeBackend backend, const protocol::Environment& environment) {
+  if (backend == MasqueradeBackend::kIptables) return require_masquerade_backend(backend, environment);
+  CNIO_LET(NftConnection nft, open_nftables());
+  Status status = rehearse_nftables_masquerade(nft);
+  if (!status.ok() && lacks_support(status.error().errnum())) return std::move(status).error().hint(kNeeds);
+  return status;
+}
+
 Status install_masquerade(const MasqueradeSpec& spec, const protocol::Environment& environment, Rollback& undo) {
   if (spec.addresses.empty()) return {};
   if (spec.backend == MasqueradeBackend::kIptables) return install_iptables_masquerade(spec, environment, undo);

@@ -46,8 +46,13 @@ std::vector<IptablesRule> iptables_rules(const MasqueradeSpec& spec, Family fami
     exceptions.push_back({chain, with_words({"-d", destination.to_string(), "-j", "ACCEPT"}, comment), true});
   }
   const std::string multicast = family == Family::kIpv4 ? "224.0.0.0/4" : "ff00::/8";
+  if (spec.only) exceptions.push_back({chain, with_words({"-d", multicast, "-j", "ACCEPT"}, comment), true});
   std::vector<IptablesRule> rules = std::move(exceptions);
-  rules.push_back({chain, with_words({"!", "-d", multicast, "-j", "MASQUERADE"}, comment)});
+  if (!spec.only) rules.push_back({chain, with_words({"!", "-d", multicast, "-j", "MASQUERADE"}, comment)});
+  for (const Cidr& destination : spec.only.value_or(std::vector<Cidr>())) {
+    if (destination.family() != family) continue;
+    rules.push_back({chain, with_words({"-d", destination.to_string(), "-j", "MASQUERADE"}, comment)});
+  }
   rules.insert(rules.end(), jumps.begin(), jumps.end());
   return rules;
 }

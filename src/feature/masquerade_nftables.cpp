@@ -17,12 +17,10 @@ using net::NftConnection;
 using net::NftRule;
 
 const net::NftTable kTable = {net::NftFamily::kInet, "cnio_masquerade"};
-const net::NftBaseChain kPostrouting = {"postrouting", 100 /* srcnat */};
+const net::NftBaseChain kPostrouting = {"postrouting", net::NftBaseChain::Hook::kNatPostrouting, 100 /* srcnat */};
 // The objects of a table without attachments: the chain above and two maps.
 constexpr uint32_t kSkeletonUse = 3;
 
-constexpr int kAttempts = 1000;
-constexpr int kClashes = 10;
 constexpr int kUnhurriedAttempts = 5;
 
 const std::string& map_of(Family family) {
@@ -59,7 +57,7 @@ std::set<IpAddr> addresses_of(const MasqueradeSpec& spec) {
 // matter who comes first, and what somebody took away comes back.
 void put_skeleton(NftBatch& batch) {
   batch.ensure_table("masquerading of pods, kept by the cnio CNI plugins: changes by hand are lost");
-  batch.ensure_nat_chain(kPostrouting);
+  batch.ensure_base_chain(kPostrouting);
   batch.flush_chain(kPostrouting.name);
   for (const Family family : {Family::kIpv4, Family::kIpv6}) {
     batch.ensure_verdict_map(map_of(family), family, "source address : chain of the attachment that has it");
@@ -183,34 +181,36 @@ std::vector<NftRule> masquerade_rules(const MasqueradeSpec& spec) {
   for (const Cidr& destination : spec.exclude) {
     if (families.contains(destination.family())) rules.push_back(untouched(destination.network(), "ipMasqExclude"));
   }
-  NftRule last;
-  last.action = NftRule::Action::kMasquerade;
-  rules.push_back(last);
+  NftRule masquerade;
+  masquerade.action = NftRule::Action::kMasquerade;
+  if (!spec.only) rules.push_back(masquerade);
+  masquerade.comment = "ipMasqOnly";
+  for (const Cidr& destination : spec.only.value_or(std::vector<Cidr>())) {
+    if (!families.contains(destination.family())) continue;
+    masquerade.destination = destination.network();
+    rules.push_back(masquerade);
+  }
   return rules;
 }
 
-Status retry_while_changing(const std::function<Status()>& attempt) {
-  int clashes = 0;
-  for (int i = 0; i < kAttempts; ++i) {
-    Status status = attempt();
-    if (status.ok()) return status;
-    const int errnum = status.error().errnum();
-    const bool changed = errnum == ERESTART || status.error().code() == Code::kTryAgain;
-    // Another's element where there was none a moment ago; if it stays, it is no race.
-    const bool clashed = (errnum == EBUSY || errnum == EEXIST) && ++clashes < kClashes;
-    if (!changed && !clashed) return status;
-  }
-  return Error::make(Code::kTryAgain, "the firewall's tables keep changing");
+Status rehearse_nftables_masquerade(NftConnection& nft) {
+  // Where pods are masqueraded it works.
+  CNIO_LET(const bool in_use, nft.has_chain(kTable, kPostrouting.name));
+  if (in_use) return {};
+  NftBatch batch(kTable);
+  put_skeleton(batch);
+  batch.append_rule(kPostrouting.name, masquerade_rules({}).back());
+  return nft.rehearse(std::move(batch), "try whether masquerading could be installed");
 }
 
 Status install_nftables_masquerade(NftConnection& nft, const MasqueradeSpec& spec) {
   int attempts = 0;
-  return retry_while_changing([&] { return install_once(nft, spec, ++attempts > kUnhurriedAttempts); });
+  return net::retry_while_changing([&] { return install_once(nft, spec, ++attempts > kUnhurriedAttempts); });
 }
 
 Status remove_attachment_chain(NftConnection& nft, const std::string& chain) {
   bool thorough = false;
-  return retry_while_changing([&] {
+  return net::retry_while_changing([&] {
     Status status = remove_once(nft, chain, thorough);
     if (!status.ok() && status.error().errnum() == EBUSY) thorough = true;
     return status;
@@ -244,9 +244,9 @@ Status collect_nftables_garbage(NftConnection& nft, const std::string& network,
   for (const auto& attachment : valid) keep.insert(attachment_chain({network, attachment}));
   CNIO_LET(const auto chains, nft.list_chains(kTable));
   ErrorList errors;
-  for (const std::string& chain : chains) {
-    if (!chain.starts_with(attachment_chain_prefix(network)) || keep.contains(chain)) continue;
-    errors.collect(remove_attachment_chain(nft, chain).context("remove chain " + chain));
+  for (const net::NftChain& chain : chains) {
+    if (!chain.name.starts_with(attachment_chain_prefix(network)) || keep.contains(chain.name)) continue;
+    errors.collect(remove_attachment_chain(nft, chain.name).context("remove chain " + chain.name));
   }
   return errors.status();
 }

@@ -1,7 +1,6 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -14,6 +13,9 @@ namespace cnio::feature {
 // The chain's rules, in order.
 std::vector<net::NftRule> masquerade_rules(const MasqueradeSpec& spec);
 
+// Would installing work? Changes nothing.
+Status rehearse_nftables_masquerade(net::NftConnection& nft);
+
 Status install_nftables_masquerade(net::NftConnection& nft, const MasqueradeSpec& spec);
 
 // Removes an attachment's chain and what leads to it, and the table after its last attachment.
@@ -24,9 +26,5 @@ Status check_nftables_masquerade(net::NftConnection& nft, const MasqueradeSpec& 
 
 Status collect_nftables_garbage(net::NftConnection& nft, const std::string& network,
                                 const std::vector<protocol::Attachment>& valid);
-
-// Runs `attempt`, which reads tables and commits what follows from that, again for as long as others change them in
-// between. Each failed attempt means that somebody else's change succeeded. Error: code 11 in the end.
-Status retry_while_changing(const std::function<Status()>& attempt);
 
 }  // namespace cnio::feature

@@ -57,7 +57,7 @@ Status remove_chain_once(NftConnection& nft, const net::NftTable& table, const S
 }
 
 Status remove_chain(NftConnection& nft, const net::NftTable& table, const SharedChain& chain) {
-  return retry_while_changing([&] { return remove_chain_once(nft, table, chain); });
+  return net::retry_while_changing([&] { return remove_chain_once(nft, table, chain); });
 }
 
 // The chain's name does not tell its network, but the comments of its rules do.
@@ -82,7 +82,7 @@ Result<bool> has_jump_from(NftConnection& nft, const IpAddr& address, const std:
 
 Status remove_reference_rules(NftConnection& nft, const MasqueradeIdentity& who) {
   const std::string prefix = reference_prefix(who);
-  return retry_while_changing(
+  return net::retry_while_changing(
       [&] { return remove_rules_once(nft, [&](const NftRule& rule) { return rule.comment.starts_with(prefix); }); });
 }
 
@@ -95,7 +95,7 @@ Status collect_reference_rules(NftConnection& nft, const std::string& network,
            std::none_of(keep.begin(), keep.end(),
                         [&](const std::string& prefix) { return rule.comment.starts_with(prefix); });
   };
-  return retry_while_changing([&] { return remove_rules_once(nft, unwanted); });
+  return net::retry_while_changing([&] { return remove_rules_once(nft, unwanted); });
 }
 
 bool SharedChain::holds_jump(const std::optional<Cidr>& source, const std::string& comment) const {
@@ -117,7 +117,7 @@ Status collect_iptables_nft_chains(NftConnection& nft, const std::string& networ
   ErrorList errors;
   for (const auto& table : kIptablesTables) {
     CNIO_LET(const auto chains, nft.list_chains(table));
-    for (const std::string& chain : chains) {
+    for (const auto& [chain, comment] : chains) {
       if (!chain.starts_with("CNI-") || std::find(keep.begin(), keep.end(), chain) != keep.end()) continue;
       const auto ours = is_chain_of(nft, table, chain, network);
       if (!ours.ok()) {
@@ -131,7 +131,7 @@ Status collect_iptables_nft_chains(NftConnection& nft, const std::string& networ
 }
 
 Result<bool> masqueraded_by_reference(NftConnection& nft, const MasqueradeSpec& spec) {
-  if (!spec.exclude.empty()) return false;  // which it does not know
+  if (!spec.exclude.empty() || spec.only) return false;  // which it does not know
   CNIO_LET(const auto rules, nft.list_rules(kReferenceTable, kReferenceChain));
   const std::string prefix = reference_prefix(spec.who);
   for (const Cidr& address : spec.addresses) {

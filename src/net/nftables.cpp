@@ -33,6 +33,16 @@ struct Attributes {
   nlattr* at[kMax + 1] = {};
 };
 
+// Nothing if it belongs to another table.
+std::optional<NftChain> parse_chain(nlmsghdr& message, const NftTable& table) {
+  const Attributes<NFTA_CHAIN_MAX> attributes(message);
+  const nlattr* in_table = attributes.at[NFTA_CHAIN_TABLE];
+  const nlattr* name = attributes.at[NFTA_CHAIN_NAME];
+  if (in_table == nullptr || name == nullptr || get_text(in_table) != table.name) return std::nullopt;
+  const nlattr* userdata = attributes.at[NFTA_CHAIN_USERDATA];
+  return NftChain{get_text(name), userdata != nullptr ? nft::find_comment(userdata) : std::string()};
+}
+
 struct Element {
   IpAddr key;
   std::string chain;
@@ -101,21 +111,26 @@ Result<std::optional<uint32_t>> NftConnection::find_table_use(const NftTable& ta
   return found ? std::optional(use) : std::nullopt;
 }
 
-Result<bool> NftConnection::has_chain(const NftTable& table, const std::string& chain) {
+Result<std::optional<NftChain>> NftConnection::find_chain(const NftTable& table, const std::string& chain) {
   const MsgPtr message = make_message(NFT_MSG_GETCHAIN, table.family, 0);
   put_text(message.get(), NFTA_CHAIN_TABLE, table.name);
   put_text(message.get(), NFTA_CHAIN_NAME, chain);
-  return look_up(netlink_, message.get(), "look for chain " + chain, [](nlmsghdr&) {});
+  std::optional<NftChain> found;
+  const auto keep = [&](nlmsghdr& answer) { found = parse_chain(answer, table); };
+  CNIO_TRY(look_up(netlink_, message.get(), "look for chain " + chain, keep));
+  return found;
 }
 
-Result<std::vector<std::string>> NftConnection::list_chains(const NftTable& table) {
+Result<bool> NftConnection::has_chain(const NftTable& table, const std::string& chain) {
+  CNIO_LET(const std::optional<NftChain> found, find_chain(table, chain));
+  return found.has_value();
+}
+
+Result<std::vector<NftChain>> NftConnection::list_chains(const NftTable& table) {
   const MsgPtr message = make_message(NFT_MSG_GETCHAIN, table.family, NLM_F_DUMP);
-  std::vector<std::string> chains;
+  std::vector<NftChain> chains;
   const auto keep = [&](nlmsghdr& answer) {
-    const Attributes<NFTA_CHAIN_MAX> attributes(answer);
-    const nlattr* in_table = attributes.at[NFTA_CHAIN_TABLE];
-    const nlattr* name = attributes.at[NFTA_CHAIN_NAME];
-    if (in_table != nullptr && name != nullptr && get_text(in_table) == table.name) chains.push_back(get_text(name));
+    if (auto chain = parse_chain(answer, table)) chains.push_back(*std::move(chain));
   };
   CNIO_TRY(netlink_.query(message.get(), "list chains of table " + table.name, keep, [&] { chains.clear(); }));
   return chains;

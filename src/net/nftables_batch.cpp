@@ -1,8 +1,10 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include <arpa/inet.h>
+#include <cerrno>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter_bridge.h>
 #include <linux/netfilter_ipv4.h>
 
 #include <netlink/attr.h>
@@ -30,6 +32,9 @@ constexpr uint32_t kTypeIpv4Address = 7;
 constexpr uint32_t kTypeIpv6Address = 8;
 
 constexpr uint16_t kCreate = NLM_F_CREATE;
+
+constexpr int kAttempts = 1000;
+constexpr int kClashes = 10;
 
 // The frame of a batch: not messages of nf_tables but of its carrier.
 nl_msg* make_frame(int type) {
@@ -65,13 +70,20 @@ void NftBatch::ensure_table(std::string_view comment) {
   put_comment(message, NFTA_TABLE_USERDATA, kTableComment, comment);
 }
 
-void NftBatch::ensure_nat_chain(const NftBaseChain& chain) {
-  nl_msg* message = add(NFT_MSG_NEWCHAIN, kCreate, "add chain " + chain.name + " of type nat at hook postrouting");
+void NftBatch::create_table() {
+  nl_msg* message = add(NFT_MSG_NEWTABLE, kCreate | NLM_F_EXCL, "create table " + table_.name);
+  put_text(message, NFTA_TABLE_NAME, table_.name);
+}
+
+void NftBatch::ensure_base_chain(const NftBaseChain& chain) {
+  const bool nat = chain.hook == NftBaseChain::Hook::kNatPostrouting;
+  const std::string kind = nat ? "type nat at hook postrouting" : "type filter at hook prerouting";
+  nl_msg* message = add(NFT_MSG_NEWCHAIN, kCreate, "add chain " + chain.name + " of " + kind);
   put_text(message, NFTA_CHAIN_TABLE, table_.name);
   put_text(message, NFTA_CHAIN_NAME, chain.name);
-  put_text(message, NFTA_CHAIN_TYPE, "nat");
+  put_text(message, NFTA_CHAIN_TYPE, nat ? "nat" : "filter");
   put_nest(message, NFTA_CHAIN_HOOK, [&] {
-    put_u32(message, NFTA_HOOK_HOOKNUM, NF_INET_POST_ROUTING);
+    put_u32(message, NFTA_HOOK_HOOKNUM, nat ? uint32_t{NF_INET_POST_ROUTING} : uint32_t{NF_BR_PRE_ROUTING});
     put_u32(message, NFTA_HOOK_PRIORITY, static_cast<uint32_t>(chain.priority));
   });
   put_u32(message, NFTA_CHAIN_POLICY, NF_ACCEPT);
@@ -141,6 +153,28 @@ void NftBatch::delete_chain(const std::string& chain) {
 void NftBatch::delete_table() {
   nl_msg* message = add(NFT_MSG_DELTABLE, 0, "delete table " + table_.name);
   put_text(message, NFTA_TABLE_NAME, table_.name);
+}
+
+Status retry_while_changing(const std::function<Status()>& attempt) {
+  int clashes = 0;
+  for (int i = 0; i < kAttempts; ++i) {
+    Status status = attempt();
+    if (status.ok()) return status;
+    const int errnum = status.error().errnum();
+    const bool changed = errnum == ERESTART || status.error().code() == Code::kTryAgain;
+    // Another's element where there was none a moment ago; if it stays, it is no race.
+    const bool clashed = (errnum == EBUSY || errnum == EEXIST) && ++clashes < kClashes;
+    if (!changed && !clashed) return status;
+  }
+  return Error::make(Code::kTryAgain, "the firewall's tables keep changing");
+}
+
+Status NftConnection::rehearse(NftBatch batch, std::string_view operation) {
+  batch.create_table();  // which exists by then: the failure that takes the rest back
+  Status status = commit(batch, operation);
+  if (status.ok()) return Error::make(Code::kInternal, std::string(operation) + ": the rehearsal came true");
+  if (status.error().errnum() == EEXIST) return {};
+  return status;
 }
 
 Status NftConnection::commit(const NftBatch& batch, std::string_view operation) {

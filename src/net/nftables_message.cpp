@@ -26,6 +26,8 @@ uint8_t protocol_of(NftFamily family) {
       return NFPROTO_IPV4;
     case NftFamily::kIpv6:
       return NFPROTO_IPV6;
+    case NftFamily::kBridge:
+      return NFPROTO_BRIDGE;
     case NftFamily::kInet:
       break;
   }

@@ -20,8 +20,10 @@ struct HeaderField {
 };
 HeaderField source_field(Family family);
 HeaderField destination_field(Family family);
+// Likewise the sender's MAC address in the link layer's.
+inline constexpr HeaderField kSourceMacField = {6, 6};
 
-// Room for an address of either family.
+// Room for an address of either family, or for the name of an interface.
 using Bytes = std::array<uint8_t, 16>;
 Bytes mask_of(unsigned prefix);
 
@@ -52,6 +54,9 @@ void put_expressions(nl_msg* message, const NftRule& rule);
 uint32_t get_u32(const nlattr* attribute);
 uint64_t get_u64(const nlattr* attribute);
 std::string get_text(const nlattr* attribute);
+
+// The comment within libnftnl's user data of a chain or rule.
+std::string find_comment(const nlattr* userdata);
 
 // A rule of a table of this family from an NFT_MSG_NEWRULE message.
 NftRule parse_rule(nlmsghdr& message, NftFamily family);

@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 // Rules as the kernel holds them: short programs that load a part of the packet into a register, compare it, and end in
 // a verdict. Written as the nft program writes them, so that it can print them in its language.
+#include <algorithm>
 #include <arpa/inet.h>  // ahead of linux/netfilter.h, which then does not define the same types
 #include <array>
 #include <linux/netfilter.h>
@@ -20,7 +21,8 @@ bool NftRule::same_effect(const NftRule& other) const {
   };
   const auto network = [](const std::optional<Cidr>& cidr) { return cidr ? std::optional(cidr->network()) : cidr; };
   return family_of_rule(*this) == family_of_rule(other) && network(source) == network(other.source) &&
-         network(destination) == network(other.destination) && action == other.action && target == other.target &&
+         network(destination) == network(other.destination) && input_interface == other.input_interface &&
+         source_mac == other.source_mac && action == other.action && target == other.target &&
          has_more == other.has_more;
 }
 
@@ -62,19 +64,30 @@ void put_equals(nl_msg* message, const void* data, uint32_t length) {
   });
 }
 
-void put_family_match(nl_msg* message, Family family) {
+void put_meta(nl_msg* message, uint32_t key) {
   put_expression(message, "meta", [&] {
     put_u32(message, NFTA_META_DREG, NFT_REG_1);
-    put_u32(message, NFTA_META_KEY, NFT_META_NFPROTO);
+    put_u32(message, NFTA_META_KEY, key);
   });
+}
+
+void put_interface_match(nl_msg* message, const std::string& name) {
+  put_meta(message, NFT_META_IIFNAME);
+  Bytes padded{};
+  std::copy_n(name.begin(), std::min(name.size(), padded.size() - 1), padded.begin());
+  put_equals(message, padded.data(), padded.size());
+}
+
+void put_family_match(nl_msg* message, Family family) {
+  put_meta(message, NFT_META_NFPROTO);
   const uint8_t protocol = protocol_of(family);
   put_equals(message, &protocol, sizeof protocol);
 }
 
-void put_load(nl_msg* message, HeaderField field) {
+void put_load(nl_msg* message, HeaderField field, uint32_t header = NFT_PAYLOAD_NETWORK_HEADER) {
   put_expression(message, "payload", [&] {
     put_u32(message, NFTA_PAYLOAD_DREG, NFT_REG_1);
-    put_u32(message, NFTA_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER);
+    put_u32(message, NFTA_PAYLOAD_BASE, header);
     put_u32(message, NFTA_PAYLOAD_OFFSET, field.offset);
     put_u32(message, NFTA_PAYLOAD_LEN, field.length);
   });
@@ -122,6 +135,8 @@ void put_action(nl_msg* message, const NftRule& rule, std::optional<Family> fami
       return;
     case NftRule::Action::kAccept:
       return put_verdict(message, NF_ACCEPT, {});
+    case NftRule::Action::kDrop:
+      return put_verdict(message, NF_DROP, {});
     case NftRule::Action::kReturn:
       return put_verdict(message, NFT_RETURN, {});
     case NftRule::Action::kJump:
@@ -142,6 +157,11 @@ void put_expressions(nl_msg* message, const NftRule& rule) {
   if (rule.source) family = rule.source->family();
   if (rule.destination) family = rule.destination->family();
   put_nest(message, NFTA_RULE_EXPRESSIONS, [&] {
+    if (!rule.input_interface.empty()) put_interface_match(message, rule.input_interface);
+    if (rule.source_mac) {
+      put_load(message, kSourceMacField, NFT_PAYLOAD_LL_HEADER);
+      put_equals(message, rule.source_mac->data(), kSourceMacField.length);
+    }
     if (family) put_family_match(message, *family);
     if (rule.source) put_network_match(message, source_field(*family), *rule.source);
     if (rule.destination) put_network_match(message, destination_field(*family), *rule.destination);

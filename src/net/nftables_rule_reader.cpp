@@ -47,7 +47,7 @@ class RuleReader {
   NftRule take() { return std::move(rule_); }
 
  private:
-  enum class Loaded { kNothing, kFamily, kHeader };
+  enum class Loaded { kNothing, kFamily, kInterface, kHeader, kSourceMac };
   static constexpr int kMaxAttribute = 16;
   using Attributes = std::array<nlattr*, kMaxAttribute + 1>;
 
@@ -69,16 +69,20 @@ class RuleReader {
   }
 
   void read_meta(nlattr* data) {
-    const bool family = number(parse(data)[NFTA_META_KEY]) == NFT_META_NFPROTO;
-    loaded_ = family ? Loaded::kFamily : Loaded::kNothing;
+    const uint32_t key = number(parse(data)[NFTA_META_KEY]);
+    loaded_ = key == NFT_META_NFPROTO   ? Loaded::kFamily
+              : key == NFT_META_IIFNAME ? Loaded::kInterface
+                                        : Loaded::kNothing;
   }
 
   void read_payload(nlattr* data) {
     const Attributes attributes = parse(data);
-    const bool network_header = number(attributes[NFTA_PAYLOAD_BASE]) == NFT_PAYLOAD_NETWORK_HEADER;
-    loaded_ = network_header ? Loaded::kHeader : Loaded::kNothing;
+    const uint32_t base = number(attributes[NFTA_PAYLOAD_BASE]);
     field_ = {number(attributes[NFTA_PAYLOAD_OFFSET]), number(attributes[NFTA_PAYLOAD_LEN])};
     prefix_ = field_.length * 8;
+    const bool source_mac = base == NFT_PAYLOAD_LL_HEADER && field_.offset == kSourceMacField.offset &&
+                            field_.length == kSourceMacField.length;
+    loaded_ = base == NFT_PAYLOAD_NETWORK_HEADER ? Loaded::kHeader : source_mac ? Loaded::kSourceMac : Loaded::kNothing;
   }
 
   void read_bitwise(nlattr* data) {
@@ -94,14 +98,34 @@ class RuleReader {
     const Attributes attributes = parse(data);
     Bytes bytes{};
     const size_t length = value(attributes[NFTA_CMP_DATA], bytes);
-    if (number(attributes[NFTA_CMP_OP]) == NFT_CMP_EQ) {
-      if (loaded_ == Loaded::kFamily && length == 1) {
+    const bool kept = number(attributes[NFTA_CMP_OP]) == NFT_CMP_EQ && keep_match(bytes, length);
+    if (!kept) rule_.has_more = true;
+  }
+
+  // What was loaded has to equal `bytes`. False if NftRule cannot say so.
+  bool keep_match(const Bytes& bytes, size_t length) {
+    switch (loaded_) {
+      case Loaded::kFamily:
+        if (length != 1) return false;
         rule_.family = bytes[0] == protocol_of(Family::kIpv4) ? Family::kIpv4 : Family::kIpv6;
-        return;
+        return true;
+      case Loaded::kInterface: {
+        // The whole name with its NUL; fewer bytes match all names that begin so.
+        const auto end = std::find(bytes.begin(), bytes.end(), 0);
+        if (length != bytes.size() || end == bytes.end()) return false;
+        rule_.input_interface.assign(bytes.begin(), end);
+        return true;
       }
-      if (loaded_ == Loaded::kHeader && rule_.family && keep_network(*rule_.family, bytes)) return;
+      case Loaded::kSourceMac:
+        if (length != kSourceMacField.length || prefix_ != length * 8) return false;
+        rule_.source_mac = MacAddr::from_bytes(bytes.data());
+        return true;
+      case Loaded::kHeader:
+        return rule_.family && keep_network(*rule_.family, bytes);
+      case Loaded::kNothing:
+        break;
     }
-    rule_.has_more = true;
+    return false;
   }
 
   // Prefixes that end at a byte may be compared by these bytes alone.
@@ -155,6 +179,9 @@ class RuleReader {
       case NF_ACCEPT:
         rule_.action = NftRule::Action::kAccept;
         break;
+      case NF_DROP:
+        rule_.action = NftRule::Action::kDrop;
+        break;
       default:
         rule_.has_more = true;
     }
@@ -177,7 +204,9 @@ class RuleReader {
   unsigned prefix_ = 0;
 };
 
-// The comment within libnftnl's user data: type, length, bytes, repeated.
+}  // namespace
+
+// Type, length, bytes, repeated.
 std::string find_comment(const nlattr* userdata) {
   const std::string_view bytes(static_cast<const char*>(nla_data(userdata)), static_cast<size_t>(nla_len(userdata)));
   for (size_t at = 0; at + 2 <= bytes.size();) {
@@ -190,8 +219,6 @@ std::string find_comment(const nlattr* userdata) {
   }
   return {};
 }
-
-}  // namespace
 
 NftRule parse_rule(nlmsghdr& message, NftFamily family) {
   nlattr* attributes[NFTA_RULE_MAX + 1] = {};

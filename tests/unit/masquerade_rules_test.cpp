@@ -54,6 +54,30 @@ TEST(MasqueradeRules, ExceptionsComeBeforeMasquerade) {
   for (size_t i = 0; i < rules.size(); ++i) EXPECT_TRUE(rules[i].same_effect(wanted[i])) << "rule " << i;
 }
 
+TEST(MasqueradeRules, OnlyWhatIsListedIfAnythingIs) {
+  MasqueradeSpec spec;
+  spec.addresses = {cidr("10.1.0.2/24")};
+  spec.only = {cidr("192.0.2.5/24"), cidr("2001:db8::/32")};
+  const auto rules = masquerade_rules(spec);
+  ASSERT_EQ(rules.size(), 3U);
+  EXPECT_TRUE(rules.back().same_effect(rule(Action::kMasquerade, cidr("192.0.2.0/24"))));
+  spec.only.emplace();
+  EXPECT_EQ(masquerade_rules(spec).size(), 2U);
+}
+
+TEST(NftRules, OfBridgesComeBackAsTheyWent) {
+  NftRule port = rule(Action::kJump);
+  port.target = "chain";
+  port.input_interface = "veth0123456789a";
+  EXPECT_TRUE(sent_and_read(port, NftFamily::kBridge).same_effect(port));
+  NftRule mac = rule(Action::kReturn);
+  mac.source_mac = MacAddr::parse("02:00:00:00:00:05");
+  EXPECT_TRUE(sent_and_read(mac, NftFamily::kBridge).same_effect(mac));
+  EXPECT_FALSE(mac.same_effect(rule(Action::kReturn)));
+  EXPECT_FALSE(port.same_effect(mac));
+  EXPECT_TRUE(sent_and_read(rule(Action::kDrop), NftFamily::kBridge).same_effect(rule(Action::kDrop)));
+}
+
 TEST(MasqueradeRules, OtherFamilyAndRepetitionAreLeftOut) {
   MasqueradeSpec spec;
   spec.addresses = {cidr("10.1.0.2/24"), cidr("10.1.0.2/24")};

@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,10 +34,16 @@ Result<MasqueradeBackend> parse_backend(std::string_view text, bool given);
 // change. Errors: as install_masquerade.
 Status require_masquerade_backend(MasqueradeBackend backend, const protocol::Environment& environment);
 
+// For STATUS: would install_masquerade work? Asks the kernel for everything that it needs, and changes nothing. Errors:
+// as install_masquerade.
+Status rehearse_masquerade(MasqueradeBackend backend, const protocol::Environment& environment);
+
 struct MasqueradeSpec {
   MasqueradeIdentity who;
   std::vector<Cidr> addresses;  // the pod's, each with the prefix of its own subnet, which is not masqueraded
   std::vector<Cidr> exclude;    // destinations that are not masqueraded either
+  // The only destinations that are: a family of which none is listed is not masqueraded. Absent: no such limit.
+  std::optional<std::vector<Cidr>> only = {};
   MasqueradeBackend backend = MasqueradeBackend::kNftables;
 };
 

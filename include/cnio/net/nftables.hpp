@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "cnio/base/ip.hpp"
+#include "cnio/base/mac.hpp"
 #include "cnio/base/result.hpp"
 #include "cnio/net/netlink.hpp"
 
@@ -16,8 +18,8 @@
 // the nft program. Only what is needed since Linux 5.10 is used.
 namespace cnio::net {
 
-// `ip` and `ip6` tables see packets of one family, `inet` tables of both.
-enum class NftFamily : uint8_t { kInet, kIpv4, kIpv6 };
+// `ip` and `ip6` tables see packets of one family, `inet` tables of both; `bridge` tables see the frames of bridges.
+enum class NftFamily : uint8_t { kInet, kIpv4, kIpv6, kBridge };
 
 struct NftTable {
   NftFamily family = NftFamily::kInet;
@@ -33,6 +35,7 @@ struct NftRule {
   enum class Action : uint8_t {
     kNone,  // none of the following, for example a rule of someone else that counts or drops
     kAccept,
+    kDrop,
     kReturn,
     kMasquerade,
     kJump,       // `target` is a chain
@@ -43,6 +46,8 @@ struct NftRule {
   std::optional<Family> family;     // only packets of this family; implied by `source` and `destination`
   std::optional<Cidr> source;       // packets from this network
   std::optional<Cidr> destination;  // packets to this network; of the same family as `source`
+  std::string input_interface;      // packets that came in by this interface; empty: by any
+  std::optional<MacAddr> source_mac;
   Action action = Action::kNone;
   std::string target;
   // Text for people, at most kNftCommentLimit bytes. Of a rule read back also one of iptables' comment match.
@@ -54,10 +59,20 @@ struct NftRule {
   [[nodiscard]] bool same_effect(const NftRule& other) const;
 };
 
-// A chain that the kernel calls, of type nat at the postrouting hook.
+// A chain that the kernel calls, whose policy is to accept.
 struct NftBaseChain {
+  enum class Hook : uint8_t {
+    kNatPostrouting,    // type nat; of `ip`, `ip6` and `inet` tables
+    kBridgePrerouting,  // type filter; of `bridge` tables
+  };
   std::string name;
+  Hook hook = Hook::kNatPostrouting;
   int32_t priority = 0;
+};
+
+struct NftChain {
+  std::string name;
+  std::string comment;  // for people; empty before Linux 5.10
 };
 
 class NftConnection;
@@ -73,7 +88,7 @@ class NftBatch {
 
   // "ensure": creates it, or keeps what is there under that name.
   void ensure_table(std::string_view comment);
-  void ensure_nat_chain(const NftBaseChain& chain);
+  void ensure_base_chain(const NftBaseChain& chain);
   void ensure_chain(const std::string& chain, std::string_view comment);
   // A hash table from an address to the chain that a packet goes to.
   void ensure_verdict_map(const std::string& map, Family key, std::string_view comment);
@@ -100,6 +115,7 @@ class NftBatch {
   using Message = std::unique_ptr<nl_msg, Free>;
 
   nl_msg* add(uint16_t type, uint16_t flags, std::string step);
+  void create_table();  // errno EEXIST if it is there
 
   NftTable table_;
   std::vector<Message> messages_;
@@ -118,8 +134,9 @@ class NftConnection {
   Result<uint32_t> generation();
   // How many chains, sets and other objects the table holds.
   Result<std::optional<uint32_t>> find_table_use(const NftTable& table);
+  Result<std::optional<NftChain>> find_chain(const NftTable& table, const std::string& chain);
   Result<bool> has_chain(const NftTable& table, const std::string& chain);
-  Result<std::vector<std::string>> list_chains(const NftTable& table);
+  Result<std::vector<NftChain>> list_chains(const NftTable& table);
   // Costs no more than the chain is long, however many chains there are.
   Result<std::vector<NftRule>> list_rules(const NftTable& table, const std::string& chain);
   // The chain that a verdict map's element goes to.
@@ -128,11 +145,18 @@ class NftConnection {
   Result<std::vector<IpAddr>> list_keys_to(const NftTable& table, const std::string& map, const std::string& chain);
 
   Status commit(const NftBatch& batch, std::string_view operation);
+  // Would commit succeed? The kernel goes through all of it, loads the modules it needs, and takes everything back. For
+  // batches that ensure their table.
+  Status rehearse(NftBatch batch, std::string_view operation);
 
  private:
   explicit NftConnection(Netlink netlink) : netlink_(std::move(netlink)) {}
 
   Netlink netlink_;
 };
+
+// Runs `attempt`, which reads tables and commits what follows from that, again for as long as others change them in
+// between. Each failed attempt means that somebody else's change succeeded. Error: code 11 in the end.
+Status retry_while_changing(const std::function<Status()>& attempt);
 
 }  // namespace cnio::net

@@ -1,0 +1,257 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnio/feature/spoof_check.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <linux/netlink.h>
+#include <set>
+
+#include "cnio/base/error_list.hpp"
+#include "cnio/base/sha512.hpp"
+#include "cnio/net/link.hpp"
+#include "cnio/net/nftables.hpp"
+
+#include "masquerade_names.hpp"
+
+namespace cnio::feature {
+namespace {
+
+using net::NftBatch;
+using net::NftConnection;
+using net::NftRule;
+using protocol::Attachment;
+
+const net::NftTable kTable = {net::NftFamily::kBridge, "nat"};
+const net::NftBaseChain kPrerouting = {"PREROUTING", net::NftBaseChain::Hook::kBridgePrerouting, -300 /* dstnat */};
+const std::string kChainPrefix = "cni-br-iface-";
+const std::string kMacSuffix = "-mac";
+// The kernel takes 255 bytes for a chain's name: what would be longer, or read like the name of a second chain, is
+// hashed.
+constexpr size_t kMaxReference = 230;
+
+constexpr std::string_view kNeeds =
+    "the spoof check needs nf_tables for bridges: kernel modules nf_tables and nft_meta_bridge";
+
+// What chains and comments are called after: the reference leaves the network out.
+std::string reference_of(const Attachment& attachment) {
+  std::string text = attachment.container_id + "-" + attachment.ifname;
+  const bool plain = text.size() <= kMaxReference && !attachment.ifname.ends_with(kMacSuffix);
+  return plain ? text : sha512_hex(text, 64);
+}
+
+std::string port_chain(const Attachment& attachment) { return kChainPrefix + reference_of(attachment); }
+
+std::string comment_of(const Attachment& attachment) {
+  return ("macspoofchk-" + reference_of(attachment)).substr(0, net::kNftCommentLimit);
+}
+
+struct Rules {
+  NftRule entry;                 // of the base chain
+  std::vector<NftRule> on_port;  // of the port's chain
+  std::vector<NftRule> on_mac;   // of the chain behind it
+};
+
+NftRule make_rule(NftRule::Action action, std::string target = {}) {
+  NftRule rule;
+  rule.action = action;
+  rule.target = std::move(target);
+  return rule;
+}
+
+Rules rules_of(const SpoofCheckSpec& spec) {
+  const std::string chain = port_chain(spec.attachment);
+  Rules rules{.entry = make_rule(NftRule::Action::kJump, chain),
+              .on_port = {make_rule(NftRule::Action::kJump, chain + kMacSuffix)},
+              .on_mac = {make_rule(NftRule::Action::kReturn), make_rule(NftRule::Action::kDrop)}};
+  rules.entry.input_interface = spec.port;
+  rules.on_mac.front().source_mac = spec.mac;
+  return rules;
+}
+
+Result<NftConnection> open_nftables() {
+  CNIO_LET(auto connection, NftConnection::open());
+  if (!connection) return Error::make(Code::kKernel, "this kernel has no nf_tables", std::string(kNeeds));
+  return std::move(*connection);
+}
+
+bool is_jump_to(const NftRule& rule, const std::string& chain) {
+  return rule.action == NftRule::Action::kJump && rule.target == chain;
+}
+
+Result<std::vector<NftRule>> entries_to(NftConnection& nft, const std::string& chain) {
+  CNIO_LET(std::vector<NftRule> rules, nft.list_rules(kTable, kPrerouting.name));
+  std::erase_if(rules, [&](const NftRule& rule) { return !is_jump_to(rule, chain); });
+  return rules;
+}
+
+void fill(NftBatch& batch, const std::string& chain, const std::vector<NftRule>& rules, const std::string& comment) {
+  batch.flush_chain(chain);
+  for (NftRule rule : rules) {
+    rule.comment = comment;
+    batch.append_rule(chain, rule);
+  }
+}
+
+Status install_once(NftConnection& nft, const SpoofCheckSpec& spec) {
+  const std::string chain = port_chain(spec.attachment);
+  const std::string comment = comment_of(spec.attachment);
+  Rules rules = rules_of(spec);
+  CNIO_LET(const uint32_t generation, nft.generation());
+  CNIO_LET(const bool exists, nft.has_chain(kTable, chain));
+  NftBatch batch(kTable, generation);
+  batch.ensure_table({});
+  batch.ensure_base_chain(kPrerouting);
+  const std::string owner =
+      reference_prefix({spec.network, spec.attachment}) + ", " + readable_identity({spec.network, spec.attachment});
+  for (const std::string& each : {chain, chain + kMacSuffix}) batch.ensure_chain(each, owner);
+  if (exists) {
+    CNIO_LET(const std::vector<NftRule> stale, entries_to(nft, chain));
+    for (const NftRule& rule : stale) batch.delete_rule(kPrerouting.name, rule.handle);
+  }
+  fill(batch, chain, rules.on_port, comment);
+  fill(batch, chain + kMacSuffix, rules.on_mac, comment);
+  rules.entry.comment = comment;
+  batch.append_rule(kPrerouting.name, rules.entry);
+  return nft.commit(batch, "install the spoof check");
+}
+
+// The chains of an attachment and the jumps to them; the table, if it then holds no rule and nothing of others.
+Status remove_once(NftConnection& nft, const std::string& chain) {
+  CNIO_LET(const uint32_t generation, nft.generation());
+  std::vector<std::string> chains;
+  for (const std::string& each : {chain, chain + kMacSuffix}) {
+    CNIO_LET(const bool exists, nft.has_chain(kTable, each));
+    if (exists) chains.push_back(each);
+  }
+  if (chains.empty()) return {};
+  CNIO_LET(const std::vector<NftRule> entries, nft.list_rules(kTable, kPrerouting.name));
+  CNIO_LET(const auto use, nft.find_table_use(kTable));
+  NftBatch batch(kTable, generation);
+  const bool last =
+      std::all_of(entries.begin(), entries.end(), [&](const auto& rule) { return is_jump_to(rule, chain); });
+  if (last && use == chains.size() + 1) {
+    batch.delete_table();
+  } else {
+    for (const NftRule& rule : entries) {
+      if (is_jump_to(rule, chain)) batch.delete_rule(kPrerouting.name, rule.handle);
+    }
+    // One leads to the other.
+    for (const std::string& each : chains) batch.flush_chain(each);
+    for (const std::string& each : chains) batch.delete_chain(each);
+  }
+  return nft.commit(batch, "remove the spoof check");
+}
+
+Status remove_chains(NftConnection& nft, const std::string& chain) {
+  return net::retry_while_changing([&] { return remove_once(nft, chain); });
+}
+
+Error differs(const SpoofCheckSpec& spec, const std::string& expected, const std::string& found) {
+  return Error::make(Code::kCheckFailed, "spoof check of " + spec.port + ": expected " + expected + ", found " + found,
+                     "nft list table bridge " + kTable.name + " shows what there is");
+}
+
+bool equal_in_effect(const std::vector<NftRule>& a, const std::vector<NftRule>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const NftRule& x, const NftRule& y) { return x.same_effect(y); });
+}
+
+// Of a chain with a comment.
+bool belongs_to(const net::NftChain& chain, const std::string& network) {
+  return chain.comment.starts_with(reference_network_prefix(network));
+}
+
+// No rule leads there from a port that exists.
+Result<bool> is_dead(NftConnection& nft, net::Netlink& route, const std::string& chain) {
+  CNIO_LET(const std::vector<NftRule> entries, entries_to(nft, chain));
+  for (const NftRule& rule : entries) {
+    if (rule.input_interface.empty()) return false;
+    CNIO_LET(const auto port, net::find_link(route, rule.input_interface));
+    if (port) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Status require_spoof_check() {
+  CNIO_LET(NftConnection nft, open_nftables());
+  CNIO_LET(const bool in_use, nft.has_chain(kTable, kPrerouting.name));
+  if (in_use) return {};
+  NftBatch batch(kTable);
+  batch.ensure_table({});
+  batch.ensure_base_chain(kPrerouting);
+  NftRule rule = make_rule(NftRule::Action::kDrop);
+  rule.input_interface = "none";
+  rule.source_mac = MacAddr();
+  batch.append_rule(kPrerouting.name, rule);
+  Status status = nft.rehearse(std::move(batch), "try whether the spoof check could be installed");
+  if (!status.ok()) return std::move(status).error().hint(kNeeds);
+  return {};
+}
+
+Status install_spoof_check(const SpoofCheckSpec& spec, Rollback& undo) {
+  CNIO_LET(NftConnection nft, open_nftables());
+  Status status = net::retry_while_changing([&] { return install_once(nft, spec); });
+  if (!status.ok()) return std::move(status).error().hint(kNeeds);
+  undo.add("remove the spoof check", [chain = port_chain(spec.attachment)]() -> Status {
+    CNIO_LET(NftConnection again, open_nftables());
+    return remove_chains(again, chain);
+  });
+  return {};
+}
+
+Status remove_spoof_check(const std::string& network, const Attachment& attachment) {
+  CNIO_LET(auto nft, NftConnection::open());
+  if (!nft) return {};
+  const std::string name = port_chain(attachment);
+  CNIO_LET(const auto chain, nft->find_chain(kTable, name));
+  const bool foreign = chain && !chain->comment.empty() && !belongs_to(*chain, network);
+  return foreign ? Status() : remove_chains(*nft, name);
+}
+
+Status check_spoof_check(const SpoofCheckSpec& spec) {
+  CNIO_LET(NftConnection nft, open_nftables());
+  const std::string chain = port_chain(spec.attachment);
+  const Rules wanted = rules_of(spec);
+  CNIO_LET(const std::vector<NftRule> entries, entries_to(nft, chain));
+  if (entries.empty()) return differs(spec, "a rule in chain " + kPrerouting.name + " that leads to " + chain, "none");
+  if (std::none_of(entries.begin(), entries.end(), [&](const auto& rule) { return rule.same_effect(wanted.entry); })) {
+    return differs(spec, "the rule to " + chain + " for this port", "it for " + quote(entries.front().input_interface));
+  }
+  CNIO_LET(const std::vector<NftRule> on_port, nft.list_rules(kTable, chain));
+  if (!equal_in_effect(on_port, wanted.on_port)) return differs(spec, "one jump in chain " + chain, "other rules");
+  CNIO_LET(const std::vector<NftRule> on_mac, nft.list_rules(kTable, chain + kMacSuffix));
+  if (equal_in_effect(on_mac, wanted.on_mac)) return {};
+  const bool other_mac = on_mac.size() == 2 && on_mac.front().source_mac;
+  return differs(spec, "frames from " + spec.mac.to_string() + " alone to pass chain " + chain + kMacSuffix,
+                 other_mac ? "those from " + on_mac.front().source_mac->to_string() : "other rules");
+}
+
+Status collect_spoof_check_garbage(const std::string& network, const std::vector<Attachment>& valid) {
+  CNIO_LET(auto nft, NftConnection::open());
+  if (!nft) return {};
+  std::set<std::string> keep;
+  for (const Attachment& attachment : valid) keep.insert(port_chain(attachment));
+  CNIO_LET(const std::vector<net::NftChain> chains, nft->list_chains(kTable));
+  if (chains.empty()) return {};
+  CNIO_LET(net::Netlink route, net::Netlink::open(NETLINK_ROUTE));
+  ErrorList errors;
+  std::set<std::string> seen;
+  for (const net::NftChain& each : chains) {
+    if (!each.name.starts_with(kChainPrefix)) continue;
+    const bool second = each.name.ends_with(kMacSuffix);
+    const std::string chain = second ? each.name.substr(0, each.name.size() - kMacSuffix.size()) : each.name;
+    if (keep.contains(chain) || !seen.insert(chain).second) continue;
+    const Result<bool> stale =
+        each.comment.empty() ? is_dead(*nft, route, chain) : Result<bool>(belongs_to(each, network));
+    if (!stale.ok()) {
+      errors.collect(stale.error());
+    } else if (stale.value()) {
+      errors.collect(remove_chains(*nft, chain).context("remove chain " + chain));
+    }
+  }
+  return errors.status();
+}
+
+}  // namespace cnio::feature
