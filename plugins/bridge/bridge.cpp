@@ -8,7 +8,9 @@
 #include "cnio/base/unique_fd.hpp"
 #include "cnio/feature/delegate.hpp"
 #include "cnio/feature/masquerade.hpp"
+#include "cnio/feature/spoof_check.hpp"
 #include "cnio/net/netlink.hpp"
+#include "cnio/net/netns.hpp"
 #include "cnio/net/sandbox.hpp"
 
 #include "bridge/addressing.hpp"
@@ -28,12 +30,11 @@ using protocol::Request;
 // The places of our entries in a result, in the reference's order.
 constexpr size_t kSandboxEntry = 2;
 
-bool is_layer2(const Config& config) { return config.ipam_type.empty(); }
-
 feature::MasqueradeIdentity identity_of(const Request& request) { return {request.network, request.attachment}; }
 
 Result<feature::MasqueradeSpec> masquerade_of(const Request& request, const Config& config, const AddResult& result) {
-  feature::MasqueradeSpec spec{.who = identity_of(request), .addresses = {}, .exclude = config.ip_masq_exclude};
+  feature::MasqueradeSpec spec{
+      .who = identity_of(request), .addresses = {}, .exclude = config.ip_masq_exclude, .only = config.ip_masq_only};
   CNIO_LET(spec.backend, masquerade_backend(config));
   for (const protocol::IpConfig& ip : result.ips) spec.addresses.push_back(ip.address);
   return spec;
@@ -41,7 +42,7 @@ Result<feature::MasqueradeSpec> masquerade_of(const Request& request, const Conf
 
 // What masquerading needs must be there before anything is changed.
 Status require_masquerade(const Request& request, const Config& config) {
-  if (!config.ip_masq || is_layer2(config)) return {};
+  if (!config.ip_masq || config.layer2()) return {};
   CNIO_LET(const feature::MasqueradeBackend backend, masquerade_backend(config));
   return feature::require_masquerade_backend(backend, request.environment);
 }
@@ -59,20 +60,51 @@ Interface entry_of(const net::Link& link, std::string sandbox = {}) {
 
 // The IPAM plugin of the network; none for layer 2.
 Result<std::optional<Delegate>> find_ipam(const Request& request, const Config& config) {
-  if (is_layer2(config)) return std::optional<Delegate>();
+  if (config.layer2()) return std::optional<Delegate>();
   CNIO_LET(Delegate ipam, Delegate::find(request, config.ipam_type));
   return std::optional(std::move(ipam));
 }
 
+struct Joined {
+  BridgeLink bridge;
+  Veth veth;
+};
+
+// The bridge, and the attachment's port in it.
+Result<Joined> join_bridge(const Request& request, const Config& config, net::Netlink& host, net::Sandbox& sandbox,
+                           Rollback& undo) {
+  // Until it has our port, no DEL may take the bridge for empty.
+  CNIO_LET(const net::NamespaceLock lock, net::NamespaceLock::share());
+  CNIO_LET(const BridgeLink bridge, ensure_bridge(host, config));
+  if (bridge.created && config.delete_when_empty) {
+    undo.add("remove bridge " + config.bridge, [config]() -> Status {
+      CNIO_LET(net::Netlink again, net::Netlink::open(NETLINK_ROUTE));
+      return remove_bridge_if_empty(again, config);
+    });
+  }
+  CNIO_LET(const Veth veth, create_attachment_veth(host, sandbox, request, config, bridge.link, undo));
+  return Joined{bridge, veth};
+}
+
+Status guard_against_spoofing(const Request& request, const Config& config, const Veth& veth, Rollback& undo) {
+  if (!config.spoof_check) return {};
+  return feature::install_spoof_check({.network = request.network,
+                                       .attachment = request.attachment,
+                                       .port = veth.host_end.name,
+                                       .mac = veth.sandbox_end.mac.value_or(MacAddr())},
+                                      undo);
+}
+
 // Everything above the link: addresses, routes, gateway, masquerade. Returns the result without its interfaces.
 Result<AddResult> connect_layer3(const Request& request, const Config& config, const Delegate& ipam, net::Netlink& host,
-                                 net::Sandbox& sandbox, const BridgeLink& bridge, const Veth& veth, Rollback& undo) {
+                                 net::Sandbox& sandbox, const Joined& joined, Rollback& undo) {
+  const Veth& veth = joined.veth;
   CNIO_LET(AddResult answer, ipam.add());
   undo.last("release the addresses of " + request.attachment.container_id, [ipam] { return ipam.undo_add(); });
   CNIO_LET(AddResult result, complete_ipam_result(config, std::move(answer), kSandboxEntry));
   CNIO_LET(const std::vector<net::RouteSpec> routes, kernel_routes(result));
   const std::vector<Cidr> gateways = config.is_gateway ? gateway_addresses(result) : std::vector<Cidr>();
-  CNIO_LET(const GatewayPlan plan, plan_gateway(host, bridge.link, gateways, config.force_address));
+  CNIO_LET(const GatewayPlan plan, plan_gateway(host, config, gateways));
 
   CNIO_TRY(configure_sandbox_end(sandbox, veth.sandbox_end, config, result, routes));
   CNIO_TRY(wait_for_port(host, veth.host_end));
@@ -81,18 +113,32 @@ Result<AddResult> connect_layer3(const Request& request, const Config& config, c
     CNIO_TRY(feature::install_masquerade(spec, request.environment, undo));
   }
   // Last, since other attachments come to rely on it at once: what can fail has not failed.
-  CNIO_TRY(configure_gateway(host, bridge, plan, gateways));
+  CNIO_TRY(configure_gateway(host, joined.bridge, config, plan, gateways));
   return result;
 }
 
-Result<AddResult> connect_layer2(net::Netlink& host, net::Sandbox& sandbox, const Veth& veth) {
+Result<AddResult> connect_layer2(const Config& config, net::Netlink& host, net::Sandbox& sandbox, const Veth& veth) {
+  if (config.sandbox_end_down) return AddResult{};
   CNIO_TRY(net::set_link_up(sandbox.route(), veth.sandbox_end));
   CNIO_TRY(wait_for_port(host, veth.host_end));
   return AddResult{};
 }
 
+// The interfaces of the result. Read again: a bridge made by others may take its MAC address from the port that has
+// joined, and the end of a VLAN may just have been made.
+Result<std::vector<Interface>> list_interfaces(const Request& request, const Config& config, net::Netlink& host,
+                                               const Joined& joined) {
+  CNIO_LET(const std::optional<net::Link> bridge, net::find_link(host, joined.bridge.link.index));
+  std::vector<Interface> interfaces = {entry_of(bridge.value_or(joined.bridge.link)), entry_of(joined.veth.host_end),
+                                       entry_of(joined.veth.sandbox_end, request.netns_path)};
+  if (config.vlan == 0 || !config.is_gateway || config.layer2()) return interfaces;
+  CNIO_LET(const std::optional<net::Link> gateway, net::find_link(host, config.gateway_interface()));
+  if (gateway) interfaces.push_back(entry_of(*gateway));
+  return interfaces;
+}
+
 Result<AddResult> add(const Request& request, Rollback& undo) {
-  CNIO_LET(const Config config, parse_config(request, Validation::kFull));
+  CNIO_LET(Config config, parse_config(request, Validation::kFull));
   CNIO_LET(const std::optional<Delegate> ipam, find_ipam(request, config));
   if (!ipam) CNIO_TRY(protocol::format_result({}, request.version));  // before 0.3.0 a result needs addresses
   CNIO_TRY(require_masquerade(request, config));
@@ -100,15 +146,14 @@ Result<AddResult> add(const Request& request, Rollback& undo) {
   CNIO_TRY(check_name_is_free(sandbox, request));
 
   CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
-  CNIO_LET(const BridgeLink bridge, ensure_bridge(host, config));
-  CNIO_LET(const Veth veth, create_attachment_veth(host, sandbox, request, config, bridge.link, undo));
-  CNIO_LET(AddResult result, ipam ? connect_layer3(request, config, *ipam, host, sandbox, bridge, veth, undo)
-                                  : connect_layer2(host, sandbox, veth));
-
-  // Read again: a bridge made by others may take its MAC address from the port that has joined.
-  CNIO_LET(const std::optional<net::Link> bridge_now, net::find_link(host, bridge.link.index));
-  result.interfaces = {entry_of(bridge_now.value_or(bridge.link)), entry_of(veth.host_end),
-                       entry_of(veth.sandbox_end, request.netns_path)};
+  if (config.mtu_auto) {
+    CNIO_LET(config.mtu, default_route_mtu(host));
+  }
+  CNIO_LET(const Joined joined, join_bridge(request, config, host, sandbox, undo));
+  CNIO_TRY(guard_against_spoofing(request, config, joined.veth, undo));
+  CNIO_LET(AddResult result, ipam ? connect_layer3(request, config, *ipam, host, sandbox, joined, undo)
+                                  : connect_layer2(config, host, sandbox, joined.veth));
+  CNIO_LET(result.interfaces, list_interfaces(request, config, host, joined));
   if (config.dns) result.dns = *config.dns;
   return result;
 }
@@ -143,7 +188,9 @@ Status disconnect(const Request& request, const Config& config) {
 
   const std::vector<IpAddr> addresses = known_addresses(prev_result, sandbox, left.sandbox_end, errors);
   errors.collect(feature::remove_masquerade(identity_of(request), addresses, request.environment));
+  errors.collect(feature::remove_spoof_check(request.network, request.attachment));
   if (left.host_end) errors.collect(net::remove_link(host, *left.host_end));
+  if (config.delete_when_empty) errors.collect(remove_bridge_if_empty(host, config));
   return errors.status();
 }
 
@@ -172,10 +219,27 @@ Status check(const Request& request) {
 
 Error unavailable(const Error& error) { return Error::make(Code::kNotAvailable, error.msg(), error.details()); }
 
+// What the configuration needs of the kernel and of the host.
+Status rehearse(const Request& request, const Config& config) {
+  CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
+  for (const char* kind : {"bridge", "veth"}) {
+    CNIO_LET(const bool possible, net::can_create(host, kind));
+    if (!possible) {
+      return Error::make(Code::kKernel, "this kernel cannot make links of kind " + std::string(kind))
+          .hint("the kernel module " + std::string(kind) + " is missing");
+    }
+  }
+  if (config.mtu_auto) CNIO_TRY(default_route_mtu(host));
+  if (config.spoof_check) CNIO_TRY(feature::require_spoof_check());
+  if (!config.ip_masq || config.layer2()) return {};
+  CNIO_LET(const feature::MasqueradeBackend backend, masquerade_backend(config));
+  return feature::rehearse_masquerade(backend, request.environment);
+}
+
 Status status(const Request& request) {
   CNIO_LET(const Config config, parse_config(request, Validation::kFull));
-  if (is_layer2(config)) return {};
-  if (const Status ready = require_masquerade(request, config); !ready.ok()) return unavailable(ready.error());
+  if (const Status ready = rehearse(request, config); !ready.ok()) return unavailable(ready.error());
+  if (config.layer2()) return {};
   const auto ipam = Delegate::find(request, config.ipam_type);
   if (!ipam.ok()) return ipam.error().code() == Code::kDelegate ? unavailable(ipam.error()) : ipam.error();
   return ipam.value().run(Command::kStatus);
@@ -187,10 +251,12 @@ Status gc(const Request& request) {
   CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
   ErrorList errors;
   errors.collect(feature::collect_masquerade_garbage(request.network, valid, request.environment));
+  errors.collect(feature::collect_spoof_check_garbage(request.network, valid));
   const Status links = remove_stale_links(host, config, request.network, valid);
   errors.collect(links);
+  if (links.ok() && config.delete_when_empty) errors.collect(remove_bridge_if_empty(host, config));
   // As in DEL: no address is released while a link may still use it.
-  if (links.ok() && !is_layer2(config)) {
+  if (links.ok() && !config.layer2()) {
     const auto ipam = Delegate::find(request, config.ipam_type);
     errors.collect(ipam.ok() ? ipam.value().run(Command::kGc) : Status(ipam.error()));
   }

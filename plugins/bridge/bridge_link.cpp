@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "cnio/net/netns.hpp"
 #include "cnio/net/sysctl.hpp"
 
 #include "bridge/steps.hpp"
@@ -18,6 +19,16 @@ void prepare_new_bridge(const std::string& bridge) {
   (void)net::write_sysctl("ipv6/conf/" + bridge + "/accept_dad", "0");
 }
 
+Result<bool> create(net::Netlink& host, const Config& config) {
+  auto created = net::create_bridge(
+      host,
+      {.name = config.bridge, .mtu = config.mtu, .mac = MacAddr::random(), .vlan_filtering = config.filters_vlans()});
+  if (created.ok() || created.error().errnum() != EOPNOTSUPP) return created;
+  return std::move(created).error().hint(config.filters_vlans()
+                                             ? "vlan and vlanTrunk need a kernel with CONFIG_BRIDGE_VLAN_FILTERING"
+                                             : "the kernel module bridge is missing");
+}
+
 bool conflicts(const Cidr& present, const Cidr& wanted) {
   if (present.family() != wanted.family() || present == wanted) return false;
   // A bridge has its own link-local address besides any gateway.
@@ -27,13 +38,21 @@ bool conflicts(const Cidr& present, const Cidr& wanted) {
 
 }  // namespace
 
+Result<uint32_t> default_route_mtu(net::Netlink& host) {
+  CNIO_LET(const std::optional<net::IfIndex> index, net::find_default_route_link(host));
+  CNIO_LET(const std::optional<net::Link> link, net::find_link(host, index.value_or(net::IfIndex::kNone)));
+  if (link) return link->mtu;
+  return Error::make(Code::kKernel,
+                     "\"mtu\": \"auto\": this host has no default route whose interface could tell the MTU")
+      .hint("write the number into the configuration, or add the route first");
+}
+
 Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config) {
   BridgeLink bridge;
   CNIO_LET(std::optional<net::Link> link, net::find_link(host, config.bridge));
   if (!link) {
     // "Exists" means that another ADD was faster: its bridge is as good.
-    CNIO_LET(bridge.created,
-             net::create_bridge(host, {.name = config.bridge, .mtu = config.mtu, .mac = MacAddr::random()}));
+    CNIO_LET(bridge.created, create(host, config));
     CNIO_LET(link, net::find_name_owner(host, config.bridge));
     if (!link) return Error::make(Code::kTryAgain, "bridge " + config.bridge + " vanished while it was set up");
     if (link->name != config.bridge) {
@@ -48,16 +67,27 @@ Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config) {
                                             (link->kind.empty() ? "" : " but of kind " + link->kind))
         .hint("give the network another name in the key \"bridge\", or remove the interface");
   }
+  if (config.filters_vlans() && !link->vlan_filtering) {
+    // Switching it on could cut off ports that others rely on; without it pods would not be separated.
+    return Error::make(Code::kConflict, "bridge " + config.bridge + " exists and does not filter VLANs")
+        .hint("`ip link set " + config.bridge +
+              " type bridge vlan_filtering 1` makes it, if its other ports can do with their VLANs");
+  }
   if (config.promiscuous && !link->promiscuous) CNIO_TRY(net::set_promiscuous(host, *link));
   if (!link->up) CNIO_TRY(net::set_link_up(host, *link));
   bridge.link = *std::move(link);
   return bridge;
 }
 
-Result<GatewayPlan> plan_gateway(net::Netlink& host, const net::Link& bridge, const std::vector<Cidr>& wanted,
-                                 bool force) {
+Result<GatewayPlan> plan_gateway(net::Netlink& host, const Config& config, const std::vector<Cidr>& wanted) {
   GatewayPlan plan;
-  CNIO_LET(const std::vector<net::Address> present, net::list_addresses(host, bridge));
+  if (wanted.empty()) return plan;
+  const std::string name = config.gateway_interface();
+  CNIO_LET(const std::optional<net::Link> gateway, net::find_link(host, name));
+  std::vector<net::Address> present;
+  if (gateway) {
+    CNIO_LET(present, net::list_addresses(host, *gateway));
+  }
   const auto is_wanted = [&](const Cidr& cidr) {
     return std::find(wanted.begin(), wanted.end(), cidr) != wanted.end();
   };
@@ -65,9 +95,10 @@ Result<GatewayPlan> plan_gateway(net::Netlink& host, const net::Link& bridge, co
     const auto conflict =
         std::find_if(wanted.begin(), wanted.end(), [&](const Cidr& cidr) { return conflicts(address.cidr, cidr); });
     if (conflict == wanted.end() || is_wanted(address.cidr)) continue;
-    if (!force) {
-      return Error::make(Code::kConflict, "bridge " + bridge.name + " has the address " + address.cidr.to_string() +
-                                              ", which conflicts with the gateway address " + conflict->to_string())
+    if (!config.force_address) {
+      return Error::make(Code::kConflict, (config.vlan == 0 ? "bridge " : "interface ") + name + " has the address " +
+                                              address.cidr.to_string() + ", which conflicts with the gateway address " +
+                                              conflict->to_string())
           .hint("set \"forceAddress\": true to have it replaced, or use another bridge for this network");
     }
     plan.remove.push_back(address.cidr);
@@ -80,26 +111,41 @@ Result<GatewayPlan> plan_gateway(net::Netlink& host, const net::Link& bridge, co
   return plan;
 }
 
-Status configure_gateway(net::Netlink& host, const BridgeLink& bridge, const GatewayPlan& plan,
+Status configure_gateway(net::Netlink& host, const BridgeLink& bridge, const Config& config, const GatewayPlan& plan,
                          const std::vector<Cidr>& wanted) {
+  if (wanted.empty()) return {};
   for (const auto& [family, key] :
        {std::pair(Family::kIpv4, "ipv4/ip_forward"), std::pair(Family::kIpv6, "ipv6/conf/all/forwarding")}) {
     const bool needed = std::any_of(wanted.begin(), wanted.end(),
                                     [family = family](const Cidr& cidr) { return cidr.family() == family; });
     if (needed) CNIO_TRY(net::write_sysctl(key, "1").context("switch on forwarding"));
   }
-  for (const Cidr& cidr : plan.remove) CNIO_TRY(net::remove_address(host, bridge.link, cidr));
+  CNIO_LET(const net::Link gateway, ensure_gateway_interface(host, bridge.link, config));
+  for (const Cidr& cidr : plan.remove) CNIO_TRY(net::remove_address(host, gateway, cidr));
   for (const Cidr& cidr : plan.add) {
-    const Status added = net::add_address(host, bridge.link, cidr, net::DuplicateDetection::kOff);
+    const Status added = net::add_address(host, gateway, cidr, net::DuplicateDetection::kOff);
     if (!added.ok() && added.error().errnum() != EEXIST) return added;
   }
   // A bridge made by others may still take its MAC from its ports, and change it when pods come and go.
-  if (!plan.add.empty() && !bridge.created) {
+  if (!plan.add.empty() && !bridge.created && config.vlan == 0) {
     // One that had no port when it was looked at may have had no address either.
     const MacAddr mac = bridge.link.mac.value_or(MacAddr());
     CNIO_TRY(net::set_mac(host, bridge.link, mac.is_zero() ? MacAddr::random() : mac));
   }
   return {};
+}
+
+Status remove_bridge_if_empty(net::Netlink& host, const Config& config) {
+  CNIO_LET(const auto alone, net::NamespaceLock::try_alone());
+  if (!alone) return {};  // it is about to get a port
+  CNIO_LET(const std::optional<net::Link> bridge, net::find_link(host, config.bridge));
+  if (!bridge || bridge->kind != "bridge") return {};
+  CNIO_LET(const std::vector<net::Link> ports, net::list_links(host, bridge->index));
+  const bool in_use = std::any_of(ports.begin(), ports.end(),
+                                  [&](const net::Link& port) { return !is_gateway_port(port, config.bridge); });
+  if (in_use) return {};
+  for (const net::Link& port : ports) CNIO_TRY(net::remove_link(host, port));
+  return net::remove_link(host, *bridge);
 }
 
 }  // namespace cnio::bridge

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <linux/rtnetlink.h>
 
+#include "cnio/feature/spoof_check.hpp"
 #include "cnio/net/address.hpp"
 #include "cnio/net/link.hpp"
 #include "cnio/net/route.hpp"
@@ -47,23 +48,28 @@ Result<net::Link> check_bridge(net::Netlink& host, const Config& config, const A
   if (!link) return differs(object, "a bridge", "no interface of that name");
   if (link->kind != "bridge") return differs(object, "a bridge", "an interface of kind \"" + link->kind + "\"");
   if (!link->up) return differs(object, "up", "down");
-  // Without isGateway the reference leaves its bridge's address following the ports': then it says nothing.
-  if (config.is_gateway) CNIO_TRY(check_mac(object, *reported, *link));
+  // Otherwise the reference leaves its bridge's address following the ports': then it says nothing.
+  if (config.is_gateway && config.vlan == 0) CNIO_TRY(check_mac(object, *reported, *link));
   if (config.promiscuous && !link->promiscuous) return differs(object, "promiscuous mode on", "off");
   return *link;
 }
 
-Status check_gateway_addresses(net::Netlink& host, const net::Link& bridge, const AddResult& prev) {
-  CNIO_LET(const std::vector<net::Address> present, net::list_addresses(host, bridge));
-  for (const Cidr& gateway : gateway_addresses(prev)) {
+Status check_gateway_addresses(net::Netlink& host, const Config& config, const AddResult& prev) {
+  const std::string object = (config.vlan == 0 ? "bridge " : "interface ") + config.gateway_interface();
+  CNIO_LET(const std::optional<net::Link> gateway, net::find_link(host, config.gateway_interface()));
+  if (!gateway) return differs(object, "the gateway's interface", "no interface of that name");
+  if (!gateway->up) return differs(object, "up", "down");
+  CNIO_LET(const std::vector<net::Address> present, net::list_addresses(host, *gateway));
+  for (const Cidr& wanted : gateway_addresses(prev)) {
     const bool there = std::any_of(present.begin(), present.end(),
-                                   [&](const net::Address& address) { return address.cidr == gateway; });
-    if (!there) return differs("bridge " + bridge.name, "gateway address " + gateway.to_string(), "it missing");
+                                   [&](const net::Address& address) { return address.cidr == wanted; });
+    if (!there) return differs(object, "gateway address " + wanted.to_string(), "it missing");
   }
   return {};
 }
 
-Result<net::Link> check_sandbox_end(net::Sandbox& sandbox, const Request& request, const AddResult& prev) {
+Result<net::Link> check_sandbox_end(net::Sandbox& sandbox, const Request& request, const Config& config,
+                                    const AddResult& prev) {
   const std::string& name = request.attachment.ifname;
   const std::string object = "interface " + name + " in " + request.netns_path;
   // By name alone: the sandbox may have been reached by another path when it was added.
@@ -73,12 +79,21 @@ Result<net::Link> check_sandbox_end(net::Sandbox& sandbox, const Request& reques
   if (!link) return differs(object, "a veth", "no interface of that name");
   if (link->kind != "veth") return differs(object, "a veth", "an interface of kind \"" + link->kind + "\"");
   CNIO_TRY(check_mac(object, *reported, *link));
-  if (!link->up) return differs(object, "up", "down");
+  if (!link->up && !config.sandbox_end_down) return differs(object, "up", "down");
   return *link;
 }
 
+Status check_spoof_rules(const Request& request, const Config& config, const net::Link& host_end,
+                         const net::Link& sandbox_end) {
+  if (!config.spoof_check) return {};
+  return feature::check_spoof_check({.network = request.network,
+                                     .attachment = request.attachment,
+                                     .port = host_end.name,
+                                     .mac = sandbox_end.mac.value_or(MacAddr())});
+}
+
 Status check_host_end(net::Netlink& host, net::Sandbox& sandbox, const net::Link& sandbox_end, const net::Link& bridge,
-                      const Config& config, const AddResult& prev) {
+                      const Request& request, const Config& config, const AddResult& prev) {
   CNIO_LET(const std::optional<net::Link> link, sandbox.find_host_end(host, sandbox_end));
   if (!link) return differs("interface " + sandbox_end.name, "a host end", "none on this host");
   const std::string object = "host end " + link->name;
@@ -90,6 +105,11 @@ Status check_host_end(net::Netlink& host, net::Sandbox& sandbox, const net::Link
   if (link->hairpin.value_or(false) != config.hairpin) {
     return differs(object, "hairpin mode " + on_or_off(config.hairpin), on_or_off(!config.hairpin));
   }
+  if (link->isolated.value_or(false) != config.isolated) {
+    return differs(object, "port isolation " + on_or_off(config.isolated), on_or_off(!config.isolated));
+  }
+  CNIO_TRY(check_vlans(host, *link, config));
+  CNIO_TRY(check_spoof_rules(request, config, *link, sandbox_end));
   if (config.mtu != 0 && link->mtu != config.mtu) {
     return differs(object, "MTU " + std::to_string(config.mtu), std::to_string(link->mtu));
   }
@@ -142,9 +162,9 @@ Status check_routes(net::Sandbox& sandbox, const net::Link& link, const AddResul
 Status check_links(net::Netlink& host, net::Sandbox& sandbox, const Request& request, const Config& config,
                    const AddResult& prev_result) {
   CNIO_LET(const net::Link bridge, check_bridge(host, config, prev_result));
-  if (config.is_gateway) CNIO_TRY(check_gateway_addresses(host, bridge, prev_result));
-  CNIO_LET(const net::Link sandbox_end, check_sandbox_end(sandbox, request, prev_result));
-  CNIO_TRY(check_host_end(host, sandbox, sandbox_end, bridge, config, prev_result));
+  if (config.is_gateway && !config.layer2()) CNIO_TRY(check_gateway_addresses(host, config, prev_result));
+  CNIO_LET(const net::Link sandbox_end, check_sandbox_end(sandbox, request, config, prev_result));
+  CNIO_TRY(check_host_end(host, sandbox, sandbox_end, bridge, request, config, prev_result));
   CNIO_TRY(check_addresses(sandbox, sandbox_end, prev_result));
   return check_routes(sandbox, sandbox_end, prev_result);
 }

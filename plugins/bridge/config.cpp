@@ -2,6 +2,9 @@
 #include "bridge/config.hpp"
 
 #include <algorithm>
+#include <set>
+
+#include <nlohmann/json.hpp>
 
 namespace cnio::bridge {
 namespace {
@@ -12,26 +15,14 @@ using protocol::Request;
 constexpr int64_t kMinMtu = 68;     // RFC 791; the kernel's ETH_MIN_MTU
 constexpr int64_t kMaxMtu = 65535;  // the kernel's ETH_MAX_MTU
 
-// Keys of the reference that belong to a later step of this plugin. Ignoring them would leave pods less separated than
-// their network's author believes, so a value that asks for something is refused.
-Status refuse_unsupported(const Fields& fields) {
-  const auto refuse = [&](std::string_view key) {
-    return Error::make(Code::kUnsupportedField, "key " + quote(key) + " is not supported by this version")
-        .hint("remove the key, or use another plugin for this network");
-  };
-  for (const char* key : {"macspoofchk", "portIsolation", "disableContainerInterface"}) {
-    CNIO_LET(const bool on, fields.boolean(key));
-    if (on) return refuse(key);
-  }
-  CNIO_LET(const std::optional<int64_t> vlan, fields.integer("vlan"));
-  if (vlan.value_or(0) != 0) return refuse("vlan");
-  if (fields.has("vlanTrunk")) return refuse("vlanTrunk");
-  return {};
-}
+constexpr int64_t kMaxVlan = 4094;  // IEEE 802.1Q
+constexpr size_t kMaxName = 15;     // IFNAMSIZ without its NUL
+constexpr size_t kNameDigits = 8;   // behind the prefix of a host end's name
+
+bool holds_forbidden(const std::string& name) { return name.find_first_of("/:% \t\n\v\f\r") != std::string::npos; }
 
 Status check_bridge_name(const Fields& fields, const std::string& name) {
-  const bool unusable = name.empty() || name.size() > 15 || name == "." || name == ".." ||
-                        name.find_first_of("/:% \t\n\v\f\r") != std::string::npos;
+  const bool unusable = name.empty() || name.size() > kMaxName || name == "." || name == ".." || holds_forbidden(name);
   if (!unusable) return {};
   return fields.fault("bridge", quote(name) +
                                     " cannot be an interface name: 1 to 15 bytes, no white space, \"/\", \":\" "
@@ -100,20 +91,71 @@ Result<std::vector<Cidr>> parse_networks(const Fields& fields, std::string_view 
   return out;
 }
 
-Result<uint32_t> parse_mtu(const Fields& fields, Validation validation) {
+Status parse_mtu(const Fields& fields, Validation validation, Config& config) {
+  if (const protocol::Json* value = fields.find("mtu"); value != nullptr && *value == "auto") {
+    config.mtu_auto = true;
+    return {};
+  }
   CNIO_LET(const std::optional<int64_t> mtu, fields.integer("mtu"));
-  if (!mtu || *mtu <= 0) return 0U;  // as in the reference, a negative number asks for nothing
+  if (!mtu || *mtu <= 0) return {};  // as in the reference, a negative number asks for nothing
   if (validation == Validation::kFull) CNIO_TRY(fields.integer_within("mtu", kMinMtu, kMaxMtu));
-  return static_cast<uint32_t>(std::min(*mtu, kMaxMtu));
+  config.mtu = static_cast<uint32_t>(std::min(*mtu, kMaxMtu));
+  return {};
+}
+
+// One entry of vlanTrunk: an id, a range of ids, both, or (as in the reference) nothing.
+Status add_trunk_entry(const Fields& entry, std::set<uint16_t>& ids) {
+  CNIO_LET(const auto id, entry.integer_within("id", 1, kMaxVlan));
+  CNIO_LET(const auto low, entry.integer_within("minID", 1, kMaxVlan));
+  CNIO_LET(const auto high, entry.integer_within("maxID", 1, kMaxVlan));
+  if (low.has_value() != high.has_value()) {
+    return entry.fault(low ? "maxID" : "minID", "is missing: minID and maxID belong together");
+  }
+  if (low && *low > *high) {
+    return entry.fault("minID", "must not be above maxID: " + std::to_string(*low) + " > " + std::to_string(*high));
+  }
+  if (id) ids.insert(static_cast<uint16_t>(*id));
+  if (low) {
+    for (int64_t each = *low; each <= *high; ++each) ids.insert(static_cast<uint16_t>(each));
+  }
+  return {};
+}
+
+Status parse_vlans(const Fields& fields, Config& config) {
+  CNIO_LET(const std::optional<int64_t> vlan, fields.integer_within("vlan", 0, kMaxVlan));
+  config.vlan = static_cast<uint16_t>(vlan.value_or(0));
+  CNIO_LET(config.preserve_default_vlan, fields.boolean("preserveDefaultVlan"));
+  CNIO_LET(const std::vector<Fields> entries, fields.objects("vlanTrunk"));
+  std::set<uint16_t> ids;
+  for (const Fields& entry : entries) CNIO_TRY(add_trunk_entry(entry, ids));
+  if (fields.has("vlanTrunk")) config.vlan_trunk.emplace(ids.begin(), ids.end());
+  return {};
+}
+
+Status parse_host_prefix(const Fields& fields, Config& config) {
+  if (!fields.has("hostIfPrefix")) return {};
+  CNIO_LET(config.host_prefix, fields.text("hostIfPrefix"));
+  const bool fits = !config.host_prefix.empty() && config.host_prefix.size() <= kMaxName - kNameDigits;
+  if (fits && !holds_forbidden(config.host_prefix)) return {};
+  return fields.fault("hostIfPrefix", quote(config.host_prefix) +
+                                          " cannot begin an interface's name: 1 to 7 bytes, no white space, \"/\", "
+                                          "\":\" or \"%\"");
 }
 
 // What needs more than one key, or more than a type.
-Status validate(const Fields& fields, const Config& config) {
-  CNIO_TRY(refuse_unsupported(fields));
+Status validate(const Config& config) {
   if (config.hairpin && config.promiscuous) {
     return Error::config("hairpinMode", "cannot be combined with promiscMode: pods would get their own frames twice");
   }
-  if (config.ip_masq && !config.ipam_type.empty()) {
+  if (config.sandbox_end_down && !config.layer2()) {
+    return Error::config("disableContainerInterface",
+                         "cannot be combined with ipam: an interface that is down takes no routes");
+  }
+  if (config.is_gateway && !config.layer2() && config.gateway_interface().size() > kMaxName) {
+    return Error::config("bridge", "the gateway interface " + quote(config.gateway_interface()) +
+                                       " of this VLAN would have a name of more than 15 bytes");
+  }
+  if (config.ip_masq && !config.layer2()) {
     CNIO_TRY(masquerade_backend(config));
   }
   return {};
@@ -137,7 +179,14 @@ Result<Config> parse_config(const Request& request, Validation validation) {
     CNIO_LET(config.ip_masq_backend, fields.text("ipMasqBackend"));
   }
   CNIO_TRY(fields.texts("ipMasqExclude"));
-  CNIO_LET(config.mtu, parse_mtu(fields, validation));
+  CNIO_TRY(fields.texts("ipMasqOnly"));
+  CNIO_TRY(parse_mtu(fields, validation, config));
+  CNIO_TRY(parse_vlans(fields, config));
+  CNIO_TRY(parse_host_prefix(fields, config));
+  CNIO_LET(config.delete_when_empty, fields.boolean("deleteWhenEmpty"));
+  CNIO_LET(config.spoof_check, fields.boolean("macspoofchk"));
+  CNIO_LET(config.isolated, fields.boolean("portIsolation"));
+  CNIO_LET(config.sandbox_end_down, fields.boolean("disableContainerInterface"));
   CNIO_LET(config.hairpin, fields.boolean("hairpinMode"));
   CNIO_LET(config.promiscuous, fields.boolean("promiscMode"));
   CNIO_LET(config.detect_duplicates, fields.boolean("enabledad"));
@@ -150,7 +199,10 @@ Result<Config> parse_config(const Request& request, Validation validation) {
   if (validation == Validation::kTypes) return config;
   CNIO_LET(config.mac, parse_mac(mac));
   CNIO_LET(config.ip_masq_exclude, parse_networks(fields, "ipMasqExclude"));
-  CNIO_TRY(validate(fields, config));
+  if (fields.has("ipMasqOnly")) {
+    CNIO_LET(config.ip_masq_only, parse_networks(fields, "ipMasqOnly"));
+  }
+  CNIO_TRY(validate(config));
   return config;
 }
 

@@ -17,27 +17,44 @@ namespace cnio::bridge {
 
 // The configuration of one bridge network; the README has the table for users.
 struct Config {
-  std::string bridge = "cni0";                 // the bridge's name on the host
-  bool is_gateway = false;                     // the bridge gets the gateway address, and the node forwards
-  bool is_default_gateway = false;             // implies is_gateway; a default route per family through it
-  bool force_address = false;                  // replace conflicting addresses of the bridge instead of failing
-  bool ip_masq = false;                        // masquerade traffic that leaves the pod's subnet
-  std::optional<std::string> ip_masq_backend;  // absent: nf_tables; its value is looked at where it is used
-  std::vector<Cidr> ip_masq_exclude;
-  uint32_t mtu = 0;                  // of a new bridge and both veth ends; 0: the kernel's choice
-  bool hairpin = false;              // the port sends frames back where they came from
-  bool promiscuous = false;          // of the bridge
-  bool detect_duplicates = false;    // `enabledad`: IPv6 duplicate address detection in the sandbox
-  std::optional<MacAddr> mac;        // of the sandbox end; nothing: the kernel's choice
-  std::string ipam_type;             // empty: layer 2 only
-  std::optional<protocol::Dns> dns;  // replaces the IPAM plugin's if set
+  std::string bridge = "cni0";                      // the bridge's name on the host
+  bool is_gateway = false;                          // the bridge gets the gateway address, and the node forwards
+  bool is_default_gateway = false;                  // implies is_gateway; a default route per family through it
+  bool force_address = false;                       // replace conflicting addresses of the bridge instead of failing
+  bool ip_masq = false;                             // masquerade traffic that leaves the pod's subnet
+  std::optional<std::string> ip_masq_backend;       // absent: nf_tables; its value is looked at where it is used
+  std::vector<Cidr> ip_masq_exclude;                // destinations that see the pod's own address
+  std::optional<std::vector<Cidr>> ip_masq_only;    // the only destinations that do not; absent: no such limit
+  uint32_t mtu = 0;                                 // of a new bridge and both veth ends; 0: the kernel's choice
+  bool mtu_auto = false;                            // take that of the default route's interface
+  bool hairpin = false;                             // the port sends frames back where they came from
+  bool isolated = false;                            // `portIsolation`: no frames between this and other isolated ports
+  bool promiscuous = false;                         // of the bridge
+  uint16_t vlan = 0;                                // the port's native VLAN; 0: none is asked for
+  std::optional<std::vector<uint16_t>> vlan_trunk;  // tagged VLANs, ascending; empty: only filtering is asked for
+  bool preserve_default_vlan = false;               // keep the VLANs that a fresh port gets
+  bool spoof_check = false;                         // `macspoofchk`: drop frames with another source MAC address
+  bool sandbox_end_down = false;                    // `disableContainerInterface`
+  bool detect_duplicates = false;                   // `enabledad`: IPv6 duplicate address detection in the sandbox
+  std::string host_prefix = "veth";                 // `hostIfPrefix`: how the names of host ends begin
+  bool delete_when_empty = false;                   // remove the bridge with its last port
+  std::optional<MacAddr> mac;                       // of the sandbox end; nothing: the kernel's choice
+  std::string ipam_type;                            // empty: layer 2 only
+  std::optional<protocol::Dns> dns;                 // replaces the IPAM plugin's if set
+
+  [[nodiscard]] bool layer2() const { return ipam_type.empty(); }
+  [[nodiscard]] bool filters_vlans() const { return vlan != 0 || vlan_trunk.has_value(); }
+  // The interface on the host that bears the gateway addresses: the bridge, or its end of the VLAN.
+  [[nodiscard]] std::string gateway_interface() const {
+    return vlan == 0 ? bridge : bridge + "." + std::to_string(vlan);
+  }
 };
 
 // How much is asked of a configuration. Every verb needs keys of the right type. ADD, CHECK and STATUS also need values
 // that work together; DEL and GC do not, so that what a configuration left behind can be removed after it was broken.
 enum class Validation { kTypes, kFull };
 
-// Errors: code 7 naming the key (2 for keys of the reference that this version does not implement yet), 4 for CNI_ARGS.
+// Errors: code 7 naming the key, 4 for CNI_ARGS.
 Result<Config> parse_config(const protocol::Request& request, Validation validation);
 
 // What `ipMasqBackend` says. Error: code 7.

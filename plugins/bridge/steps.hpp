@@ -26,6 +26,9 @@ struct BridgeLink {
   bool created = false;
 };
 
+// The MTU of the default route's interface, for "mtu": "auto". Error: code 100 if there is none.
+Result<uint32_t> default_route_mtu(net::Netlink& host);
+
 // Creates the bridge, or adopts the one that is there: sets it up and, if asked for, promiscuous; nothing else of it is
 // changed. Error: code 103 if the name belongs to a link that is no bridge, also as an alternative name; that link is
 // left untouched.
@@ -37,21 +40,39 @@ struct GatewayPlan {
   std::vector<Cidr> remove;  // with forceAddress
 };
 
-// Compares the bridge's addresses with the wanted ones. A conflict is another IPv4 address, or an IPv6 one of an
-// overlapping network. Error: code 103 naming both, unless `force`.
-Result<GatewayPlan> plan_gateway(net::Netlink& host, const net::Link& bridge, const std::vector<Cidr>& wanted,
-                                 bool force);
+// Compares the addresses of the gateway interface (the bridge, or its end of the VLAN, which need not be there yet)
+// with the wanted ones. A conflict is another IPv4 address, or an IPv6 one of an overlapping network. Error: code 103
+// naming both, unless `forceAddress`.
+Result<GatewayPlan> plan_gateway(net::Netlink& host, const Config& config, const std::vector<Cidr>& wanted);
 
-// Carries the plan out and switches forwarding on for the families of `wanted`. An address that another ADD has set in
-// the meantime is fine.
-Status configure_gateway(net::Netlink& host, const BridgeLink& bridge, const GatewayPlan& plan,
+// Carries the plan out and switches forwarding on for the families of `wanted`; makes the end of the VLAN if need be.
+// An address that another ADD has set in the meantime is fine.
+Status configure_gateway(net::Netlink& host, const BridgeLink& bridge, const Config& config, const GatewayPlan& plan,
                          const std::vector<Cidr>& wanted);
+
+// Removes the bridge, with its ends of VLANs, if it has no other port, for `deleteWhenEmpty`. Not while an ADD is about
+// to join a port to a bridge: see join_bridge.
+Status remove_bridge_if_empty(net::Netlink& host, const Config& config);
+
+// ---- VLANs
+
+// Puts the port into the VLANs that `vlan` and `vlanTrunk` ask for, if they do.
+Status configure_vlans(net::Netlink& host, const net::Link& port, const Config& config);
+// Error: code 104.
+Status check_vlans(net::Netlink& host, const net::Link& port, const Config& config);
+
+// The interface that bears the gateway addresses: the bridge, or with `vlan` one end of a veth pair on the host, called
+// <bridge>.<vlan>, whose other end is a port in that VLAN. Shared by all attachments, like the bridge. Error: code 103
+// if the name belongs to something else.
+Result<net::Link> ensure_gateway_interface(net::Netlink& host, const net::Link& bridge, const Config& config);
+// Is it the other end of such an interface?
+bool is_gateway_port(const net::Link& port, const std::string& bridge);
 
 // ---- the veth pair of one attachment
 
-// "veth" and 8 hex digits that follow from the attachment, so that people and DEL find it; `attempt` gives others if
-// that name is taken.
-std::string host_end_name(const protocol::Request& request, unsigned attempt = 0);
+// `prefix` ("veth") and 8 hex digits that follow from the attachment, so that people and DEL find it; `attempt` gives
+// others if that name is taken.
+std::string host_end_name(const protocol::Request& request, const std::string& prefix, unsigned attempt = 0);
 // What `ip link` shows as alias of the host end: whose it is. At most 255 bytes.
 std::string host_end_alias(const std::string& network, const protocol::Attachment& attachment);
 

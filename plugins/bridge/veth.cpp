@@ -24,10 +24,11 @@ std::string mark_of(const std::string& network) { return kAliasMark + network + 
 
 std::string alias_of(const Request& request) { return host_end_alias(request.network, request.attachment); }
 
-Status create_under_free_name(net::Netlink& host, net::VethSpec spec, const Request& request, std::string& name) {
+Status create_under_free_name(net::Netlink& host, net::VethSpec spec, const Request& request, const std::string& prefix,
+                              std::string& name) {
   Status created;
   for (unsigned attempt = 0; attempt < kNameAttempts; ++attempt) {
-    spec.host_name = host_end_name(request, attempt);
+    spec.host_name = host_end_name(request, prefix, attempt);
     created = net::create_veth(host, spec);
     name = spec.host_name;
     if (created.ok() || created.error().errnum() != EEXIST) break;
@@ -55,10 +56,20 @@ Result<std::string> why_foreign(net::Netlink& host, const net::Link& host_end, c
   return "its host end " + host_end.name + " is not in bridge " + config.bridge;
 }
 
-// By its name, where the sandbox cannot tell. The alias says whether it is ours.
-Result<std::optional<net::Link>> find_marked_host_end(net::Netlink& host, const Request& request) {
-  for (unsigned attempt = 0; attempt < kNameAttempts; ++attempt) {
-    CNIO_LET(std::optional<net::Link> link, net::find_link(host, host_end_name(request, attempt)));
+// By its name, where the sandbox cannot tell: the one that the result says, or one that it has by rule. The alias says
+// whether it is ours.
+Result<std::optional<net::Link>> find_marked_host_end(net::Netlink& host, const Request& request, const Config& config,
+                                                      const std::optional<AddResult>& prev_result) {
+  std::vector<std::string> names;
+  for (unsigned attempt = 0; attempt < kNameAttempts; ++attempt)
+    names.push_back(host_end_name(request, config.host_prefix, attempt));
+  // The prefix may have been another then.
+  for (const auto& entry : prev_result ? prev_result->interfaces : std::vector<protocol::Interface>()) {
+    if (entry.sandbox.empty() && std::find(names.begin(), names.end(), entry.name) == names.end())
+      names.push_back(entry.name);
+  }
+  for (const std::string& name : names) {
+    CNIO_LET(std::optional<net::Link> link, net::find_link(host, name));
     if (link && link->alias == alias_of(request)) return link;
   }
   return std::optional<net::Link>();
@@ -66,10 +77,10 @@ Result<std::optional<net::Link>> find_marked_host_end(net::Netlink& host, const 
 
 }  // namespace
 
-std::string host_end_name(const Request& request, unsigned attempt) {
+std::string host_end_name(const Request& request, const std::string& prefix, unsigned attempt) {
   std::string identity = request.network + '\0' + request.attachment.container_id + '\0' + request.attachment.ifname;
   if (attempt != 0) identity += '\0' + std::to_string(attempt);
-  return "veth" + sha512_hex(identity, 8);
+  return prefix + sha512_hex(identity, 8);
 }
 
 std::string host_end_alias(const std::string& network, const protocol::Attachment& attachment) {
@@ -98,7 +109,7 @@ Result<Veth> create_attachment_veth(net::Netlink& host, net::Sandbox& sandbox, c
                                                  .sandbox_name = request.attachment.ifname,
                                                  .sandbox_fd = sandbox.netns().fd(),
                                                  .sandbox_mac = config.mac},
-                                                request, name);
+                                                request, config.host_prefix, name);
   if (!created.ok()) {
     // Another ADD for the same attachment may have been faster since the name was looked up.
     if (created.error().errnum() == EEXIST) CNIO_TRY(check_name_is_free(sandbox, request));
@@ -113,7 +124,9 @@ Result<Veth> create_attachment_veth(net::Netlink& host, net::Sandbox& sandbox, c
   CNIO_LET(const std::optional<net::Link> sandbox_end, net::find_link(sandbox.route(), request.attachment.ifname));
   if (!host_end || !sandbox_end)
     return Error::make(Code::kTryAgain, "veth pair " + name + " vanished after its creation");
-  CNIO_TRY(net::configure_port(host, *host_end, alias_of(request), config.hairpin));
+  CNIO_TRY(net::configure_port(host, *host_end,
+                               {.alias = alias_of(request), .hairpin = config.hairpin, .isolated = config.isolated}));
+  CNIO_TRY(configure_vlans(host, *host_end, config));
   (void)net::write_sysctl("ipv6/conf/" + name + "/accept_ra", "0");  // best effort: see prepare_new_bridge
   return Veth{*host_end, *sandbox_end};
 }
@@ -146,7 +159,7 @@ Result<Leftover> find_leftover(net::Netlink& host, std::optional<net::Sandbox>& 
     }
   }
   // The sandbox is gone or lost its interface, yet a process may keep the namespace, and so the pair, alive.
-  CNIO_LET(left.host_end, find_marked_host_end(host, request));
+  CNIO_LET(left.host_end, find_marked_host_end(host, request, config, prev_result));
   return left;
 }
 

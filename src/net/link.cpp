@@ -11,7 +11,6 @@
 
 #include <netlink/netlink.h>
 #include <netlink/route/link.h>
-#include <netlink/route/link/bridge.h>
 #include <netlink/route/link/veth.h>
 
 #include "nl_ptr.hpp"
@@ -53,14 +52,20 @@ void parse_kind(nlattr* linkinfo, Link& link) {
   Attributes<IFLA_INFO_SLAVE_DATA> info;
   if (!info.parse_nested(linkinfo)) return;
   if (info.at[IFLA_INFO_KIND] != nullptr) link.kind = text_of(info.at[IFLA_INFO_KIND]);
+  if (link.kind == "bridge" && info.at[IFLA_INFO_DATA] != nullptr) {
+    Attributes<IFLA_BR_VLAN_FILTERING> bridge;
+    if (bridge.parse_nested(info.at[IFLA_INFO_DATA]) && bridge.at[IFLA_BR_VLAN_FILTERING] != nullptr) {
+      link.vlan_filtering = nla_get_u8(bridge.at[IFLA_BR_VLAN_FILTERING]) != 0;
+    }
+  }
   if (info.at[IFLA_INFO_SLAVE_KIND] == nullptr || text_of(info.at[IFLA_INFO_SLAVE_KIND]) != "bridge" ||
       info.at[IFLA_INFO_SLAVE_DATA] == nullptr) {
     return;
   }
-  Attributes<IFLA_BRPORT_MODE> port;
-  if (port.parse_nested(info.at[IFLA_INFO_SLAVE_DATA]) && port.at[IFLA_BRPORT_MODE] != nullptr) {
-    link.hairpin = nla_get_u8(port.at[IFLA_BRPORT_MODE]) != 0;
-  }
+  Attributes<IFLA_BRPORT_ISOLATED> port;
+  if (!port.parse_nested(info.at[IFLA_INFO_SLAVE_DATA])) return;
+  if (port.at[IFLA_BRPORT_MODE] != nullptr) link.hairpin = nla_get_u8(port.at[IFLA_BRPORT_MODE]) != 0;
+  if (port.at[IFLA_BRPORT_ISOLATED] != nullptr) link.isolated = nla_get_u8(port.at[IFLA_BRPORT_ISOLATED]) != 0;
 }
 
 std::optional<Link> parse_link(nlmsghdr& header) {
@@ -156,13 +161,22 @@ Result<std::vector<Link>> list_links(Netlink& route, IfIndex master) {
 }
 
 Result<bool> create_bridge(Netlink& route, const BridgeSpec& spec) {
-  const RtnlLinkPtr bridge(checked(rtnl_link_bridge_alloc()));
-  rtnl_link_set_name(bridge.get(), spec.name.c_str());
-  rtnl_link_set_flags(bridge.get(), IFF_UP);
-  if (spec.mtu != 0) rtnl_link_set_mtu(bridge.get(), spec.mtu);
-  const NlAddrPtr mac(checked(nl_addr_build(AF_LLC, spec.mac.data(), 6)));
-  rtnl_link_set_addr(bridge.get(), mac.get());
-  const MsgPtr message = build_link(bridge.get(), NLM_F_CREATE | NLM_F_EXCL);
+  // Not by libnl's rtnl_link_build_add_request: it has no VLAN filtering.
+  ifinfomsg info{};
+  info.ifi_flags = IFF_UP;
+  info.ifi_change = IFF_UP;
+  const MsgPtr message = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, info);
+  put_text(message.get(), IFLA_IFNAME, spec.name);
+  if (spec.mtu != 0 && nla_put_u32(message.get(), IFLA_MTU, spec.mtu) < 0) throw std::bad_alloc();
+  if (nla_put(message.get(), IFLA_ADDRESS, 6, spec.mac.data()) < 0) throw std::bad_alloc();
+  nlattr* linkinfo = checked(nla_nest_start(message.get(), IFLA_LINKINFO));
+  put_text(message.get(), IFLA_INFO_KIND, "bridge");
+  if (spec.vlan_filtering) {
+    nlattr* data = checked(nla_nest_start(message.get(), IFLA_INFO_DATA));
+    if (nla_put_u8(message.get(), IFLA_BR_VLAN_FILTERING, 1) < 0) throw std::bad_alloc();
+    nla_nest_end(message.get(), data);
+  }
+  nla_nest_end(message.get(), linkinfo);
   const Status created = route.request(message.get(), "create bridge " + spec.name);
   if (created.ok()) return true;
   if (created.error().errnum() == EEXIST) return false;
@@ -176,7 +190,7 @@ Status create_veth(Netlink& route, const VethSpec& spec) {
   if (spec.master != IfIndex::kNone) rtnl_link_set_master(host.get(), raw(spec.master));
   const RtnlLinkPtr sandbox(checked(rtnl_link_veth_get_peer(host.get())));
   rtnl_link_set_name(sandbox.get(), spec.sandbox_name.c_str());
-  rtnl_link_set_ns_fd(sandbox.get(), spec.sandbox_fd);
+  if (spec.sandbox_fd >= 0) rtnl_link_set_ns_fd(sandbox.get(), spec.sandbox_fd);
   if (spec.mtu != 0) {
     rtnl_link_set_mtu(host.get(), spec.mtu);
     rtnl_link_set_mtu(sandbox.get(), spec.mtu);
@@ -209,20 +223,39 @@ Status set_mac(Netlink& route, const Link& link, const MacAddr& mac) {
   return route.request(message.get(), "set the MAC address of " + link.name + " to " + mac.to_string());
 }
 
-Status configure_port(Netlink& route, const Link& link, const std::string& alias, bool hairpin) {
+Status configure_port(Netlink& route, const Link& link, const PortSpec& spec) {
   // libnl has no port attributes for RTM_NEWLINK: IFLA_LINKINFO { kind of the master, its data about this port }.
   ifinfomsg info{};
   info.ifi_index = raw(link.index);
   const MsgPtr message = link_message(RTM_NEWLINK, 0, info);
   // Without its NUL, which counts for the limit of 255 bytes.
-  if (nla_put(message.get(), IFLA_IFALIAS, static_cast<int>(alias.size()), alias.data()) < 0) throw std::bad_alloc();
+  if (nla_put(message.get(), IFLA_IFALIAS, static_cast<int>(spec.alias.size()), spec.alias.data()) < 0)
+    throw std::bad_alloc();
   nlattr* linkinfo = checked(nla_nest_start(message.get(), IFLA_LINKINFO));
   put_text(message.get(), IFLA_INFO_SLAVE_KIND, "bridge");
   nlattr* port = checked(nla_nest_start(message.get(), IFLA_INFO_SLAVE_DATA));
-  if (nla_put_u8(message.get(), IFLA_BRPORT_MODE, hairpin ? 1 : 0) < 0) throw std::bad_alloc();
+  if (nla_put_u8(message.get(), IFLA_BRPORT_MODE, spec.hairpin ? 1 : 0) < 0 ||
+      nla_put_u8(message.get(), IFLA_BRPORT_ISOLATED, spec.isolated ? 1 : 0) < 0) {
+    throw std::bad_alloc();
+  }
   nla_nest_end(message.get(), port);
   nla_nest_end(message.get(), linkinfo);
   return route.request(message.get(), "configure bridge port " + link.name);
+}
+
+Result<bool> can_create(Netlink& route, const std::string& kind) {
+  // The kernel looks at the kind first and at the address next: a group's cannot be a link's.
+  static constexpr uint8_t kGroup[6] = {0x01, 0x00, 0x5e, 0x00, 0x00, 0x01};
+  const MsgPtr message = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, ifinfomsg{});
+  if (nla_put(message.get(), IFLA_ADDRESS, sizeof kGroup, kGroup) < 0) throw std::bad_alloc();
+  nlattr* linkinfo = checked(nla_nest_start(message.get(), IFLA_LINKINFO));
+  put_text(message.get(), IFLA_INFO_KIND, kind);
+  nla_nest_end(message.get(), linkinfo);
+  const Status status = route.request(message.get(), "ask for links of kind " + kind);
+  if (status.ok()) return Error::make(Code::kInternal, "a link of kind " + kind + " was made that cannot be");
+  if (status.error().errnum() == EADDRNOTAVAIL) return true;
+  if (status.error().errnum() == EOPNOTSUPP) return false;
+  return status.error();
 }
 
 Status remove_link(Netlink& route, const Link& link) {

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/nsfs.h>
 #include <sched.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -73,6 +74,21 @@ Status Namespace::run(const std::function<Status()>& work) const {
   if (setns(fd(), CLONE_NEWNET) < 0) return Error::sys("enter the sandbox's network namespace", errno, Code::kKernel);
   const Return back(home);
   return work();
+}
+
+Result<NamespaceLock> NamespaceLock::share() {
+  CNIO_LET(UniqueFd netns, open_file(kOwn, O_RDONLY));
+  while (flock(netns.get(), LOCK_SH) < 0) {
+    if (errno != EINTR) return Error::sys("lock the host's network namespace", errno, Code::kKernel);
+  }
+  return NamespaceLock(std::move(netns));
+}
+
+Result<std::optional<NamespaceLock>> NamespaceLock::try_alone() {
+  CNIO_LET(UniqueFd netns, open_file(kOwn, O_RDONLY));
+  if (flock(netns.get(), LOCK_EX | LOCK_NB) == 0) return std::optional(NamespaceLock(std::move(netns)));
+  if (errno == EWOULDBLOCK) return std::optional<NamespaceLock>();
+  return Error::sys("lock the host's network namespace", errno, Code::kKernel);
 }
 
 }  // namespace cnio::net

@@ -14,9 +14,15 @@
 namespace cnio::net {
 namespace {
 
+// A next hop: by which link, and to whom unless the destination is on it.
+struct Hop {
+  IfIndex link = IfIndex::kNone;
+  std::optional<IpAddr> gateway;
+};
+
 struct ParsedRoute {
-  KernelRoute route;
-  bool through_link = false;
+  KernelRoute route;  // without gateways
+  std::vector<Hop> hops;
 };
 
 void parse_metrics(nlattr* nested, KernelRoute& route) {
@@ -26,22 +32,19 @@ void parse_metrics(nlattr* nested, KernelRoute& route) {
   if (metrics[RTAX_ADVMSS] != nullptr) route.advmss = nla_get_u32(metrics[RTAX_ADVMSS]);
 }
 
-void parse_next_hops(nlattr* multipath, int link, ParsedRoute& parsed) {
+void parse_multipath(nlattr* multipath, std::vector<Hop>& hops) {
   auto* hop = static_cast<rtnexthop*>(nla_data(multipath));
   int left = nla_len(multipath);
   while (left >= static_cast<int>(sizeof *hop) && hop->rtnh_len >= sizeof *hop && hop->rtnh_len <= left) {
-    if (hop->rtnh_ifindex == link) {
-      parsed.through_link = true;
-      const nlattr* via = nla_find(reinterpret_cast<nlattr*>(RTNH_DATA(hop)),
-                                   static_cast<int>(hop->rtnh_len - sizeof *hop), RTA_GATEWAY);
-      if (via != nullptr) parsed.route.gateways.push_back(to_ip(via));
-    }
+    const nlattr* via =
+        nla_find(reinterpret_cast<nlattr*>(RTNH_DATA(hop)), static_cast<int>(hop->rtnh_len - sizeof *hop), RTA_GATEWAY);
+    hops.push_back({IfIndex{hop->rtnh_ifindex}, via != nullptr ? std::optional(to_ip(via)) : std::nullopt});
     left -= static_cast<int>(RTNH_ALIGN(hop->rtnh_len));
     hop = RTNH_NEXT(hop);
   }
 }
 
-std::optional<KernelRoute> parse_route(nlmsghdr& header, int link) {
+std::optional<ParsedRoute> parse_route(nlmsghdr& header) {
   if (header.nlmsg_type != RTM_NEWROUTE) return std::nullopt;
   nlattr* at[RTA_MAX + 1] = {};
   if (nlmsg_parse(&header, sizeof(rtmsg), at, RTA_MAX, nullptr) < 0) return std::nullopt;
@@ -56,11 +59,25 @@ std::optional<KernelRoute> parse_route(nlmsghdr& header, int link) {
   route.scope = info->rtm_scope;
   if (at[RTA_PRIORITY] != nullptr) route.priority = nla_get_u32(at[RTA_PRIORITY]);
   if (at[RTA_METRICS] != nullptr) parse_metrics(at[RTA_METRICS], route);
-  if (at[RTA_GATEWAY] != nullptr) route.gateways.push_back(to_ip(at[RTA_GATEWAY]));
-  parsed.through_link = at[RTA_OIF] != nullptr && static_cast<int>(nla_get_u32(at[RTA_OIF])) == link;
-  if (at[RTA_MULTIPATH] != nullptr) parse_next_hops(at[RTA_MULTIPATH], link, parsed);
-  if (!parsed.through_link) return std::nullopt;
-  return std::move(parsed.route);
+  if (at[RTA_OIF] != nullptr) {
+    parsed.hops.push_back({IfIndex{static_cast<int>(nla_get_u32(at[RTA_OIF]))},
+                           at[RTA_GATEWAY] != nullptr ? std::optional(to_ip(at[RTA_GATEWAY])) : std::nullopt});
+  }
+  if (at[RTA_MULTIPATH] != nullptr) parse_multipath(at[RTA_MULTIPATH], parsed.hops);
+  return parsed;
+}
+
+Result<std::vector<ParsedRoute>> dump_routes(Netlink& route, Family family, const std::string& operation) {
+  const MsgPtr message(checked(nlmsg_alloc_simple(RTM_GETROUTE, NLM_F_DUMP)));
+  rtmsg info{};
+  info.rtm_family = static_cast<unsigned char>(af_of(family));
+  if (nlmsg_append(message.get(), &info, sizeof info, NLMSG_ALIGNTO) < 0) throw std::bad_alloc();
+  std::vector<ParsedRoute> routes;
+  const auto add = [&](nlmsghdr& answer) {
+    if (auto found = parse_route(answer)) routes.push_back(*std::move(found));
+  };
+  CNIO_TRY(route.query(message.get(), operation, add, [&] { routes.clear(); }));
+  return routes;
 }
 
 std::string describe(const Link& link, const RouteSpec& spec) {
@@ -93,17 +110,31 @@ Status add_route(Netlink& route, const Link& link, const RouteSpec& spec) {
 }
 
 Result<std::vector<KernelRoute>> list_routes(Netlink& route, const Link& link, Family family) {
-  const MsgPtr message(checked(nlmsg_alloc_simple(RTM_GETROUTE, NLM_F_DUMP)));
-  rtmsg info{};
-  info.rtm_family = static_cast<unsigned char>(af_of(family));
-  if (nlmsg_append(message.get(), &info, sizeof info, NLMSG_ALIGNTO) < 0) throw std::bad_alloc();
+  CNIO_LET(std::vector<ParsedRoute> all, dump_routes(route, family, "list routes of " + link.name));
   std::vector<KernelRoute> routes;
-  const auto add = [&](nlmsghdr& answer) {
-    auto found = parse_route(answer, static_cast<int>(link.index));
-    if (found) routes.push_back(*std::move(found));
-  };
-  CNIO_TRY(route.query(message.get(), "list routes of " + link.name, add, [&] { routes.clear(); }));
+  for (ParsedRoute& parsed : all) {
+    bool through_link = false;
+    for (const Hop& hop : parsed.hops) {
+      if (hop.link != link.index) continue;
+      through_link = true;
+      if (hop.gateway) parsed.route.gateways.push_back(*hop.gateway);
+    }
+    if (through_link) routes.push_back(std::move(parsed.route));
+  }
   return routes;
+}
+
+Result<std::optional<IfIndex>> find_default_route_link(Netlink& route) {
+  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+    CNIO_LET(std::vector<ParsedRoute> routes, dump_routes(route, family, "look for the default route"));
+    std::erase_if(routes, [](const ParsedRoute& each) {
+      return each.route.dst.prefix != 0 || each.route.table != RT_TABLE_MAIN || each.hops.empty();
+    });
+    const auto best = std::min_element(
+        routes.begin(), routes.end(), [](const auto& a, const auto& b) { return a.route.priority < b.route.priority; });
+    if (best != routes.end()) return std::optional(best->hops.front().link);
+  }
+  return std::optional<IfIndex>();
 }
 
 }  // namespace cnio::net

@@ -108,7 +108,8 @@ class GatewayTest : public BridgeStepsTest {
     bridge_ = ensured();
     ip("addr flush dev br0 scope global");
     for (const auto& text : present) ip("addr add " + text + " dev br0");
-    return plan_gateway(route(), bridge_.link, cidrs(wanted), force);
+    config_.force_address = force;
+    return plan_gateway(route(), config_, cidrs(wanted));
   }
   BridgeLink bridge_;
 };
@@ -167,15 +168,15 @@ TEST_F(GatewayTest, ThePlanIsCarriedOut) {
   const auto wanted = cidrs({"10.1.0.1/24"});
   const auto todo = plan({"10.9.0.1/24"}, {"10.1.0.1/24"}, true);
   ASSERT_OK(todo);
-  ASSERT_OK(configure_gateway(route(), bridge_, todo.value(), wanted));
+  ASSERT_OK(configure_gateway(route(), bridge_, config_, todo.value(), wanted));
   EXPECT_THAT(address_texts("br0"), ElementsAre("10.1.0.1/24"));
   EXPECT_EQ(sysctl("net/ipv4/ip_forward"), "1");
   EXPECT_EQ(sysctl("net/ipv6/conf/all/forwarding"), "0");
 
   const auto both = cidrs({"10.1.0.1/24", "fd01::1/64"});
-  const auto more = plan_gateway(route(), bridge_.link, both, false);
+  const auto more = plan_gateway(route(), config_, both);
   ASSERT_OK(more);
-  ASSERT_OK(configure_gateway(route(), bridge_, more.value(), both));
+  ASSERT_OK(configure_gateway(route(), bridge_, config_, more.value(), both));
   EXPECT_THAT(address_texts("br0"), ElementsAre("10.1.0.1/24", "fd01::1/64"));
   for (const auto& address : test::addresses("br0")) EXPECT_FALSE(address.contains("tentative"));
   EXPECT_EQ(sysctl("net/ipv6/conf/all/forwarding"), "1");
@@ -186,7 +187,7 @@ TEST_F(GatewayTest, AnAddressThatAnotherAddHasSetIsFine) {
   const auto todo = plan({}, {"10.1.0.1/24"});
   ASSERT_OK(todo);
   ip("addr add 10.1.0.1/24 dev br0");
-  EXPECT_OK(configure_gateway(route(), bridge_, todo.value(), cidrs({"10.1.0.1/24"})));
+  EXPECT_OK(configure_gateway(route(), bridge_, config_, todo.value(), cidrs({"10.1.0.1/24"})));
   EXPECT_THAT(address_texts("br0"), ElementsAre("10.1.0.1/24"));
 }
 
@@ -199,7 +200,7 @@ TEST_F(GatewayTest, TheAddressOfAnAdoptedBridgeIsPinned) {
   add_veth("v0", "v1");
   ip("link set v0 address 02:00:00:00:00:01");
   ip("link set v0 master br0");
-  ASSERT_OK(configure_gateway(route(), bridge_, todo.value(), cidrs({"10.1.0.1/24"})));
+  ASSERT_OK(configure_gateway(route(), bridge_, config_, todo.value(), cidrs({"10.1.0.1/24"})));
   const auto pinned = seen("br0").at("address").get<std::string>();
   EXPECT_EQ(pinned, bridge_.link.mac->to_string());
   ip("link set v0 nomaster");
@@ -246,7 +247,7 @@ TEST_F(AttachmentTest, IsMarkedAndJoinsItsBridge) {
   config_.hairpin = true;
   config_.mac = MacAddr::parse("02:00:00:00:00:05");
   const Veth veth = created();
-  EXPECT_EQ(veth.host_end.name, host_end_name(request()));
+  EXPECT_EQ(veth.host_end.name, host_end_name(request(), "veth"));
   EXPECT_EQ(veth.sandbox_end.name, "eth0");
   const Json host = seen(veth.host_end.name);
   EXPECT_EQ(host.at("master"), "br0");
@@ -274,9 +275,9 @@ TEST_F(AttachmentTest, UndoOfWhatIsGoneSucceeds) {
 }
 
 TEST_F(AttachmentTest, ANameThatIsTakenOnTheHostIsAvoided) {
-  const std::string first = host_end_name(request());
+  const std::string first = host_end_name(request(), "veth");
   ip("link add " + first + " type bridge");
-  EXPECT_EQ(created().host_end.name, host_end_name(request(), 1));
+  EXPECT_EQ(created().host_end.name, host_end_name(request(), "veth", 1));
   EXPECT_EQ(seen(first).at("linkinfo").at("info_kind"), "bridge");
 }
 
@@ -328,7 +329,7 @@ TEST_F(AttachmentTest, ItsPairIsFoundWithoutTheSandbox) {
 
 // Its first name was taken when it was made, by a link that is gone now.
 TEST_F(AttachmentTest, ItsPairIsFoundWithoutTheSandboxUnderItsSecondName) {
-  const std::string first = host_end_name(request());
+  const std::string first = host_end_name(request(), "veth");
   ip("link add " + first + " type bridge");
   const Veth veth = created();
   sandbox_.reset();

@@ -316,7 +316,7 @@ TEST_F(LinkTest, ChangesOfALinkThatIsGoneAreErrorsThatNameIt) {
   EXPECT_ERROR(set_link_down(route(), gone), Code::kKernel, "set v0 down");
   EXPECT_ERROR(set_promiscuous(route(), gone), Code::kKernel, "make v0 promiscuous");
   EXPECT_ERROR(set_mac(route(), gone, kMac), Code::kKernel, "set the MAC address of v0 to 02:00:00:00:00:99");
-  EXPECT_ERROR(configure_port(route(), gone, "a", true), Code::kKernel, "configure bridge port v0");
+  EXPECT_ERROR(configure_port(route(), gone, {"a", true, false}), Code::kKernel, "configure bridge port v0");
 }
 
 TEST_F(LinkTest, MacIsSet) {
@@ -357,7 +357,7 @@ TEST_F(LinkTest, APortIsMarkedAndItsHairpinFlagIsSetOrCleared) {
   ip("link set v0 master br0");
   for (const bool hairpin : {true, false, true}) {
     const std::string alias = hairpin ? "cnio n/c1/eth0" : "another";
-    ASSERT_OK(configure_port(route(), link("v0"), alias, hairpin));
+    ASSERT_OK(configure_port(route(), link("v0"), {alias, hairpin, false}));
     EXPECT_EQ(bridge_port("v0").at("hairpin"), hairpin);
     EXPECT_EQ(test::find_link("v0").at("ifalias"), alias);
     EXPECT_EQ(link("v0").hairpin, hairpin);
@@ -370,14 +370,14 @@ TEST_F(LinkTest, TheLongestAliasFits) {
   add_veth("v0", "v1");
   ip("link set v0 master br0");
   const std::string longest(255, 'x');
-  ASSERT_OK(configure_port(route(), link("v0"), longest, false));
+  ASSERT_OK(configure_port(route(), link("v0"), {longest, false, false}));
   EXPECT_EQ(link("v0").alias, longest);
-  EXPECT_ERROR(configure_port(route(), link("v0"), longest + "x", false), Code::kKernel);
+  EXPECT_ERROR(configure_port(route(), link("v0"), {longest + "x", false, false}), Code::kKernel);
 }
 
 TEST_F(LinkTest, WhatIsNoPortCannotBeConfiguredAsOne) {
   add_veth("v0", "v1");
-  EXPECT_ERROR(configure_port(route(), link("v0"), "a", true), Code::kKernel, "configure bridge port v0");
+  EXPECT_ERROR(configure_port(route(), link("v0"), {"a", true, false}), Code::kKernel, "configure bridge port v0");
 }
 
 // ---- waiting
@@ -427,6 +427,28 @@ TEST_F(LinkTest, LostNotificationsDoNotEndTheWait) {
   test::Child helper(later);
   EXPECT_OK(events.value().wait_operational(route(), link("v0"), 60'000));
   EXPECT_EQ(helper.wait().exit_code, 0);
+}
+
+TEST_F(LinkTest, SaysWhichKindsTheKernelKnows) {
+  for (const auto& [kind, known] :
+       {std::pair("bridge", true), std::pair("veth", true), std::pair("nosuchkind", false)}) {
+    const auto possible = can_create(route(), kind);
+    ASSERT_OK(possible);
+    EXPECT_EQ(possible.value(), known) << kind;
+  }
+  EXPECT_TRUE(test::link_names().empty()) << "asking creates nothing";
+}
+
+TEST_F(LinkTest, NamesBelongToAlternativeOwnersToo) {
+  ip("link add br0 type bridge");
+  ip("link property add dev br0 altname other");
+  const auto by_name = find_link(route(), "other");
+  ASSERT_OK(by_name);
+  EXPECT_FALSE(by_name.value());
+  const auto owner = find_name_owner(route(), "other");
+  ASSERT_OK(owner);
+  ASSERT_TRUE(owner.value());
+  EXPECT_EQ(owner.value()->name, "br0");
 }
 
 }  // namespace

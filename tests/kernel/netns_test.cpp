@@ -140,5 +140,29 @@ TEST_F(NetnsTest, RunsNest) {
   EXPECT_EQ(here(), home_);
 }
 
+TEST_F(NetnsTest, ItsLockIsSharedOrAlone) {
+  auto first = NamespaceLock::share();
+  ASSERT_OK(first);
+  {
+    const auto second = NamespaceLock::share();
+    ASSERT_OK(second);
+  }
+  const auto refused = NamespaceLock::try_alone();
+  ASSERT_OK(refused);
+  EXPECT_FALSE(refused.value());
+  // Another namespace has a lock of its own.
+  const auto other = Namespace::open(test::add_netns("other"));
+  ASSERT_OK(other);
+  EXPECT_OK(other.value().run([]() -> Status {
+    CNIO_LET(const auto alone, NamespaceLock::try_alone());
+    EXPECT_TRUE(alone);
+    return {};
+  }));
+  first = Error::make(Code::kInternal, "released");
+  const auto alone = NamespaceLock::try_alone();
+  ASSERT_OK(alone);
+  EXPECT_TRUE(alone.value());
+}
+
 }  // namespace
 }  // namespace cnio::net

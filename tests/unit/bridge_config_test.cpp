@@ -1,4 +1,5 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -8,6 +9,10 @@
 
 namespace cnio::bridge {
 namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Optional;
 
 // A request whose configuration holds these members besides the required ones.
 protocol::Request request(const std::string& members, const std::string& cni_args = "") {
@@ -184,12 +189,38 @@ TEST(BridgeConfig, BadValuesNameTheKey) {
            {R"("runtimeConfig": {"mac": "01:00:5e:00:00:01"})", "runtimeConfig.mac", kFull},
            {R"("runtimeConfig": {"mac": "00:00:00:00:00:00"})", "runtimeConfig.mac", kFull},
            {R"("args": {"cni": {"mac": "02:00:00:00:00:01:02:03"}})", "args.cni.mac", kFull},
-           // keys of the reference that are not there yet
-           {R"("vlan": 100)", "vlan", kFull, Code::kUnsupportedField},
-           {R"("vlanTrunk": [])", "vlanTrunk", kFull, Code::kUnsupportedField},
-           {R"("macspoofchk": true)", "macspoofchk", kFull, Code::kUnsupportedField},
-           {R"("portIsolation": true)", "portIsolation", kFull, Code::kUnsupportedField},
-           {R"("disableContainerInterface": true)", "disableContainerInterface", kFull, Code::kUnsupportedField},
+           {R"("ipMasqOnly": ["10.0.0.1/8"])", "ipMasqOnly", kFull},
+           {R"("disableContainerInterface": true, "ipam": {"type": "x"})", "disableContainerInterface", kFull},
+           {R"("bridge": "a-long-bridge", "vlan": 100, "isGateway": true, "ipam": {"type": "x"})", "bridge", kFull},
+           // options
+           {R"("mtu": "Auto")", "mtu"},
+           {R"("ipMasqOnly": "10.0.0.0/8")", "ipMasqOnly"},
+           {R"("macspoofchk": "yes")", "macspoofchk"},
+           {R"("portIsolation": "true")", "portIsolation"},
+           {R"("disableContainerInterface": 1)", "disableContainerInterface"},
+           {R"("preserveDefaultVlan": 0)", "preserveDefaultVlan"},
+           {R"("deleteWhenEmpty": "x")", "deleteWhenEmpty"},
+           {R"("hostIfPrefix": 7)", "hostIfPrefix"},
+           {R"("hostIfPrefix": "")", "hostIfPrefix"},
+           {R"("hostIfPrefix": "eightchr")", "hostIfPrefix"},
+           {R"("hostIfPrefix": "a/b")", "hostIfPrefix"},
+           {R"("hostIfPrefix": "a%d")", "hostIfPrefix"},
+           // VLANs
+           {R"("vlan": "100")", "vlan"},
+           {R"("vlan": -1)", "vlan"},
+           {R"("vlan": 4095)", "vlan"},
+           {R"("vlan": 100.0)", "vlan"},
+           {R"("vlanTrunk": {})", "vlanTrunk"},
+           {R"("vlanTrunk": [7])", "vlanTrunk[0]"},
+           {R"("vlanTrunk": [{"id": 1}, null])", "vlanTrunk[1]"},
+           {R"("vlanTrunk": [{"id": 0}])", "vlanTrunk[0].id"},
+           {R"("vlanTrunk": [{"id": 4095}])", "vlanTrunk[0].id"},
+           {R"("vlanTrunk": [{"id": "5"}])", "vlanTrunk[0].id"},
+           {R"("vlanTrunk": [{}, {"minID": 5}])", "vlanTrunk[1].maxID"},
+           {R"("vlanTrunk": [{"maxID": 5}])", "vlanTrunk[0].minID"},
+           {R"("vlanTrunk": [{"minID": 0, "maxID": 5}])", "vlanTrunk[0].minID"},
+           {R"("vlanTrunk": [{"minID": 1, "maxID": 4095}])", "vlanTrunk[0].maxID"},
+           {R"("vlanTrunk": [{"minID": 6, "maxID": 5}])", "vlanTrunk[0].minID"},
        }) {
     const protocol::Request call = request(bad.members);
     EXPECT_ERROR(parse_config(call, kFull), bad.code, "key \"" + bad.key) << bad.members;
@@ -202,9 +233,31 @@ TEST(BridgeConfig, BadValuesNameTheKey) {
   }
 }
 
-TEST(BridgeConfig, UnsupportedKeysThatAskForNothingAreFine) {
-  EXPECT_OK(parsed(R"("vlan": 0, "vlanTrunk": null, "macspoofchk": false, "portIsolation": false,
-                      "disableContainerInterface": false, "preserveDefaultVlan": true)"));
+TEST(BridgeConfig, Options) {
+  const Config none = good(R"("vlan": 0, "vlanTrunk": null, "macspoofchk": false, "portIsolation": false,
+                              "disableContainerInterface": false, "preserveDefaultVlan": true)");
+  EXPECT_FALSE(none.filters_vlans() || none.spoof_check || none.isolated || none.sandbox_end_down || none.mtu_auto);
+  EXPECT_FALSE(none.delete_when_empty || none.ip_masq_only);
+  EXPECT_EQ(none.host_prefix, "veth");
+  const Config all = good(R"("vlan": 4094, "macspoofchk": true, "portIsolation": true, "mtu": "auto",
+                             "disableContainerInterface": true, "deleteWhenEmpty": true, "hostIfPrefix": "cnipod-",
+                             "ipMasqOnly": [])");
+  EXPECT_TRUE(all.filters_vlans() && all.spoof_check && all.isolated && all.sandbox_end_down && all.mtu_auto);
+  EXPECT_TRUE(all.delete_when_empty);
+  EXPECT_EQ(all.mtu, 0U);
+  EXPECT_EQ(all.host_prefix, "cnipod-");
+  ASSERT_TRUE(all.ip_masq_only);
+  EXPECT_TRUE(all.ip_masq_only->empty());
+  EXPECT_EQ(all.gateway_interface(), "cni0.4094");
+}
+
+TEST(BridgeConfig, VlanTrunk) {
+  PARITY("T28");
+  EXPECT_THAT(good(R"("vlanTrunk": [{"id": 101}, {"minID": 200, "maxID": 202, "id": 7}, {}, {"id": 101}])").vlan_trunk,
+              Optional(ElementsAre(7, 101, 200, 201, 202)));
+  EXPECT_THAT(good(R"("vlanTrunk": [])").vlan_trunk, Optional(IsEmpty()));
+  EXPECT_TRUE(good(R"("vlanTrunk": [{}])").filters_vlans());
+  EXPECT_EQ(good(R"("vlanTrunk": [{"minID": 1, "maxID": 4094}])").vlan_trunk->size(), 4094U);
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ protocol::Request request(const std::string& network, const std::string& contain
 }
 
 TEST(HostEndName, IsVethAndEightHexDigits) {
-  EXPECT_THAT(host_end_name(request("n", "c1", "eth0")), MatchesRegex("veth[0-9a-f]{8}"));
+  EXPECT_THAT(host_end_name(request("n", "c1", "eth0"), "veth"), MatchesRegex("veth[0-9a-f]{8}"));
 }
 
 std::string alias(const std::string& network, const std::string& container, const std::string& ifname) {
@@ -29,7 +29,7 @@ std::string alias(const std::string& network, const std::string& container, cons
 
 // DEL finds the link again by it, in a later process.
 TEST(HostEndName, FollowsFromTheAttachment) {
-  EXPECT_EQ(host_end_name(request("n", "c1", "eth0")), host_end_name(request("n", "c1", "eth0")));
+  EXPECT_EQ(host_end_name(request("n", "c1", "eth0"), "veth"), host_end_name(request("n", "c1", "eth0"), "veth"));
 }
 
 // "a" + "bc" and "ab" + "c" are different attachments.
@@ -38,7 +38,7 @@ TEST(HostEndName, DiffersForEachAttachmentAndAttempt) {
   size_t count = 0;
   for (const auto& each : {request("n", "c1", "eth0"), request("n", "c1", "eth1"), request("n", "c2", "eth0"),
                            request("m", "c1", "eth0"), request("nc", "1", "eth0"), request("n", "c1e", "th0")}) {
-    for (unsigned attempt = 0; attempt < 10; ++attempt, ++count) names.insert(host_end_name(each, attempt));
+    for (unsigned attempt = 0; attempt < 10; ++attempt, ++count) names.insert(host_end_name(each, "veth", attempt));
   }
   EXPECT_EQ(names.size(), count);
 }

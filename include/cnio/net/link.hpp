@@ -31,6 +31,8 @@ struct Link {
   std::optional<int> peer_namespace;  // IFLA_LINK_NETNSID: the id of that namespace, if it is another one
   std::string alias;                  // IFLA_IFALIAS
   std::optional<bool> hairpin;        // of a bridge port
+  std::optional<bool> isolated;       // of a bridge port
+  bool vlan_filtering = false;        // of a bridge
 };
 
 // No link of that name (or index, or index none): nothing.
@@ -45,8 +47,10 @@ struct BridgeSpec {
   std::string name;
   uint32_t mtu = 0;  // 0: the kernel's choice
   MacAddr mac;       // given at creation, so that it does not follow the ports'
+  bool vlan_filtering = false;
 };
-// Creates a bridge that is up, with STP off. True if created, false if a link of that name exists already.
+// Creates a bridge that is up, with STP off. True if created, false if a link of that name exists already. Error: errno
+// EOPNOTSUPP if the kernel has no bridges, or cannot filter VLANs.
 Result<bool> create_bridge(Netlink& route, const BridgeSpec& spec);
 
 struct VethSpec {
@@ -54,7 +58,7 @@ struct VethSpec {
   IfIndex master = IfIndex::kNone;  // the bridge that the host end joins
   uint32_t mtu = 0;                 // of both ends; 0: the kernel's choice
   std::string sandbox_name;
-  int sandbox_fd = -1;  // borrowed
+  int sandbox_fd = -1;  // borrowed; -1: the other end stays in the socket's namespace, too
   std::optional<MacAddr> sandbox_mac;
 };
 // Creates a veth pair in one message: the host end in the socket's namespace, up and in its bridge; the other, down, in
@@ -65,8 +69,16 @@ Status set_link_up(Netlink& route, const Link& link);
 Status set_link_down(Netlink& route, const Link& link);
 Status set_promiscuous(Netlink& route, const Link& link);
 Status set_mac(Netlink& route, const Link& link, const MacAddr& mac);
-// Marks the host end with `alias` and sets its hairpin flag (a bridge port sends frames back where they came from).
-Status configure_port(Netlink& route, const Link& link, const std::string& alias, bool hairpin);
+
+struct PortSpec {
+  std::string alias;      // marks whose it is
+  bool hairpin = false;   // the port sends frames back where they came from
+  bool isolated = false;  // no frames between this and other isolated ports
+};
+Status configure_port(Netlink& route, const Link& link, const PortSpec& spec);
+
+// Can the kernel make links of this kind ("bridge", "veth")? A module is loaded if there is one; nothing is created.
+Result<bool> can_create(Netlink& route, const std::string& kind);
 
 // Removes a link; a link that is gone already is success.
 Status remove_link(Netlink& route, const Link& link);

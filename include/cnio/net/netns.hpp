@@ -39,4 +39,19 @@ class Namespace {
   unsigned long inode_;
 };
 
+// A lock that all processes of one network namespace share, on the namespace itself (flock(2)): no file has to be
+// agreed on or left behind, and the kernel releases it when its holder dies. Released by the destructor.
+class NamespaceLock {
+ public:
+  // Together with others that share it; waits for one that has it alone.
+  static Result<NamespaceLock> share();
+  // Alone; nothing if anybody has it.
+  static Result<std::optional<NamespaceLock>> try_alone();
+
+ private:
+  explicit NamespaceLock(UniqueFd netns) : netns_(std::move(netns)) {}
+
+  UniqueFd netns_;
+};
+
 }  // namespace cnio::net

@@ -36,6 +36,10 @@ struct RouteSpec {
 // gateway goes in front; an exact duplicate is an error (EEXIST).
 Status add_route(Netlink& route, const Link& link, const RouteSpec& spec);
 
+// The link that a packet takes for which there is no other route: of the default route of the main table with the best
+// metric, IPv4's if there is one, else IPv6's.
+Result<std::optional<IfIndex>> find_default_route_link(Netlink& route);
+
 // Routes of all tables whose output (or one of whose next hops) is `link`, those the kernel keeps for local and
 // broadcast addresses left out.
 Result<std::vector<KernelRoute>> list_routes(Netlink& route, const Link& link, Family family);

@@ -1,0 +1,210 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+// `macspoofchk`: rules, their effect on frames, and their removal by either implementation.
+#include "plugin/bridge_fixture.hpp"
+
+namespace cnio::test {
+namespace {
+
+class SpoofCheck : public BridgeTest {
+ protected:
+  SpoofCheck() { config_["macspoofchk"] = true; }
+
+  static Json added(const Json& config, const Attachment& attachment) {
+    return with_prev_result(config, must_add(config, attachment));
+  }
+  static void change_mac(const Attachment& attachment, const std::string& mac) {
+    must_run({"ip", "link", "set", "eth0", "address", mac}, attachment.netns);
+  }
+  /// Chains and rules of the table `bridge nat` that mention the text.
+  static std::size_t count(const std::string& text) { return nft_objects_with(text).size(); }
+  /// The same call with the reference's plugin, in a version that old ones know, too.
+  static Outcome by_reference(const std::string& verb, Json config, const Attachment& attachment) {
+    config["cniVersion"] = "1.0.0";
+    Command command = plugin_command({"bridge", verb, attachment, config.dump()});
+    command.argv = {reference_dir() + "/bridge"};
+    command.env["CNI_PATH"] = reference_dir();
+    return run(command);
+  }
+
+  Json config_ = bridge_config();
+};
+
+TEST_F(SpoofCheck, HasTheReferencesRules) {
+  PARITY("T72");
+  const Json result = must_add(config_, pod());
+  const std::string mac = result.at("interfaces").at(2).at("mac").get<std::string>();
+  const std::string port = host_end(result);
+  EXPECT_EQ(nft_objects_with(R"("name":"PREROUTING")").size(), 1U);
+  EXPECT_EQ(nft_objects_with(R"("hook":"prerouting")").size(), 1U);
+  EXPECT_EQ(nft_objects_with(R"("prio":-300)").size(), 1U);
+  EXPECT_EQ(nft_objects_with(R"("name":"cni-br-iface-c1-eth0")").size(), 1U);
+  EXPECT_EQ(nft_objects_with(R"("name":"cni-br-iface-c1-eth0-mac")").size(), 1U);
+  EXPECT_EQ(count("\"comment\":\"macspoofchk-c1-eth0\""), 4U);
+  EXPECT_EQ(count("\"right\":\"" + port + "\""), 1U);
+  EXPECT_EQ(count("\"right\":\"" + mac + "\""), 1U);
+  EXPECT_EQ(count("\"drop\":null"), 1U);
+}
+
+TEST_F(SpoofCheck, FramesFromAnotherAddressAreDropped) {
+  PARITY("T72");
+  must_add(config_, pod("c1"));
+  must_add(config_, pod("c2"));
+  EXPECT_TRUE(ping(pod("c1").netns, "10.1.0.3"));
+  change_mac(pod("c1"), "02:00:00:00:00:77");
+  EXPECT_FALSE(ping(pod("c1").netns, "10.1.0.3"));
+  EXPECT_TRUE(ping(pod("c2").netns, "10.1.0.1")) << "others are not concerned";
+}
+
+TEST_F(SpoofCheck, WorksWithoutIpam) {
+  PARITY("T72");
+  Json config = layer2_config();
+  config["macspoofchk"] = true;
+  must_add(config, pod());
+  EXPECT_EQ(count("\"comment\":\"macspoofchk-c1-eth0\""), 4U);
+  must_del(config, pod());
+  EXPECT_EQ(count("macspoofchk"), 0U);
+}
+
+TEST_F(SpoofCheck, DeleteRemovesItsOwnRulesAlone) {
+  PARITY("T72");
+  must_add(config_, pod("c1"));
+  must_add(config_, pod("c2"));
+  must_del(config_, pod("c1"));
+  EXPECT_EQ(count("c1-eth0"), 0U);
+  EXPECT_EQ(count("\"comment\":\"macspoofchk-c2-eth0\""), 4U);
+  must_del(config_, pod("c1"));
+  must_del(config_, pod("c2"));
+  EXPECT_TRUE(nft_objects().empty()) << "the table goes with the last rule";
+}
+
+TEST_F(SpoofCheck, TablesOfOthersStay) {
+  PARITY("T72");
+  must_feed({"nft", "-f", "-"}, "table bridge nat {\n chain OTHERS {\n }\n}\n");
+  must_add(config_, pod());
+  must_del(config_, pod());
+  EXPECT_EQ(count("OTHERS"), 1U);
+  EXPECT_EQ(count("c1-eth0"), 0U);
+}
+
+TEST_F(SpoofCheck, RulesGoThoughTheKeyOrTheSandboxAreGone) {
+  PARITY("T72 D18");
+  must_add(config_, pod());
+  config_.erase("macspoofchk");
+  Attachment attachment = pod();
+  delete_netns("c1");
+  must_del(config_, attachment);
+  EXPECT_EQ(count("macspoofchk"), 0U);
+}
+
+TEST_F(SpoofCheck, NeedsNoProgram) {
+  PARITY("T73");
+  for (const char* verb : {"ADD", "DEL"}) {
+    Command command = plugin_command({"bridge", verb, pod(), config_.dump()});
+    command.env["PATH"] = "/nowhere";
+    EXPECT_TRUE(succeeded(run(command))) << verb;
+    EXPECT_EQ(count("macspoofchk-c1-eth0"), *verb == 'A' ? 4U : 0U);
+  }
+}
+
+TEST_F(SpoofCheck, AFailedAddLeavesNoRule) {
+  PARITY("D14 T64");
+  config_["ipam"]["ranges"] = Json::parse(R"([[{"subnet": "10.1.0.0/30"}]])");
+  must_add(config_, pod("c1"));
+  EXPECT_TRUE(failed(add(config_, pod("c2")), code::kNoAddress));
+  EXPECT_EQ(count("c2-eth0"), 0U);
+  EXPECT_EQ(count("\"comment\":\"macspoofchk-c1-eth0\""), 4U);
+}
+
+TEST_F(SpoofCheck, TheReferencesRulesAreCheckedAndRemoved) {
+  PARITY("T72 T67");
+  const Outcome outcome = by_reference("ADD", config_, pod());
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.out;
+  ASSERT_EQ(count("macspoofchk-c1-eth0"), 4U);
+  EXPECT_TRUE(succeeded_silently(check(with_prev_result(config_, Json::parse(outcome.out)), pod())));
+  must_del(config_, pod());
+  EXPECT_EQ(count("macspoofchk"), 0U);
+  EXPECT_EQ(count("cni-br-iface"), 0U);
+}
+
+TEST_F(SpoofCheck, TheReferenceRemovesOurRules) {
+  PARITY("T72 T67");
+  must_add(config_, pod());
+  const Outcome outcome = by_reference("DEL", config_, pod());
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.out;
+  EXPECT_EQ(count("macspoofchk"), 0U) << outcome.err;
+  EXPECT_EQ(count("cni-br-iface"), 0U) << outcome.err;
+}
+
+TEST_F(SpoofCheck, GarbageCollectionKeepsTheValid) {
+  PARITY("T63");
+  must_add(config_, pod("c1"));
+  must_add(config_, pod("c2"));
+  Json other = config_;
+  other["name"] = "othernet";
+  must_add(other, pod("c3"));
+  EXPECT_TRUE(succeeded_silently(gc(with_valid_attachments(config_, {{"c1", "eth0"}}))));
+  EXPECT_EQ(count("\"comment\":\"macspoofchk-c1-eth0\""), 4U);
+  EXPECT_EQ(count("c2-eth0"), 0U);
+  EXPECT_EQ(count("\"comment\":\"macspoofchk-c3-eth0\""), 4U) << "of another network";
+}
+
+TEST_F(SpoofCheck, GarbageCollectionTakesDeadRulesOfTheReference) {
+  PARITY("T63");
+  ASSERT_EQ(by_reference("ADD", config_, pod("c1")).exit_code, 0);
+  ASSERT_EQ(by_reference("ADD", config_, pod("c2")).exit_code, 0);
+  must_run({"ip", "link", "del", "eth0"}, pod("c2").netns);
+  EXPECT_TRUE(succeeded_silently(gc(with_valid_attachments(config_, {}))));
+  EXPECT_EQ(count("c2-eth0"), 0U);
+  EXPECT_EQ(count("macspoofchk-c1-eth0"), 4U) << "its port lives, and nothing says whose it is";
+}
+
+TEST_F(SpoofCheck, AnAttachmentOfTheSameNameInAnotherNetworkKeepsItsRules) {
+  must_add(config_, pod());
+  Json other = config_;
+  other["name"] = "othernet";
+  must_del(other, pod());
+  EXPECT_EQ(count("\"comment\":\"macspoofchk-c1-eth0\""), 4U);
+}
+
+TEST_F(SpoofCheck, LongNamesFit) {
+  Attachment attachment = pod();
+  attachment.container = std::string(300, 'x');
+  attachment.ifname = "eth-mac";
+  must_add(config_, attachment);
+  EXPECT_EQ(count(R"("drop":null)"), 1U);
+  must_del(config_, attachment);
+  EXPECT_EQ(count("macspoofchk"), 0U);
+}
+
+/// Changes by hand that CHECK has to name.
+struct Damage {
+  std::string name;
+  std::string script;
+  std::string complaint;
+};
+void PrintTo(const Damage& damage, std::ostream* out) { *out << damage.name; }
+
+class DamagedSpoofCheck : public SpoofCheck, public ::testing::WithParamInterface<Damage> {};
+INSTANTIATE_TEST_SUITE_P(
+    Table, DamagedSpoofCheck,
+    ::testing::Values(Damage{"EntryGone", "flush chain bridge nat PREROUTING", "PREROUTING"},
+                      Damage{"PortChainEmpty", "flush chain bridge nat cni-br-iface-c1-eth0", "cni-br-iface-c1-eth0"},
+                      Damage{"MacChainEmpty", "flush chain bridge nat cni-br-iface-c1-eth0-mac", "other rules"},
+                      Damage{"MacChanged",
+                             "flush chain bridge nat cni-br-iface-c1-eth0-mac\n"
+                             "add rule bridge nat cni-br-iface-c1-eth0-mac ether saddr 02:00:00:00:00:77 return\n"
+                             "add rule bridge nat cni-br-iface-c1-eth0-mac drop",
+                             "those from 02:00:00:00:00:77"},
+                      Damage{"TableGone", "delete table bridge nat", "PREROUTING"}),
+    [](const auto& test) { return test.param.name; });
+
+TEST_P(DamagedSpoofCheck, IsNoticed) {
+  PARITY("T61");
+  const Json config = added(config_, pod());
+  ASSERT_TRUE(succeeded_silently(check(config, pod())));
+  must_feed({"nft", "-f", "-"}, GetParam().script + "\n");
+  EXPECT_TRUE(failed(check(config, pod()), code::kCheck, {"spoof check", "expected", "found", GetParam().complaint}));
+}
+
+}  // namespace
+}  // namespace cnio::test
