@@ -177,7 +177,7 @@ TEST(RangeSet, NeverGivesWhatIsExcluded) {
 
 TEST(RangeSet, ExcludedNetworksMayOverlapAndRepeat) {
   const RangeSet set({default_range(net("10.1.0.0/28"))});
-  Giver giver(set.excluding({net("10.1.0.8/32"), net("10.1.0.0/29"), net("10.1.0.4/30"), net("10.1.0.0/29"),
+  Giver giver(set.excluding({net("10.1.0.8/32"), net("10.1.0.0/29"), net("10.1.0.2/32"), net("10.1.0.0/29"),
                              net("10.1.0.12/30")})
                   .excluding({net("10.1.0.10/32")}));
   for (const char* expected : {"10.1.0.9", "10.1.0.11", ""}) EXPECT_EQ(giver.give(), expected);
