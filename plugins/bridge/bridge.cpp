@@ -76,7 +76,8 @@ Result<Joined> join_bridge(const Request& request, const Config& config, net::Ne
   // Until it has our port, no DEL may take the bridge for empty.
   CNIO_LET(const net::NamespaceLock lock, net::NamespaceLock::share());
   CNIO_LET(const BridgeLink bridge, ensure_bridge(host, config));
-  if (bridge.created && config.delete_when_empty) {
+  if (bridge.created) {
+    // Another ADD may rely on it by then: its port keeps it.
     undo.add("remove bridge " + config.bridge, [config]() -> Status {
       CNIO_LET(net::Netlink again, net::Netlink::open(NETLINK_ROUTE));
       return remove_bridge_if_empty(again, config);

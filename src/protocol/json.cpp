@@ -240,8 +240,9 @@ Result<std::vector<std::string>> Fields::texts(std::string_view key) const {
   std::vector<std::string> out;
   if (values == nullptr) return out;
   for (const Json& value : *values) {
-    if (!value.is_string()) return wrong_type(key, value, "a list of strings");
-    CNIO_TRY(refuse_nul(key, value.get_ref<const std::string&>()));
+    const std::string place = std::string(key) + "[" + std::to_string(out.size()) + "]";
+    if (!value.is_string()) return wrong_type(place, value, "a string");
+    CNIO_TRY(refuse_nul(place, value.get_ref<const std::string&>()));
     out.push_back(value.get<std::string>());
   }
   return out;

@@ -166,10 +166,25 @@ TEST_F(DeleteWhenEmpty, PortsOfOthersKeepIt) {
   EXPECT_FALSE(find_link("br0").is_null());
 }
 
-TEST_F(DeleteWhenEmpty, AFailedAddTakesItsNewBridgeBack) {
-  config_["ipam"]["routes"] = Json::parse(R"([{"dst": "10.9.0.0/16", "gw": "10.200.0.1"}])");
-  EXPECT_TRUE(failed(add(config_, pod()), code::kKernel, {"10.9.0.0/16"}));
+// With or without the key: a failed ADD leaves the host as it found it.
+TEST_F(BridgeTest, AFailedAddTakesItsNewBridgeBack) {
+  PARITY("T64 D15");
+  Json config = bridge_config();
+  config["ipam"]["routes"] = Json::parse(R"([{"dst": "10.9.0.0/16", "gw": "10.200.0.1"}])");
+  EXPECT_TRUE(failed(add(config, pod()), code::kKernel, {"10.9.0.0/16"}));
   EXPECT_TRUE(link_names().empty());
+  config["ipam"]["ranges"] = 7;
+  EXPECT_TRUE(failed(add(config, pod()), code::kConfig, {"ipam.ranges"}));
+  EXPECT_TRUE(link_names().empty());
+}
+
+TEST_F(BridgeTest, AFailedAddKeepsABridgeThatWasThere) {
+  PARITY("T64");
+  must_run({"ip", "link", "add", "br0", "type", "bridge"});
+  Json config = bridge_config();
+  config["ipam"]["ranges"] = 7;
+  EXPECT_TRUE(failed(add(config, pod()), code::kConfig, {"ipam.ranges"}));
+  EXPECT_FALSE(find_link("br0").is_null());
 }
 
 TEST_F(DeleteWhenEmpty, GarbageCollectionRemovesItToo) {

@@ -239,7 +239,7 @@ TEST_F(FieldsTest, WrongTypesNameTheFullPath) {
   EXPECT_ERROR(fields.text("text"), Code::kInvalidConfig, at + "text\": must be a string, not 5");
   EXPECT_ERROR(fields.boolean("flag"), Code::kInvalidConfig, at + "flag\": must be true or false, not \"yes\"");
   EXPECT_ERROR(fields.integer("number"), Code::kInvalidConfig, at + "number\": must be an integer, not \"5\"");
-  EXPECT_ERROR(fields.texts("texts"), Code::kInvalidConfig, at + "texts\": must be a list of strings, not 5");
+  EXPECT_ERROR(fields.texts("texts"), Code::kInvalidConfig, at + "texts[1]\": must be a string, not 5");
   EXPECT_ERROR(fields.texts("texts2"), Code::kInvalidConfig, at + "texts2\": must be a list, not \"x\"");
   EXPECT_ERROR(fields.ip("ip"), Code::kInvalidConfig, at + "ip\": must be a string, not 7");
   EXPECT_ERROR(fields.cidr("cidr"), Code::kInvalidConfig, at + "cidr\": must be a string, not false");

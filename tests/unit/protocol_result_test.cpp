@@ -264,7 +264,7 @@ TEST(Result, WrongContentNamesTheKey) {
            {now, R"({"routes": [{"dst": "10.0.0.0/8", "table": "main"}]})", "prevResult.routes[0].table"},
            {now, R"({"dns": []})", "prevResult.dns\": must be an object"},
            {now, R"({"dns": {"nameservers": "10.0.0.53"}})", "prevResult.dns.nameservers\": must be a list"},
-           {now, R"({"dns": {"search": [1]}})", "prevResult.dns.search\": must be a list of strings"},
+           {now, R"({"dns": {"search": [1]}})", "prevResult.dns.search[0]\": must be a string"},
            {SpecVersion::k010, R"({"ip4": {}})", "prevResult.ip4.ip\": is missing"},
            {SpecVersion::k010, R"({"ip4": []})", "prevResult.ip4\": must be an object"},
            {SpecVersion::k010, R"({"ip6": {"ip": "fd01::5/64", "routes": [{"dst": "x"}]}})",
