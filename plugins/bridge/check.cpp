@@ -51,14 +51,16 @@ Result<net::Link> check_bridge(net::Netlink& host, const Config& config, const A
   // Otherwise the reference leaves its bridge's address following the ports': then it says nothing.
   if (config.is_gateway && config.vlan == 0) CNIO_TRY(check_mac(object, *reported, *link));
   if (config.promiscuous && !link->promiscuous) return differs(object, "promiscuous mode on", "off");
+  if (config.filters_vlans() && !link->vlan_filtering) return differs(object, "VLAN filtering on", "off");
   return *link;
 }
 
-Status check_gateway_addresses(net::Netlink& host, const Config& config, const AddResult& prev) {
+Status check_gateway(net::Netlink& host, const Config& config, const net::Link& bridge, const AddResult& prev) {
   const std::string object = (config.vlan == 0 ? "bridge " : "interface ") + config.gateway_interface();
   CNIO_LET(const std::optional<net::Link> gateway, net::find_link(host, config.gateway_interface()));
   if (!gateway) return differs(object, "the gateway's interface", "no interface of that name");
   if (!gateway->up) return differs(object, "up", "down");
+  CNIO_TRY(check_gateway_vlan(host, *gateway, bridge, config));
   CNIO_LET(const std::vector<net::Address> present, net::list_addresses(host, *gateway));
   for (const Cidr& wanted : gateway_addresses(prev)) {
     const bool there = std::any_of(present.begin(), present.end(),
@@ -162,7 +164,7 @@ Status check_routes(net::Sandbox& sandbox, const net::Link& link, const AddResul
 Status check_links(net::Netlink& host, net::Sandbox& sandbox, const Request& request, const Config& config,
                    const AddResult& prev_result) {
   CNIO_LET(const net::Link bridge, check_bridge(host, config, prev_result));
-  if (config.is_gateway && !config.layer2()) CNIO_TRY(check_gateway_addresses(host, config, prev_result));
+  if (config.is_gateway && !config.layer2()) CNIO_TRY(check_gateway(host, config, bridge, prev_result));
   CNIO_LET(const net::Link sandbox_end, check_sandbox_end(sandbox, request, config, prev_result));
   CNIO_TRY(check_host_end(host, sandbox, sandbox_end, bridge, request, config, prev_result));
   CNIO_TRY(check_addresses(sandbox, sandbox_end, prev_result));

@@ -65,6 +65,8 @@ Status check_vlans(net::Netlink& host, const net::Link& port, const Config& conf
 // <bridge>.<vlan>, whose other end is a port in that VLAN. Shared by all attachments, like the bridge. Error: code 103
 // if the name belongs to something else.
 Result<net::Link> ensure_gateway_interface(net::Netlink& host, const net::Link& bridge, const Config& config);
+// Does it lead into the bridge's VLAN, if it has to? Error: code 104.
+Status check_gateway_vlan(net::Netlink& host, const net::Link& gateway, const net::Link& bridge, const Config& config);
 // Is it the other end of such an interface?
 bool is_gateway_port(const net::Link& port, const std::string& bridge);
 

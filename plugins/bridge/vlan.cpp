@@ -70,6 +70,19 @@ Status check_vlans(net::Netlink& host, const net::Link& port, const Config& conf
                                              ", found " + net::to_string(present));
 }
 
+Status check_gateway_vlan(net::Netlink& host, const net::Link& gateway, const net::Link& bridge, const Config& config) {
+  if (config.vlan == 0) return {};
+  const auto port = gateway_port(host, gateway, bridge);
+  if (!port.ok()) return Error::make(Code::kCheckFailed, port.error().msg(), port.error().details());
+  CNIO_LET(const std::vector<PortVlan> present, net::list_port_vlans(host, port.value()));
+  // The reference leaves its port in the default VLAN, too.
+  const PortVlan wanted{config.vlan, true, true};
+  if (std::find(present.begin(), present.end(), wanted) != present.end()) return {};
+  return Error::make(Code::kCheckFailed, "interface " + gateway.name + ": expected its port " + port.value().name +
+                                             " in VLAN " + net::to_string({wanted}) + ", found " +
+                                             net::to_string(present));
+}
+
 Result<net::Link> ensure_gateway_interface(net::Netlink& host, const net::Link& bridge, const Config& config) {
   if (config.vlan == 0) return bridge;
   const std::string name = config.gateway_interface();
