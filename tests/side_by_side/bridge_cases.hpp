@@ -14,6 +14,8 @@ inline const std::vector<Step> kAllRefused{"!ADD", "!CHECK", "!STATUS", "!GC", "
 inline const Difference kLeftPair{"^reference: .*(eth0|<host end)", "D14: a failed ADD takes its veth pair away"};
 inline const Difference kLeftBridge{"^reference: host (br0|sysctl ipv./conf/br0/)",
                                     "what can be known before is checked before the bridge is made"};
+inline const Difference kNewBridge{"^reference: host (br0|sysctl ipv./conf/br0/)",
+                                   "a failed ADD takes a bridge away that it made"};
 inline const Difference kAcceptRa{"host sysctl ipv6/conf/br0/accept_ra:", "a bridge that was there keeps its settings"};
 inline const Difference kBlindCheck{"^(reference: (outcome succeeded|stdout)|ours: outcome refused)",
                                     "D10: CHECK sees more", "!CHECK"};
