@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "plugin/bridge_fixture.hpp"
+#include "support/twin.hpp"
 
 namespace cnio::test {
 namespace {
@@ -144,7 +145,10 @@ TEST_P(ChainBehindOurs, WorksWholeAndGoesWhole) {
     EXPECT_EQ(server.next_peer(), "192.0.2.2") << "the pod sees who it is";
   }
   EXPECT_EQ(seen_as(pod().netns, outside.netns, "192.0.2.2"), "192.0.2.1");
-  EXPECT_TRUE(chain_.check(pod()));
+  // Debian 12's portmap looks for IPv4 rules among those of IPv6.
+  if (reference_is_new()) {
+    EXPECT_TRUE(chain_.check(pod()));
+  }
   EXPECT_TRUE(chain_.del(pod()));
   EXPECT_TRUE(chain_.del(pod())) << "again";
   for (const char* address : {"10.1.0.2", "fd01::2"}) {

@@ -125,17 +125,6 @@ std::vector<std::string> differing(Observation reference, Observation ours) {
   return all;
 }
 
-/// Are our outcomes what the case says? Equal to the reference's is not enough: both may fail over a wrong test.
-::testing::AssertionResult as_expected(const Case& one, const std::vector<Observation>& ours) {
-  for (const Observation& seen : ours) {
-    if (is_shell(seen.step) || seen.refused == seen.step.starts_with("!")) continue;
-    return ::testing::AssertionFailure() << one.name << "\n"
-                                         << seen.step << ": ours " << (seen.refused ? "refused" : "succeeded")
-                                         << ", code " << seen.error_code;
-  }
-  return ::testing::AssertionSuccess();
-}
-
 }  // namespace
 
 std::vector<Observation> play(const Case& one, Side side) {
@@ -151,6 +140,16 @@ std::vector<Observation> play(const Case& one, Side side) {
     seen.push_back(is_shell(step.text) ? observe_shell(twin, step) : observe_call(twin, one, step));
   }
   return seen;
+}
+
+::testing::AssertionResult as_expected(const Case& one, const std::vector<Observation>& ours) {
+  for (const Observation& seen : ours) {
+    if (is_shell(seen.step) || seen.refused == seen.step.starts_with("!")) continue;
+    return ::testing::AssertionFailure() << one.name << "\n"
+                                         << seen.step << ": ours " << (seen.refused ? "refused" : "succeeded")
+                                         << ", code " << seen.error_code;
+  }
+  return ::testing::AssertionSuccess();
 }
 
 bool shows(const Difference& general, const std::vector<Observation>& reference, const std::vector<Observation>& ours) {

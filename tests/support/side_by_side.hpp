@@ -56,6 +56,9 @@ struct Observation {
 /// Does the case's work in a new host. Throws if a preparation fails.
 std::vector<Observation> play(const Case& one, Side side);
 
+/// Are our outcomes what the case says? Equal to the reference's is not enough: both may fail over a wrong test.
+::testing::AssertionResult as_expected(const Case& one, const std::vector<Observation>& ours);
+
 /// Differences that show in nearly every case: D41 and the like. Each is declared once, here.
 const std::vector<Difference>& general_differences();
 
@@ -71,9 +74,14 @@ class SideBySide : public ::testing::TestWithParam<Case> {
  protected:
   static void play_both() {
     RecordProperty("parity", GetParam().parity);
-    const std::vector<Observation> reference = play(GetParam(), Side::kReference);
     const std::vector<Observation> ours = play(GetParam(), Side::kOurs);
-    EXPECT_TRUE(same_work(GetParam(), reference, ours));
+    // Debian 12's, which is all there is without network, is four years older and differs nearly everywhere.
+    if (!reference_is_new()) {
+      EXPECT_TRUE(as_expected(GetParam(), ours))
+          << "not compared: the reference in " << reference_dir() << " is too old";
+      return;
+    }
+    EXPECT_TRUE(same_work(GetParam(), play(GetParam(), Side::kReference), ours));
   }
 };
 
