@@ -70,7 +70,7 @@ const std::vector<Case> kKeys{
      gateway(),
      "{}",
      {{"ADD",
-       R"({"ipam": {"type": "static", "addresses": [{"address": "10.1.0.2/24"}]}})",
+       R"({"cniVersion": "1.0.0", "ipam": {"type": "static", "addresses": [{"address": "10.1.0.2/24"}]}})",
        {{"CNI_ARGS", "IgnoreUnknown=1;MAC=02:00:00:00:00:0a"}}},
       "? ip -n c1 -br link show eth0"}},
     {"MacByArgsCni", "T29", gateway(), R"({"args": {"cni": {"mac": "02:00:00:00:00:0b"}}})", kLife},
