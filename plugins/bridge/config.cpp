@@ -166,6 +166,7 @@ Status validate(const Config& config) {
 Result<Config> parse_config(const Request& request, Validation validation) {
   const Fields fields = request.fields();
   Config config;
+  CNIO_TRY(protocol::check_common_keys(fields));
   if (fields.has("bridge")) {
     CNIO_LET(config.bridge, fields.text("bridge"));
   }
@@ -194,7 +195,6 @@ Result<Config> parse_config(const Request& request, Validation validation) {
   CNIO_LET(config.ipam_type, ipam.text("type"));
   CNIO_LET(config.dns, parse_own_dns(fields));
   CNIO_TRY(fields.object("prevResult"));
-  CNIO_TRY(fields.object("capabilities"));
   CNIO_LET(const MacSource mac, find_mac(request, fields));
   if (validation == Validation::kTypes) return config;
   CNIO_LET(config.mac, parse_mac(mac));

@@ -37,6 +37,7 @@ Result<std::vector<protocol::IpConfig>> loopback_addresses(net::Sandbox& sandbox
 }
 
 Result<AddResult> add(const Request& request, Rollback& undo) {
+  CNIO_TRY(protocol::check_common_keys(request.fields()));
   CNIO_LET(const std::optional<AddResult> previous, protocol::parse_prev_result(request.fields(), request.version));
   CNIO_LET(net::Sandbox sandbox, net::Sandbox::open(request.netns_path));
   CNIO_LET(const net::Link lo, find_lo(sandbox));

@@ -177,6 +177,13 @@ bool Fields::mentions(std::string_view key) const {
                      [&](const auto& member) { return equal_ignoring_case(member.first, key); });
 }
 
+std::vector<std::string> Fields::keys() const {
+  std::vector<std::string> out;
+  if (!object_->is_object()) return out;
+  for (const auto& member : object_->get_ref<const Json::object_t&>()) out.push_back(member.first);
+  return out;
+}
+
 std::string Fields::path_of(std::string_view key) const {
   return path_.empty() ? std::string(key) : path_ + "." + std::string(key);
 }

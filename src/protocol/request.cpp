@@ -9,6 +9,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cnio/protocol/result.hpp"
+
 namespace cnio::protocol {
 namespace {
 
@@ -240,6 +242,17 @@ Status parse_stdin(Request& request, std::string stdin_data) {
                             "is none of ADD, DEL, CHECK, GC, STATUS, VERSION");
   }
   CNIO_LET(request.version, gate(request.command, version));
+  return {};
+}
+
+Status check_common_keys(const Fields& config) {
+  CNIO_TRY(config.text("type"));
+  CNIO_LET(const Fields capabilities, config.object("capabilities"));
+  for (const std::string& name : capabilities.keys()) CNIO_TRY(capabilities.boolean(name));
+  CNIO_LET(const Fields ipam, config.object("ipam"));
+  CNIO_TRY(ipam.text("type"));
+  CNIO_LET(const Fields dns, config.object("dns"));
+  CNIO_TRY(parse_dns(dns));
   return {};
 }
 

@@ -57,5 +57,17 @@ TEST(Loopback, PrevResultIsCheckedBeforeTheSandboxIsOpened) {
                Code::kInvalidConfig, "prevResult.cniVersion");
 }
 
+TEST(Loopback, KeysOfEveryConfigurationHaveTheirTypes) {
+  for (const auto& [members, key] :
+       {std::pair(R"("ipam": 7)", "ipam"), std::pair(R"("ipam": {"type": 7})", "ipam.type"),
+        std::pair(R"("dns": 7)", "dns"), std::pair(R"("dns": {"search": [7]})", "dns.search[0]"),
+        std::pair(R"("capabilities": [])", "capabilities"),
+        std::pair(R"("capabilities": {"portMappings": 1})", "capabilities.portMappings"),
+        std::pair(R"("type": 7)", "type")}) {
+    EXPECT_ERROR(add(request("ADD", "/nonexistent/ns", std::string(", ") + members)), Code::kInvalidConfig,
+                 "key \"" + std::string(key) + "\"");
+  }
+}
+
 }  // namespace
 }  // namespace cnio::loopback

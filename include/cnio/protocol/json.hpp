@@ -43,6 +43,9 @@ class Fields {
   // Present, even as null.
   [[nodiscard]] bool mentions(std::string_view key) const;
 
+  // All of them, as they are written.
+  [[nodiscard]] std::vector<std::string> keys() const;
+
   // Absent: empty string, `otherwise`, nothing, no elements. A text with a NUL character, behind which the system would
   // not look, is an error.
   [[nodiscard]] Result<std::string> text(std::string_view key) const;

@@ -73,6 +73,10 @@ Status check_not_own_sandbox(const Request& request);
 // Takes stdin: JSON, `name`, `cniVersion` and the version gate of the command. Errors: codes 6, 7, 1.
 Status parse_stdin(Request& request, std::string stdin_data);
 
+// The types of the keys that the specification gives to every configuration: type, capabilities, ipam, dns. Error:
+// code 7.
+Status check_common_keys(const Fields& config);
+
 // The pairs of CNI_ARGS ("K=V;K2=V2"). Only the keys in `known` are returned; others are an error unless
 // IgnoreUnknown is true in the string. Never unknown are `known_elsewhere`, the keys that other plugins of the suite
 // take from the same string, and those that Kubernetes passes (K8S_...). Empty values count as absent. Errors: code 4.
