@@ -111,7 +111,7 @@ class RuleReader {
         return true;
       case Loaded::kInterface: {
         // The whole name with its NUL; fewer bytes match all names that begin so.
-        const auto end = std::find(bytes.begin(), bytes.end(), 0);
+        const auto* const end = std::find(bytes.begin(), bytes.end(), 0);
         if (length != bytes.size() || end == bytes.end()) return false;
         rule_.input_interface.assign(bytes.begin(), end);
         return true;
