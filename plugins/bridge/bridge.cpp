@@ -89,11 +89,7 @@ Result<Joined> join_bridge(const Request& request, const Config& config, net::Ne
 
 Status guard_against_spoofing(const Request& request, const Config& config, const Veth& veth, Rollback& undo) {
   if (!config.spoof_check) return {};
-  return feature::install_spoof_check({.network = request.network,
-                                       .attachment = request.attachment,
-                                       .port = veth.host_end.name,
-                                       .mac = veth.sandbox_end.mac.value_or(MacAddr())},
-                                      undo);
+  return feature::install_spoof_check(spoof_check_of(request, veth.host_end, veth.sandbox_end), undo);
 }
 
 // Everything above the link: addresses, routes, gateway, masquerade. Returns the result without its interfaces.

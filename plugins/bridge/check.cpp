@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <linux/rtnetlink.h>
 
-#include "cnio/feature/spoof_check.hpp"
 #include "cnio/net/address.hpp"
 #include "cnio/net/link.hpp"
 #include "cnio/net/route.hpp"
@@ -85,15 +84,6 @@ Result<net::Link> check_sandbox_end(net::Sandbox& sandbox, const Request& reques
   return *link;
 }
 
-Status check_spoof_rules(const Request& request, const Config& config, const net::Link& host_end,
-                         const net::Link& sandbox_end) {
-  if (!config.spoof_check) return {};
-  return feature::check_spoof_check({.network = request.network,
-                                     .attachment = request.attachment,
-                                     .port = host_end.name,
-                                     .mac = sandbox_end.mac.value_or(MacAddr())});
-}
-
 Status check_host_end(net::Netlink& host, net::Sandbox& sandbox, const net::Link& sandbox_end, const net::Link& bridge,
                       const Request& request, const Config& config, const AddResult& prev) {
   CNIO_LET(const std::optional<net::Link> link, sandbox.find_host_end(host, sandbox_end));
@@ -111,7 +101,7 @@ Status check_host_end(net::Netlink& host, net::Sandbox& sandbox, const net::Link
     return differs(object, "port isolation " + on_or_off(config.isolated), on_or_off(!config.isolated));
   }
   CNIO_TRY(check_vlans(host, *link, config));
-  CNIO_TRY(check_spoof_rules(request, config, *link, sandbox_end));
+  if (config.spoof_check) CNIO_TRY(feature::check_spoof_check(spoof_check_of(request, *link, sandbox_end)));
   if (config.mtu != 0 && link->mtu != config.mtu) {
     return differs(object, "MTU " + std::to_string(config.mtu), std::to_string(link->mtu));
   }

@@ -7,6 +7,7 @@
 
 #include "cnio/base/result.hpp"
 #include "cnio/base/rollback.hpp"
+#include "cnio/feature/spoof_check.hpp"
 #include "cnio/net/address.hpp"
 #include "cnio/net/link.hpp"
 #include "cnio/net/netlink.hpp"
@@ -89,6 +90,10 @@ Status check_name_is_free(net::Sandbox& sandbox, const protocol::Request& reques
 // Creates the pair, with the host end in its bridge and marked. Registers its removal.
 Result<Veth> create_attachment_veth(net::Netlink& host, net::Sandbox& sandbox, const protocol::Request& request,
                                     const Config& config, const net::Link& bridge, Rollback& undo);
+
+// What `macspoofchk` asks for: installed by ADD, looked for by CHECK.
+feature::SpoofCheckSpec spoof_check_of(const protocol::Request& request, const net::Link& host_end,
+                                       const net::Link& sandbox_end);
 
 // Waits until the host end can pass frames. Error: code 11 after kPortTimeoutMs.
 inline constexpr int kPortTimeoutMs = 10'000;

@@ -131,6 +131,14 @@ Result<Veth> create_attachment_veth(net::Netlink& host, net::Sandbox& sandbox, c
   return Veth{*host_end, *sandbox_end};
 }
 
+feature::SpoofCheckSpec spoof_check_of(const Request& request, const net::Link& host_end,
+                                       const net::Link& sandbox_end) {
+  return {.network = request.network,
+          .attachment = request.attachment,
+          .port = host_end.name,
+          .mac = sandbox_end.mac.value_or(MacAddr())};
+}
+
 Status wait_for_port(net::Netlink& host, const net::Link& host_end) {
   CNIO_LET(const std::optional<net::Link> now, net::find_link(host, host_end.index));
   if (now && now->operational) return {};

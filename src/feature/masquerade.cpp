@@ -19,22 +19,16 @@ constexpr std::string_view kNeeds =
     "masquerading needs nf_tables with NAT: kernel modules nf_tables, nft_chain_nat and nft_masq; with "
     "\"ipMasqBackend\": \"iptables\" the iptables program is used instead";
 
-Result<NftConnection> open_nftables() {
-  CNIO_LET(auto connection, NftConnection::open());
-  if (!connection) return Error::make(Code::kKernel, "this kernel has no nf_tables", std::string(kNeeds));
-  return std::move(*connection);
-}
-
 // What the kernel answers when a table family, chain type or expression is not built in and no module has it.
 bool lacks_support(int errnum) { return errnum == ENOENT || errnum == EOPNOTSUPP || errnum == EAFNOSUPPORT; }
 
 Status install_nftables(const MasqueradeSpec& spec, Rollback& undo) {
-  CNIO_LET(NftConnection nft, open_nftables());
+  CNIO_LET(NftConnection nft, NftConnection::require(kNeeds));
   Status status = install_nftables_masquerade(nft, spec);
   if (!status.ok() && lacks_support(status.error().errnum())) return std::move(status).error().hint(kNeeds);
   CNIO_TRY(std::move(status));
   undo.add("remove masquerading", [chain = attachment_chain(spec.who)]() -> Status {
-    CNIO_LET(NftConnection again, open_nftables());
+    CNIO_LET(NftConnection again, NftConnection::require(kNeeds));
     return remove_attachment_chain(again, chain);
   });
   return {};
@@ -52,14 +46,14 @@ Status require_masquerade_backend(MasqueradeBackend backend, const protocol::Env
   if (backend == MasqueradeBackend::kIptables) {
     CNIO_TRY(Iptables::find(Family::kIpv4, environment));
   } else {
-    CNIO_TRY(open_nftables());
+    CNIO_TRY(NftConnection::require(kNeeds));
   }
   return {};
 }
 
 Status rehearse_masquerade(MasqueradeBackend backend, const protocol::Environment& environment) {
   if (backend == MasqueradeBackend::kIptables) return require_masquerade_backend(backend, environment);
-  CNIO_LET(NftConnection nft, open_nftables());
+  CNIO_LET(NftConnection nft, NftConnection::require(kNeeds));
   Status status = rehearse_nftables_masquerade(nft);
   if (!status.ok() && lacks_support(status.error().errnum())) return std::move(status).error().hint(kNeeds);
   return status;
@@ -93,7 +87,7 @@ Status remove_masquerade(const MasqueradeIdentity& who, const std::vector<IpAddr
 Status check_masquerade(const MasqueradeSpec& spec, const protocol::Environment& environment) {
   if (spec.addresses.empty()) return {};
   if (spec.backend == MasqueradeBackend::kIptables) return check_iptables_masquerade(spec, environment);
-  CNIO_LET(NftConnection nft, open_nftables());
+  CNIO_LET(NftConnection nft, NftConnection::require(kNeeds));
   Status status = check_nftables_masquerade(nft, spec);
   if (status.ok() || status.error().code() != Code::kCheckFailed) return status;
   // A pod from the time before the change of implementation.

@@ -68,12 +68,6 @@ Rules rules_of(const SpoofCheckSpec& spec) {
   return rules;
 }
 
-Result<NftConnection> open_nftables() {
-  CNIO_LET(auto connection, NftConnection::open());
-  if (!connection) return Error::make(Code::kKernel, "this kernel has no nf_tables", std::string(kNeeds));
-  return std::move(*connection);
-}
-
 bool is_jump_to(const NftRule& rule, const std::string& chain) {
   return rule.action == NftRule::Action::kJump && rule.target == chain;
 }
@@ -175,7 +169,7 @@ Result<bool> is_dead(NftConnection& nft, net::Netlink& route, const std::string&
 }  // namespace
 
 Status require_spoof_check() {
-  CNIO_LET(NftConnection nft, open_nftables());
+  CNIO_LET(NftConnection nft, NftConnection::require(kNeeds));
   CNIO_LET(const bool in_use, nft.has_chain(kTable, kPrerouting.name));
   if (in_use) return {};
   NftBatch batch(kTable);
@@ -191,11 +185,11 @@ Status require_spoof_check() {
 }
 
 Status install_spoof_check(const SpoofCheckSpec& spec, Rollback& undo) {
-  CNIO_LET(NftConnection nft, open_nftables());
+  CNIO_LET(NftConnection nft, NftConnection::require(kNeeds));
   Status status = net::retry_while_changing([&] { return install_once(nft, spec); });
   if (!status.ok()) return std::move(status).error().hint(kNeeds);
   undo.add("remove the spoof check", [chain = port_chain(spec.attachment)]() -> Status {
-    CNIO_LET(NftConnection again, open_nftables());
+    CNIO_LET(NftConnection again, NftConnection::require(kNeeds));
     return remove_chains(again, chain);
   });
   return {};
@@ -211,7 +205,7 @@ Status remove_spoof_check(const std::string& network, const Attachment& attachme
 }
 
 Status check_spoof_check(const SpoofCheckSpec& spec) {
-  CNIO_LET(NftConnection nft, open_nftables());
+  CNIO_LET(NftConnection nft, NftConnection::require(kNeeds));
   const std::string chain = port_chain(spec.attachment);
   const Rules wanted = rules_of(spec);
   CNIO_LET(const std::vector<NftRule> entries, entries_to(nft, chain));

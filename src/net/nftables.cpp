@@ -90,6 +90,12 @@ Result<std::optional<NftConnection>> NftConnection::open() {
   return std::optional<NftConnection>(std::move(connection));
 }
 
+Result<NftConnection> NftConnection::require(std::string_view needs) {
+  CNIO_LET(auto connection, open());
+  if (!connection) return Error::make(Code::kKernel, "this kernel has no nf_tables", std::string(needs));
+  return *std::move(connection);
+}
+
 Result<uint32_t> NftConnection::generation() {
   const MsgPtr message = make_message(NFT_MSG_GETGEN, NftFamily::kInet, 0);
   uint32_t generation = 0;

@@ -129,6 +129,8 @@ class NftConnection {
  public:
   // Nothing if this kernel has no nf_tables.
   static Result<std::optional<NftConnection>> open();
+  // Where it must be there. Error: code 100, with `needs` as what to look at.
+  static Result<NftConnection> require(std::string_view needs);
 
   // The number that every change in this namespace counts up, for NftBatch.
   Result<uint32_t> generation();
