@@ -1,0 +1,1 @@
+# Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
