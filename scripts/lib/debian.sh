@@ -10,9 +10,11 @@ DEBIAN_MIRRORS=(http://deb.debian.org/debian http://archive.debian.org/debian)
 
 # debian_apt <state folder> <apt program> <argument>...: apt that knows nothing but what lies in the folder.
 debian_apt() {
-  local state=$1 program=$2
+  local state=$1 program=$2 architecture
   shift 2
+  architecture=$(<"$state/architecture")
   "$program" -q -o Dir::Etc::SourceList="$state/sources.list" -o Dir::Etc::SourceParts=/dev/null \
+    -o APT::Architecture="$architecture" -o APT::Architectures="$architecture" \
     -o Dir::Etc::Preferences=/dev/null -o Dir::Etc::PreferencesParts=/dev/null \
     -o Dir::Etc::Trusted=/dev/null -o Dir::Etc::TrustedParts=/dev/null \
     -o Dir::State="$state" -o Dir::State::Status="$state/status" -o Dir::Cache="$state/cache" \
@@ -20,13 +22,14 @@ debian_apt() {
     -o APT::Update::Error-Mode=any "$@"
 }
 
-# debian_open <suite> <state folder>: makes the folder and fills it with the suite's list of packages. It is large:
-# remove the folder after use.
+# debian_open <suite> <state folder> [architecture]: makes the folder and fills it with the suite's list of packages, by
+# default those of the machine's own architecture. It is large: remove the folder after use.
 debian_open() {
-  local suite=$1 state=$2 mirror
+  local suite=$1 state=$2 architecture=${3:-$(dpkg --print-architecture)} mirror
   [[ -r $DEBIAN_KEYRING ]] || { echo "no $DEBIAN_KEYRING: install debian-archive-keyring" >&2; return 1; }
   mkdir -p "$state"/{lists/partial,cache/archives/partial}
   : >"$state/status"
+  echo "$architecture" >"$state/architecture"
   for mirror in "${DEBIAN_MIRRORS[@]}"; do
     echo "deb [signed-by=$DEBIAN_KEYRING] $mirror $suite main" >"$state/sources.list"
     debian_apt "$state" apt-get update && return
