@@ -1,0 +1,214 @@
+# Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=dash
+# shellcheck disable=SC2154 # to, conf_dir, force, PLUGINS, CONFIGS belong to scripts/install
+# The files of an installation, all or nothing. Sourced by scripts/install.
+#
+#   <to>/.cnio/new       what is to be put in place, while it is gathered and tried out
+#   <to>/.cnio/undo      what was there before: exists from before the first file is put in place until after the last,
+#                        so who finds it knows that a run was interrupted, and puts it back
+#   <to>/.cnio/previous  what --rollback puts back
+# Each holds bin/<plugin> and conf/<file>, or bin/<plugin>.absent for what was not there. Folders and files become what
+# they are by rename(2), so that killing this at any moment leaves one state or the next. The state is below <to> because
+# a rename, like a link, cannot leave a file system.
+
+exists() { [ -e "$1" ] || [ -L "$1" ]; }
+
+# flush <path>...: to the disk. Where sync knows no files it writes everything.
+flush() { sync "$@" 2>/dev/null || sync; }
+
+make_folder() { # make_folder <folder>: also remembers what has to go if nothing comes of it
+  local parent=$1 message
+  while [ ! -d "$parent" ]; do
+    made="$made$parent
+"
+    parent=$(dirname "$parent")
+  done
+  message=$(mkdir -p "$1" 2>&1) || die "cannot make $1: $message"
+}
+
+# Makes the state folder, takes the lock, puts right what an interrupted run left, and from then on cleans up at the end.
+open_state() {
+  local message
+  state=$to/.cnio made='' changed=''
+  trap 'close_state' EXIT
+  trap 'exit 130' INT TERM HUP
+  make_folder "$state"
+  message=$({ : >>"$state/lock"; } 2>&1) || die "cannot write to $to: ${message##*: }"
+  exec 9>>"$state/lock"
+  # Without flock two at once could take each other back; still no call would find a file missing or half written.
+  if command -v flock >/dev/null && ! flock -n 9; then
+    trap - EXIT
+    die "another installation into $to is running"
+  fi
+  recover
+  mkdir -p "$state/new/bin" "$state/new/conf" "$state/work"
+}
+
+# Also the way of a failure: whatever was exchanged so far goes back.
+close_state() {
+  local status=$?
+  trap '' INT TERM HUP
+  set +e
+  recover
+  if [ "$status" != 0 ] && [ -z "$changed" ]; then
+    [ -d "$state/previous" ] || rm -f "$state/lock"
+    printf '%s' "$made" | while IFS= read -r folder; do rmdir "$folder" 2>/dev/null; done
+    echo 'install: nothing was changed' >&2
+  fi
+  exit "$status"
+}
+
+# recover: after an interrupted or failed exchange all is as before it, and no leftovers remain.
+recover() {
+  if [ -d "$state/undo" ]; then
+    restore "$state/undo" || die "cannot put back what is in $state/undo: do it by hand"
+    flush "$to"
+  fi
+  if [ -d "$state/previous.old" ] && [ ! -d "$state/previous" ]; then
+    mv -fT "$state/previous.old" "$state/previous"
+  fi
+  # new and undo first lose their names: a half removed folder must not be taken for a whole one.
+  remove_folder "$state/undo"
+  rm -rf "$state/new" "$state/work" "$state/undo.new" "$state/previous.old"
+  for_each_slot remove_beside ''
+}
+remove_folder() {
+  if [ -d "$1" ]; then
+    rm -rf "$1.gone"
+    mv -fT "$1" "$1.gone"
+  fi
+  rm -rf "$1.gone"
+}
+remove_beside() { rm -f "$(beside "$2")"; }
+beside() { echo "${1%/*}/.${1##*/}.cnio-new"; } # no runtime takes a file of this name for a configuration
+
+# for_each_slot <function> <folder>: calls it with the file below the folder and its place on the node.
+for_each_slot() {
+  local name
+  for name in $PLUGINS; do "$1" "$2/bin/$name" "$to/$name" || return; done
+  for name in $CONFIGS; do "$1" "$2/conf/$name" "$conf_dir/$name" || return; done
+}
+
+# copy <source> <destination>: with all attributes; a symbolic link stays one. A hard link where possible: needs no space.
+copy() {
+  if [ -L "$1" ] || ! ln "$1" "$2" 2>/dev/null; then
+    cp -pPR "$1" "$2" && flush "$2"
+  fi
+}
+
+# place <source> <destination>: in one step for whoever looks, and durable.
+place() {
+  local temporary
+  # An interrupted run got this far already; mv refuses what are two names of one file.
+  if [ ! -L "$1" ] && [ ! -L "$2" ] && [ "$1" -ef "$2" ]; then return 0; fi
+  temporary=$(beside "$2")
+  rm -f "$temporary"
+  copy "$1" "$temporary" && mv -fT "$temporary" "$2"
+}
+
+# restore <folder>: configurations come after the plugins they name, and go before them.
+restore() {
+  for_each_slot withdraw_config "$1" && for_each_slot restore_one "$1"
+}
+withdraw_config() {
+  case $1 in */conf/*) [ ! -e "$1.absent" ] || rm -f "$2" ;; esac
+}
+restore_one() {
+  if exists "$1"; then
+    place "$1" "$2"
+  elif [ -e "$1.absent" ]; then
+    rm -f "$2"
+  fi
+}
+
+remember_one() { # into undo.new, if new has something for this place
+  local kept
+  exists "$1" || [ -e "$1.absent" ] || return 0
+  kept=$state/undo.new/${1#"$state/new/"}
+  if exists "$2"; then copy "$2" "$kept"; else : >"$kept.absent"; fi
+}
+
+# exchange: what is in new comes into place, all of it or nothing; what was there becomes previous.
+exchange() {
+  mkdir -p "$state/undo.new/bin" "$state/undo.new/conf"
+  for_each_slot remember_one "$state/new" || die 'cannot keep what is there now'
+  flush "$state/undo.new/bin" "$state/undo.new/conf" "$state/undo.new"
+  mv -fT "$state/undo.new" "$state/undo"
+  flush "$state"
+  restore "$state/new" || die 'cannot put everything in place: putting back what was there'
+  flush "$to"
+  [ ! -d "$conf_dir" ] || flush "$conf_dir"
+  [ ! -d "$state/previous" ] || mv -fT "$state/previous" "$state/previous.old"
+  mv -fT "$state/undo" "$state/previous" # from here on it is done
+  changed=yes
+  flush "$state"
+}
+
+stage_executables() { # stage_executables <folder>
+  local name message
+  for name in $PLUGINS; do
+    [ -f "$1/$name" ] || die "there is no executable $name in $1"
+    [ ! -d "$to/$name" ] || die "$to/$name is a folder"
+    message=$({ cp "$1/$name" "$state/new/bin/$name" && chmod 0755 "$state/new/bin/$name"; } 2>&1) ||
+      die "cannot copy $1/$name into $to: $message"
+  done
+  flush "$state"/new/bin/*
+}
+
+stage_configs() { # stage_configs <subnets>
+  local name message
+  make_folder "$conf_dir"
+  message=$({ : >"$conf_dir/.cnio-new"; } 2>&1) || die "cannot write to $conf_dir: ${message##*: }"
+  rm -f "$conf_dir/.cnio-new"
+  bridge_config 0.4.0 "$1" >"$state/new/conf/10-bridge.conf"
+  loopback_config 0.4.0 >"$state/new/conf/99-loopback.conf"
+  flush "$state"/new/conf/*
+  for name in $CONFIGS; do
+    [ -n "$force" ] || ! exists "$conf_dir/$name" || same "$conf_dir/$name" "$state/new/conf/$name" ||
+      die "$conf_dir/$name is there and says something else; --force replaces it and keeps a copy"
+  done
+}
+
+# The previous state is copied: an interrupted rollback must not have used it up.
+stage_previous() {
+  rm -rf "$state/new"
+  cp -pPR "$state/previous" "$state/new" || die "cannot copy $state/previous"
+  [ -n "$(ls "$state/new/conf")" ] || return 0
+  make_folder "$conf_dir"
+}
+
+report_exchanged() { for_each_slot report_one "$state/previous"; }
+report_one() {
+  if ! exists "$1" && [ ! -e "$1.absent" ]; then return 0; fi
+  if exists "$2"; then report 'done' "$2"; else report 'done' "$2: removed, as there was none"; fi
+}
+
+digest() { sha256sum <"$1"; }
+same() { [ -f "$1" ] && [ "$(digest "$1")" = "$(digest "$2")" ]; }
+
+# unstage_same: leaves in new only what would change something; fails if that is nothing. So installing the same twice,
+# as a DaemonSet does whenever its pod starts, does not make the new version its own previous one.
+unstage_same() {
+  local file
+  for_each_slot remove_same "$state/new"
+  for file in "$state/new"/*/*; do
+    if exists "$file"; then return 0; fi
+  done
+  return 1
+}
+remove_same() {
+  if ! exists "$1" || ! same "$2" "$1" || [ -L "$2" ]; then return 0; fi
+  if [ -x "$1" ] && [ ! -x "$2" ]; then return 0; fi
+  rm -f "$1"
+}
+
+# previous lasts until the next installation; a configuration somebody wrote by hand is worth more.
+keep_backups() {
+  local name kept
+  for name in $CONFIGS; do
+    if ! exists "$state/new/conf/$name" || ! exists "$conf_dir/$name"; then continue; fi
+    kept=$conf_dir/$name.before-$(digest "$conf_dir/$name" | cut -c 1-8)
+    exists "$kept" || cp -pPR "$conf_dir/$name" "$kept" || die "cannot copy $conf_dir/$name"
+    report note "kept the former $name as $kept"
+  done
+}
