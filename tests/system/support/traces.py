@@ -39,10 +39,12 @@ def snapshot(stores: Iterable[str] = STORES) -> Snapshot:
     }
 
 
-def differences(before: Snapshot, after: Snapshot) -> list[str]:
-    """One line for each thing that is in one of them only."""
+def differences(before: Snapshot, after: Snapshot, kinds: Iterable[str] = ()) -> list[str]:
+    """One line for each thing that is in one of them only; of these kinds, or of all."""
     found = []
     for kind, things in before.items():
+        if kinds and kind not in kinds:
+            continue
         left, missing = list(after[kind]), []
         for thing in things:
             if thing in left:
@@ -53,12 +55,13 @@ def differences(before: Snapshot, after: Snapshot) -> list[str]:
     return found
 
 
-def expect_same(before: Snapshot, stores: Iterable[str] = STORES, seconds: float = 20) -> None:
+def expect_same(before: Snapshot, kinds: Iterable[str] = (), stores: Iterable[str] = STORES,
+                seconds: float = 20) -> None:
     """Waits, because shims and namespaces end a moment after the answer; AssertionError with what is left then."""
     seen: list[str] = []
 
     def same() -> bool:
-        seen[:] = differences(before, snapshot(stores))
+        seen[:] = differences(before, snapshot(stores), kinds)
         return not seen
     try:
         world.wait_until("nothing left", same, seconds)

@@ -11,6 +11,8 @@ limit included, the kernel kills every process of the world (containers and thei
 the last one. Only control groups outlive their processes: those below cgroup_parent() are removed at the end, or by
 the next program that enters a world.
 """
+import contextlib
+import json
 import os
 import pathlib
 import shutil
@@ -72,6 +74,22 @@ def run(*command: str | os.PathLike[str], seconds: float = 60, check: bool = Tru
     if check and done.returncode != 0:
         raise AssertionError(f"{' '.join(done.args)}: status {done.returncode}\n{done.stdout}{done.stderr}")
     return done
+
+
+def sweep() -> None:
+    """Ends every process that is not the test's own and removes all network namespaces, interfaces, firewall rules,
+    control groups and CNI state of the world: what a runtime forgets that was killed, or a test that failed."""
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        if int(folder.name) not in (1, os.getpid()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(folder.name), signal.SIGKILL)
+    run("ip", "-all", "netns", "delete")
+    for link in json.loads(run("ip", "-j", "link").stdout):
+        if link["ifname"] != "lo":
+            run("ip", "link", "delete", link["ifname"], check=False)  # gone already: with its namespace or its peer
+    run("nft", "flush", "ruleset")
+    shutil.rmtree("/var/lib/cni", ignore_errors=True)
+    remove_cgroups(cgroup_parent().strip("/"))
 
 
 def remove_cgroups(group: str) -> None:

@@ -1,0 +1,312 @@
+#!/usr/bin/python3
+# Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+"""containerd with our plugins, driven through CRI as the kubelet does it, and by its own `ctr run --cni`."""
+import ipaddress
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import unittest
+from typing import Any
+
+sys.dont_write_bytecode = True
+
+from support import image, outside, traces, world  # noqa: E402
+from support.containerd import IMAGE, Containerd  # noqa: E402
+from support.containerd_gate import Gate, kill_plugins, plugin_processes  # noqa: E402
+from support.cri import Cri, Pod, Refused  # noqa: E402
+
+PLUGINS = pathlib.Path(os.environ["CNIO_PLUGIN_DIR"])
+EXAMPLES = pathlib.Path(os.environ["CNIO_EXAMPLES_DIR"])
+NODE_FILES = ("10-bridge.conf", "99-loopback.conf")
+SUBNET = ipaddress.ip_network("10.240.1.0/24")
+GATEWAY = "10.240.1.1"
+WGET = ("wget", "-q", "-O", "-")
+OURS = ("interface", "address", "route", "rule", "file")  # of what a snapshot shows
+RESERVATIONS = pathlib.Path("/var/lib/cni/networks/bridge")
+
+
+def reserved_by(address: str) -> str:
+    """The container that the address is reserved for."""
+    return (RESERVATIONS / address).read_text().split()[0]
+
+
+def write_node_files(conf_dir: pathlib.Path) -> None:
+    for name in NODE_FILES:
+        shutil.copyfile(EXAMPLES / name, conf_dir / name)
+
+
+class ContainerdCase(unittest.TestCase):
+    """Each test has a containerd of its own, with its image, plugins that it may spoil, and an empty conf_dir."""
+
+    def setUp(self) -> None:
+        self.addCleanup(world.sweep)
+        self.folder = pathlib.Path("/run", self.id().rpartition(".")[2])
+        self.conf_dir = self.folder / "net.d"
+        self.bin_dir = self.folder / "bin"
+        self.conf_dir.mkdir(parents=True)
+        shutil.copytree(PLUGINS, self.bin_dir)
+        self.containerd = Containerd(self.folder / "containerd", self.bin_dir, self.conf_dir)
+        self.addCleanup(self.containerd.stop)
+        self.containerd.start()
+        self.containerd.import_image()
+        self.before = traces.snapshot()
+
+    def run(self, result: unittest.TestResult | None = None) -> unittest.TestResult | None:
+        def troubles() -> int:
+            return len(result.failures) + len(result.errors) if result else 0
+        before = troubles()
+        outcome = super().run(result)
+        if troubles() > before and self.containerd.log.exists():
+            lines = self.containerd.log.read_text(errors="replace").splitlines()
+            print(f"--- {self.id()}: the last containerd said", *lines[-20:], sep="\n", file=sys.stderr)
+        return outcome
+
+    @property
+    def cri(self) -> Cri:
+        return self.containerd.cri
+
+    def configure(self) -> None:
+        """The two files arrive, and containerd notices."""
+        write_node_files(self.conf_dir)
+        world.wait_until("network ready", lambda: self.cri.network_status().status)
+
+    def remove_all(self) -> None:
+        self.cri.remove_pods(self.cri.listed_pods())
+        self.assertEqual(self.cri.listed_pods(), [])
+
+    def expect_nothing_left(self) -> None:
+        self.remove_all()
+        traces.expect_same(self.before)
+
+    def serve(self, pod: Pod) -> str:
+        """Starts a web server in the pod; returns its container."""
+        container = self.cri.run_container(pod, "web", *image.WEB_SERVER)
+        self.expect_page(pod)
+        return container
+
+    def expect_page(self, pod: Pod) -> None:
+        self.assertEqual(outside.wait_for_page(self.cri.address_of(pod)), f"{pod.name} {GATEWAY}")
+
+    def page_from(self, container: str, address: str) -> str:
+        return self.cri.execute(container, *WGET, outside.who_url(address))
+
+
+class HandBuiltCluster(ContainerdCase):
+    def test_waits_for_its_configuration(self) -> None:
+        status = self.cri.network_status()
+        self.assertFalse(status.status)
+        self.assertIn("cni plugin not initialized", status.message)
+        with self.assertRaisesRegex(Refused, "cni plugin not initialized"):
+            self.cri.run_pod("too-early")
+        self.configure()
+        self.assertTrue(self.cri.is_ready(self.cri.run_pod("in-time")))
+        self.expect_nothing_left()
+
+    def test_two_web_servers_reach_each_other_and_the_world(self) -> None:
+        with outside.Outside():
+            self.configure()
+            web1, web2 = self.cri.run_pods(["web1", "web2"])
+            address1, address2 = self.cri.address_of(web1), self.cri.address_of(web2)
+            self.assertEqual([reserved_by(address1), reserved_by(address2)], [web1.id, web2.id])
+            container1, container2 = self.serve(web1), self.serve(web2)
+            self.assertEqual(self.page_from(container1, address2), f"web2 {address1}")
+            self.assertEqual(self.page_from(container2, address1), f"web1 {address2}")
+            self.assertEqual(self.page_from(container2, outside.ADDRESS), f"outside {outside.NODE}")
+            self.cri.stop_pods([web1.id])
+            self.cri.stop_pods([web1.id])  # the kubelet does it again whenever in doubt
+            self.assertFalse((RESERVATIONS / address1).exists())
+        self.expect_nothing_left()
+
+    def test_fifty_pods_at_once(self) -> None:
+        self.configure()
+        pods = self.cri.run_pods([f"pod{number}" for number in range(50)])
+        addresses = [self.cri.address_of(pod) for pod in pods]
+        self.assertEqual(len(set(addresses)), 50)
+        for pod, address in zip(pods, addresses, strict=True):
+            self.assertIn(ipaddress.ip_address(address), SUBNET)
+            self.assertEqual(reserved_by(address), pod.id)
+            world.run("ping", "-q", "-c", "1", "-W", "10", address)
+        self.expect_nothing_left()
+
+
+class Interrupted(ContainerdCase):
+    def test_pods_outlive_a_restart(self) -> None:
+        self.configure()
+        pods = self.cri.run_pods(["web1", "web2"])
+        addresses = [self.cri.address_of(pod) for pod in pods]
+        containers = [self.serve(pod) for pod in pods]
+        self.containerd.stop()
+        self.assertEqual([outside.wait_for_page(address).split()[0] for address in addresses], ["web1", "web2"])
+        self.containerd.start()
+        self.assertTrue(all(self.cri.is_ready(pod) for pod in pods))
+        self.assertEqual([self.cri.address_of(pod) for pod in pods], addresses)
+        self.assertEqual(self.page_from(containers[0], addresses[1]), f"web2 {addresses[0]}")
+        newcomer = self.cri.run_pod("newcomer")
+        self.assertNotIn(self.cri.address_of(newcomer), addresses)
+        self.expect_nothing_left()
+
+    def test_killed_with_half_made_pods(self) -> None:
+        self.configure()
+        gate = Gate(self.bin_dir, self.folder / "gate")
+        survivor = self.cri.run_pod("survivor")
+        self.serve(survivor)
+        whole = traces.snapshot()
+        orphaned = ["before-1", "before-2", "after-1", "after-2"]  # whose plugins go on without containerd
+        killed = ["before-killed-1", "before-killed-2", "after-killed-1", "after-killed-2"]  # whose plugins die with it
+        calls = self.cri.start_pods(orphaned + killed)
+        gate.wait_for(orphaned + killed)
+        self.containerd.kill()
+        for pod in killed:
+            kill_plugins(pod)
+        gate.open()
+        left = traces.differences(whole, traces.snapshot(), ["interface", "file"])
+        # The orphaned found nobody to give their result to, and have undone everything.
+        self.assertEqual(len([line for line in left if line.startswith("interface left: ")]), 4, left)
+        self.assertEqual(len([line for line in left if line.startswith(f"file left: {RESERVATIONS}")]), 2, left)
+        with self.assertRaises(Refused):
+            self.cri.pods_of(calls)
+        self.containerd.start()
+        self.expect_page(survivor)
+        self.assertEqual(len(self.cri.listed_pods()), 1 + len(orphaned) + len(killed))
+        self.expect_nothing_left()
+
+    def test_caller_gives_up(self) -> None:
+        """As the kubelet after its time limit: containerd kills the plugin, calls DEL, and only then the IPAM plugin,
+        of which it knows nothing, comes to its turn."""
+        self.configure()
+        gate = Gate(self.bin_dir, self.folder / "gate")
+        names = ["before-1", "before-2", "after-1", "after-2"]
+        calls = self.cri.start_pods(names)
+        gate.wait_for(names)
+        for _, call in calls:
+            call.cancel()
+        world.wait_until("containerd's own clean-up", lambda: not list(pathlib.Path("/run/netns").iterdir()))
+        gate.open()
+        self.expect_nothing_left()
+
+    def test_killed_at_any_moment(self) -> None:
+        """Of what containerd itself was about, it may forget namespaces and shims; what is ours must go."""
+        self.configure()
+        for moment in (1, 6, 12):  # reservations made, of 20 that are under way
+            calls = self.cri.start_pods([f"pod{moment}-{number}" for number in range(20)])
+            world.wait_until("some pods begun", lambda: len(list(RESERVATIONS.glob("10.*"))) >= moment)
+            self.containerd.kill()
+            world.wait_until("plugins ended", lambda: not plugin_processes())
+            self.assertNotEqual(traces.differences(self.before, traces.snapshot(), OURS), [])
+            self.containerd.start()
+            self.remove_all()
+            traces.expect_same(self.before, OURS)
+            del calls  # until here: a call that nobody waits for is cancelled
+
+
+class Errors(ContainerdCase):
+    """What goes wrong is in the runtime's own error text. Once it is put right, nothing of the failed pod stays."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.configure()
+        self.right = json.loads((EXAMPLES / NODE_FILES[0]).read_text())
+        self.revision = 0
+
+    def test_missing_plugin(self) -> None:
+        for plugin, text in (("bridge", r'failed to find plugin "bridge" in path'),
+                             ("host-local", r'bridge: IPAM plugin "host-local": not found in CNI_PATH')):
+            with self.subTest(plugin):
+                (self.bin_dir / plugin).rename(self.folder / plugin)
+                self.expect_refusal(text)
+                (self.folder / plugin).rename(self.bin_dir / plugin)
+                self.expect_nothing_left()
+
+    def test_plugin_that_is_not_executable(self) -> None:
+        for plugin, text in (("bridge", r"bin/bridge: permission denied"),
+                             ("host-local", r'bridge: IPAM plugin "host-local": .* install an executable file')):
+            with self.subTest(plugin):
+                (self.bin_dir / plugin).chmod(0o644)
+                self.expect_refusal(text)
+                (self.bin_dir / plugin).chmod(0o755)
+                self.expect_nothing_left()
+
+    def test_wrong_configuration(self) -> None:
+        ipam = self.right["ipam"]
+        for changes, text in (
+                ({"mtu": "big"}, r'bridge: .* key "mtu": must be an integer, not "big"'),
+                ({"cniVersion": "9.9.9"}, r'bridge: cniVersion "9.9.9" is not supported'),
+                ({"ipam": ipam | {"type": "host-locale"}}, r'bridge: IPAM plugin "host-locale": not found in CNI_PATH'),
+                ({"ipam": ipam | {"ranges": [[{"subnet": "10.240.1.0/33"}]]}},
+                 r'host-local: .* key "ipam.ranges\[0\]\[0\].subnet": must be an address with a prefix length')):
+            for as_list in (False, True):
+                with self.subTest(text, as_list=as_list):
+                    self.load(self.right | changes, as_list)
+                    self.expect_refusal(text)
+                    self.load(self.right)
+                    self.expect_nothing_left()
+
+    def test_broken_conflist(self) -> None:
+        for content, text in (("{", "error parsing configuration list: unexpected end of JSON input"),
+                              ('{"cniVersion": "0.4.0", "name": "bridge", "plugins": []}', "no plugins in list")):
+            with self.subTest(text):
+                self.write(content, "10-bridge.conflist")
+                # Where `crictl info` shows it; also where the README sends people who look for the reason.
+                world.wait_until(text, lambda wanted=text: wanted in self.cri.status_info()["lastCNILoadStatus"])
+                self.assertFalse(self.cri.network_status().status)
+                self.expect_refusal("cni plugin not initialized")
+                self.load(self.right)
+                self.expect_nothing_left()
+
+    def load(self, configuration: dict[str, Any], as_list: bool = False) -> None:
+        """Writes the configuration and waits until containerd knows it: by a key that plugins ignore."""
+        self.revision += 1
+        revision = f"revision-{self.revision}"
+        content = configuration | {"comment": revision}
+        if as_list:
+            head = {key: content.pop(key) for key in ("cniVersion", "name")}
+            content = head | {"plugins": [content]}
+        self.write(json.dumps(content), "10-bridge.conflist" if as_list else "10-bridge.conf")
+        world.wait_until("configuration noticed", lambda: revision in self.cri.status_info()["cniconfig"])
+
+    def write(self, content: str, name: str) -> None:
+        """As the only file of the network."""
+        for file in self.conf_dir.glob("10-*"):
+            file.unlink()
+        (self.conf_dir / name).write_text(content)
+
+    def expect_refusal(self, text: str) -> None:
+        with self.assertRaisesRegex(Refused, text):
+            self.cri.run_pod("unlucky")
+
+
+class Ctr(ContainerdCase):
+    """`ctr run --cni` knows no settings: it takes plugins and configuration from the usual folders."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        shutil.copytree(PLUGINS, "/opt/cni/bin")
+        self.addCleanup(shutil.rmtree, "/opt/cni/bin")
+        write_node_files(pathlib.Path("/etc/cni/net.d"))
+
+    @staticmethod
+    def run_command(name: str, *command: str) -> list[str]:
+        return ["run", "--rm", "--cni", "--cgroup", f"{world.cgroup_parent()}/{name}", IMAGE, name, *command]
+
+    def test_container_reaches_the_world(self) -> None:
+        with outside.Outside():
+            done = self.containerd.ctr(*self.run_command("client", *WGET, outside.who_url(outside.ADDRESS)))
+        self.assertEqual((done.stdout, done.stderr), (f"outside {outside.NODE}", ""))
+        traces.expect_same(self.before)
+
+    def test_container_is_reached(self) -> None:
+        running = subprocess.Popen(self.containerd.ctr_command(*self.run_command("server", *image.WEB_SERVER)),
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        address = world.wait_until("address reserved", lambda: [file.name for file in RESERVATIONS.glob("10.*")])[0]
+        self.assertEqual(reserved_by(address), "k8s.io-server")
+        self.assertEqual(outside.wait_for_page(address).split()[1], GATEWAY)
+        self.containerd.ctr("tasks", "kill", "--signal", "SIGKILL", "server")
+        self.assertEqual(running.communicate(timeout=60), (b"", b""))
+        traces.expect_same(self.before)
+
+
+if __name__ == "__main__":
+    world.enter(unittest.main)
