@@ -214,8 +214,6 @@ Status check(const Request& request) {
   return feature::check_masquerade(spec, request.environment);
 }
 
-Error unavailable(const Error& error) { return Error::make(Code::kNotAvailable, error.msg(), error.details()); }
-
 // What the configuration needs of the kernel and of the host.
 Status rehearse(const Request& request, const Config& config) {
   CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
@@ -226,6 +224,7 @@ Status rehearse(const Request& request, const Config& config) {
           .hint("the kernel module " + std::string(kind) + " is missing");
     }
   }
+  CNIO_TRY(require_vlan_filtering(config));
   if (config.mtu_auto) CNIO_TRY(default_route_mtu(host));
   if (config.spoof_check) CNIO_TRY(feature::require_spoof_check());
   if (!config.ip_masq || config.layer2()) return {};
@@ -235,11 +234,12 @@ Status rehearse(const Request& request, const Config& config) {
 
 Status status(const Request& request) {
   CNIO_LET(const Config config, parse_config(request, Validation::kFull));
-  if (const Status ready = rehearse(request, config); !ready.ok()) return unavailable(ready.error());
+  if (Status ready = rehearse(request, config); !ready.ok()) return std::move(ready).error().unavailable();
   if (config.layer2()) return {};
-  const auto ipam = Delegate::find(request, config.ipam_type);
-  if (!ipam.ok()) return ipam.error().code() == Code::kDelegate ? unavailable(ipam.error()) : ipam.error();
-  return ipam.value().run(Command::kStatus);
+  auto ipam = Delegate::find(request, config.ipam_type);
+  if (ipam.ok()) return ipam.value().run(Command::kStatus);
+  const bool missing = ipam.error().code() == Code::kDelegate;
+  return missing ? std::move(ipam).error().unavailable() : std::move(ipam).error();
 }
 
 Status gc(const Request& request) {

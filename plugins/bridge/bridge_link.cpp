@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cerrno>
+#include <linux/netlink.h>
 
 #include "cnio/net/netns.hpp"
 #include "cnio/net/sysctl.hpp"
@@ -77,6 +78,16 @@ Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config) {
   if (!link->up) CNIO_TRY(net::set_link_up(host, *link));
   bridge.link = *std::move(link);
   return bridge;
+}
+
+Status require_vlan_filtering(const Config& config) {
+  if (!config.filters_vlans()) return {};
+  // Only a bridge can tell, and trying must not show on the host.
+  return net::Namespace::run_in_new([&]() -> Status {
+    CNIO_LET(net::Netlink elsewhere, net::Netlink::open(NETLINK_ROUTE));
+    CNIO_TRY(create(elsewhere, config));
+    return {};
+  });
 }
 
 Result<GatewayPlan> plan_gateway(net::Netlink& host, const Config& config, const std::vector<Cidr>& wanted) {

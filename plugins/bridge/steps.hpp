@@ -35,6 +35,9 @@ Result<uint32_t> default_route_mtu(net::Netlink& host);
 // left untouched.
 Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config);
 
+// Error: code 100 if this kernel's bridges cannot filter VLANs though the configuration asks for it.
+Status require_vlan_filtering(const Config& config);
+
 // What has to change on the bridge so that it carries the gateway addresses.
 struct GatewayPlan {
   std::vector<Cidr> add;

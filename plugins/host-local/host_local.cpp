@@ -191,8 +191,6 @@ Status check_held(const Request& request, const Config& config, const std::vecto
   return {};
 }
 
-Error unavailable(const Error& error) { return Error::make(Code::kNotAvailable, error.msg(), error.details()); }
-
 // Every set has an address for the next attachment.
 Status check_free(const Request& request, const Config& config, ReservationStore& store) {
   ErrorList full;
@@ -264,10 +262,10 @@ Status check(const Request& request) {
 
 Status status(const Request& request) {
   CNIO_LET(const Config config, parse_config(request));
-  if (const auto dns = read_dns(config); !dns.ok()) return unavailable(dns.error());
+  if (auto dns = read_dns(config); !dns.ok()) return std::move(dns).error().unavailable();
   CNIO_TRY(ReservationStore::check_writable(config.store));
   auto store = ReservationStore::peek(config.store);
-  if (!store.ok()) return unavailable(store.error());
+  if (!store.ok()) return std::move(store).error().unavailable();
   return store.value() ? check_free(request, config, *store.value()) : Status();
 }
 

@@ -35,6 +35,11 @@ Error Error::hint(std::string_view text) && {
   return std::move(*this);
 }
 
+Error Error::unavailable() && {
+  code_ = Code::kNotAvailable;
+  return std::move(*this);
+}
+
 std::string errno_text(int errnum) {
   const char* text = strerrordesc_np(errnum);
   return text != nullptr ? text : "error " + std::to_string(errnum);

@@ -76,6 +76,13 @@ Status Namespace::run(const std::function<Status()>& work) const {
   return work();
 }
 
+Status Namespace::run_in_new(const std::function<Status()>& work) {
+  CNIO_LET(const Namespace home, current());
+  if (unshare(CLONE_NEWNET) < 0) return Error::sys("make a network namespace", errno, Code::kKernel);
+  const Return back(home);
+  return work();
+}
+
 Result<NamespaceLock> NamespaceLock::share() {
   CNIO_LET(UniqueFd netns, open_file(kOwn, O_RDONLY));
   while (flock(netns.get(), LOCK_SH) < 0) {

@@ -44,6 +44,19 @@ TEST_F(NetnsTest, IsFoundByItsPath) {
   EXPECT_TRUE(own.value()->same_as(Namespace::current().value()));
 }
 
+TEST_F(NetnsTest, NewOneVanishesWithWhatWasMadeInIt) {
+  EXPECT_OK(Namespace::run_in_new([&]() -> Status {
+    EXPECT_NE(here(), home_);
+    test::must_run({"ip", "link", "add", "br0", "type", "bridge"});
+    EXPECT_THAT(link_names(), ElementsAre("br0"));
+    return {};
+  }));
+  EXPECT_EQ(here(), home_);
+  EXPECT_TRUE(link_names().empty());
+  EXPECT_ERROR(Namespace::run_in_new([] { return Status(Error::make(Code::kKernel, "no")); }), Code::kKernel, "no");
+  EXPECT_EQ(here(), home_);
+}
+
 TEST_F(NetnsTest, FollowsLinks) {
   const std::string path = test::add_netns("pod");
   std::filesystem::create_symlink(path, "/run/link");

@@ -172,9 +172,24 @@ TEST_F(HostTest, StatusFindsAMissingIpamPlugin) {
   PARITY("T62");
   Json config = layer2_config();
   config["ipam"]["type"] = "no-such-ipam";
-  const Outcome outcome = status(config);
-  EXPECT_TRUE(failed(outcome, code::kUnavailable, {"no-such-ipam"}) || failed(outcome, code::kIpam, {"no-such-ipam"}))
-      << describe(outcome);
+  EXPECT_TRUE(failed(status(config), code::kUnavailable, {"no-such-ipam"}));
+}
+
+// Not every kernel has bridges that filter VLANs; whether this one does, ADD shows.
+TEST_F(BridgeTest, StatusAndAddAgreeOnVlans) {
+  PARITY("T62");
+  Json config = layer2_config();
+  config["vlan"] = 100;
+  const Snapshot before = Snapshot::of_host();
+  const Outcome answer = status(config);
+  EXPECT_TRUE(same(before, Snapshot::of_host())) << "STATUS changes nothing";
+  const Outcome added = add(config, pod());
+  if (added.exit_code == 0) {
+    EXPECT_TRUE(succeeded_silently(answer));
+  } else {
+    EXPECT_TRUE(failed(added, code::kKernel, {"br0", "CONFIG_BRIDGE_VLAN_FILTERING"}));
+    EXPECT_TRUE(failed(answer, code::kUnavailable, {"br0", "CONFIG_BRIDGE_VLAN_FILTERING"}));
+  }
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ enum class Code : unsigned {
 };
 
 // One failure: a code, a one-line message that names the object and the cause, and optionally details that say what to
-// look at. Made only by the named makers; outer levels add clauses with `context` and never change the code.
+// look at. Made only by the named makers; outer levels add clauses with `context` and keep the code, but for STATUS.
 class Error {
  public:
   // `msg` reads "<what was being done>: <why it failed>", lower case, no final period.
@@ -47,6 +47,8 @@ class Error {
   [[nodiscard]] Error note(std::string_view text) &&;
   // Adds a hint to the details; hints are joined by "; ".
   [[nodiscard]] Error hint(std::string_view text) &&;
+  // What keeps ADD from working, as STATUS answers it: under code 50 (CNI 1.1.0, section 5, "Error").
+  [[nodiscard]] Error unavailable() &&;
 
   [[nodiscard]] Code code() const { return code_; }
   [[nodiscard]] const std::string& msg() const { return msg_; }

@@ -29,6 +29,8 @@ class Namespace {
   // Runs `work` inside this namespace and returns to the current one. If returning is impossible the process aborts:
   // going on in the wrong namespace would damage the host. The process must be single-threaded.
   Status run(const std::function<Status()>& work) const;
+  // Likewise in a new namespace, which vanishes with all that `work` made in it.
+  static Status run_in_new(const std::function<Status()>& work);
 
  private:
   Namespace(UniqueFd fd, unsigned long device, unsigned long inode)
