@@ -38,23 +38,33 @@ TGZ = f"cni-plugins-linux-{ARCHITECTURE}-v{VERSION}.tgz"
 DEB = f"cnio_{VERSION}_{ARCHITECTURE}.deb"
 
 
-def pack(folder: pathlib.Path, *options: str, before: tuple[str, ...] = (), **settings: str) -> pathlib.Path:
-    """Packs the release build into the folder, with the words of `before` in front of the command."""
+def pack(folder: pathlib.Path, *options: str, **settings: str) -> pathlib.Path:
+    """Packs the release build into the folder."""
     folder.mkdir(parents=True)
-    if before:
-        folder.chmod(0o777)
-    world.run(*before, "cpack", "--config", RELEASE / "CPackConfig.cmake", "-B", folder, *options,
-              env=os.environ | settings)
+    world.run(*pack_command(folder), *options, env=os.environ | settings)
     return folder
 
 
-def as_somebody_else() -> tuple[str, ...]:
-    """Words before a command that run it as another user, but one who may read and write the build folder."""
-    owner = RELEASE.stat().st_uid
-    if owner == 0:
-        return ("unshare", "--user", "--map-user=1234", "--map-group=1234")
-    os.chown(RELEASE / "install_manifest.txt", owner, owner)
-    return ("setpriv", f"--reuid={owner}", f"--regid={owner}", "--clear-groups")
+def pack_command(folder: pathlib.Path) -> tuple[str, ...]:
+    return ("cpack", "--config", str(RELEASE / "CPackConfig.cmake"), "-B", str(folder))
+
+
+def pack_as_somebody_else(folder: pathlib.Path, **settings: str) -> pathlib.Path:
+    """The same by a user whose name is not root, but who may do as much, and with an odd umask."""
+    folder.mkdir(parents=True)
+    # The secure bit makes access(2) count the rights, too.
+    waiting = 'echo; read -r _; umask 077; exec setpriv --securebits +no_setuid_fixup "$@"'
+    command = ("unshare", "--user", "--keep-caps", "sh", "-c", waiting, "sh", *pack_command(folder))
+    with subprocess.Popen(command, env=os.environ | settings, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True) as packer:
+        assert packer.stdout
+        packer.stdout.readline()
+        for kind in ("uid", "gid"):
+            pathlib.Path(f"/proc/{packer.pid}/{kind}_map").write_text("1234 0 1\n2000 1 65534\n")
+        said, _ = packer.communicate("\n", timeout=60)
+    if packer.returncode != 0:
+        raise AssertionError(said)
+    return folder
 
 
 def digest(file: pathlib.Path) -> str:
@@ -72,8 +82,8 @@ class Reproducible(unittest.TestCase):
 
     def test_two_builds_make_the_same_packages_whoever_packs_them(self) -> None:
         # scripts/package packed the other build as root on the build folder's file system.
-        folder = pack(WORK / "odd", before=(*as_somebody_else(), "sh", "-c", 'umask 077; exec "$@"', "sh"),
-                      TZ="Pacific/Kiritimati", LC_ALL="C.UTF-8", TMPDIR=str(make_folder(WORK / "tmp", 0o1777)))
+        folder = pack_as_somebody_else(WORK / "odd", TZ="Pacific/Kiritimati", LC_ALL="C.UTF-8",
+                                       TMPDIR=str(make_folder(WORK / "tmp")))
         for name in (TGZ, DEB, f"{TGZ}.sha256", f"{DEB}.sha256"):
             self.assertEqual(digest(folder / name), digest(PACKED_ALONE / name), name)
 
