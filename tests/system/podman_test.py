@@ -282,7 +282,7 @@ class BadInput(PodmanTest):
     def test_missing_ipam_plugin(self) -> None:
         self.without("host-local")
         self.expect(f'Error: plugin type="bridge" failed .add.: .* bridge: IPAM plugin "host-local": '
-                    f'not found in CNI_PATH "{self.plugins}"')
+                    f'not found in CNI_PATH "{self.plugins}:')
 
     def test_ipam_plugin_not_executable(self) -> None:
         self.not_executable("host-local")
@@ -300,8 +300,9 @@ class BadInput(PodmanTest):
 
 
 def setUpModule() -> None:
-    PodmanTest.plugins = reference.plugin_folder(WORK / "bin", BORROWED)
-    PodmanTest.podman = Podman(WORK / "podman", PodmanTest.plugins)
+    PodmanTest.plugins = reference.plugin_folder(WORK / "bin", ())
+    borrowed = reference.borrow(WORK / "reference", BORROWED)
+    PodmanTest.podman = Podman(WORK / "podman", [PodmanTest.plugins, borrowed])
     make_lasting_traces(PodmanTest.podman)
 
 

@@ -17,7 +17,7 @@ default_ulimits = ["nofile=1024:1024", "nproc=1000:1000"]
 log_driver = "k8s-file"
 [network]
 network_backend = "cni"
-cni_plugin_dirs = ["{plugins}"]
+cni_plugin_dirs = {plugins}
 network_config_dir = "{networks}"
 [engine]
 cgroup_manager = "cgroupfs"
@@ -33,11 +33,13 @@ TRUST = {"default": [{"type": "insecureAcceptAnything"}]}
 class Podman:
     """Call it with the words of a podman command; gives what it printed."""
 
-    def __init__(self, folder: pathlib.Path, plugins: pathlib.Path) -> None:
+    def __init__(self, folder: pathlib.Path, plugins: list[pathlib.Path]) -> None:
+        """`plugins` are the folders that podman looks through, in this order."""
         self.networks = folder / "net.d"
         self.networks.mkdir(parents=True)
         configuration = folder / "containers.conf"
-        configuration.write_text(CONFIGURATION.format(plugins=plugins, networks=self.networks, image=IMAGE))
+        configuration.write_text(CONFIGURATION.format(
+            plugins=json.dumps([str(path) for path in plugins]), networks=self.networks, image=IMAGE))
         self._environment = os.environ | {"CONTAINERS_CONF": str(configuration), "TMPDIR": str(folder)}
         self._command = ["podman", "--root", folder / "root", "--runroot", folder / "runroot", "--tmpdir",
                          folder / "tmp", "--storage-driver", "vfs"]

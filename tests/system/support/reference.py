@@ -24,10 +24,20 @@ def find() -> None:
 
 
 def plugin_folder(folder: pathlib.Path, borrowed: Iterable[str]) -> pathlib.Path:
-    """Makes the folder, as on a node: all of ours, and of the reference's those that were asked for. Copies, so that a
-    test may damage them."""
-    folder.mkdir(parents=True)
-    ours = pathlib.Path(os.environ["CNIO_PLUGIN_DIR"]).iterdir()
-    for plugin in [*ours, *(pathlib.Path(os.environ[VARIABLE], name) for name in borrowed)]:
-        world.run("cp", plugin, folder)
+    """Makes the folder, as on a node: all of ours, and of the reference's those that were asked for."""
+    ours = pathlib.Path(os.environ["CNIO_PLUGIN_DIR"])
+    _copy(ours.iterdir(), folder)
+    return borrow(folder, borrowed)
+
+
+def borrow(folder: pathlib.Path, plugins: Iterable[str]) -> pathlib.Path:
+    """Makes the folder with these of the reference's plugins and no others."""
+    _copy((pathlib.Path(os.environ[VARIABLE], name) for name in plugins), folder)
     return folder
+
+
+def _copy(plugins: Iterable[pathlib.Path], folder: pathlib.Path) -> None:
+    """No links: a test may damage what is there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for plugin in plugins:
+        world.run("cp", plugin, folder)
