@@ -46,9 +46,10 @@ class Containerd:
         """Returns when it answers."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(["containerd", "--config", self.folder / "config.toml"],
-                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                                             cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.cri = Cri(self._socket, IMAGE)
-        world.wait_until("containerd serving or ended", lambda: self.cri.is_serving() or self._process.poll() is not None)
+        world.wait_until("containerd serving or ended",
+                         lambda: self.cri.is_serving() or self._process.poll() is not None)
         if self._process.poll() is not None:
             raise AssertionError("containerd ended:\n" + self.log.read_text(errors="replace")[-3000:])
 

@@ -81,7 +81,7 @@ def _routes(bridges: set[str]) -> list[str]:
 
 
 def _rules() -> list[str]:
-    """Chains too: an empty one is a trace. Handles count up for ever, so they are not shown; counters are not either."""
+    """Chains too: an empty one is a trace. Handles and counters, which change all the time, are not shown."""
     listed = world.run("nft", "--stateless", "list", "ruleset").stdout
     return [line.strip() for line in listed.splitlines() if line.strip() not in ("", "}")]
 

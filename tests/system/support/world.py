@@ -5,11 +5,11 @@
     if __name__ == "__main__":
         world.enter(unittest.main)     # or any function; what it returns or raises decides the exit status
 
-Inside, process ids, mounts and network interfaces are private; /run and /var/lib are empty, /opt is nearly so, /etc can be
-written without harm. All of it lies in memory. When the program ends, in whatever way, SIGKILL and ctest's time
-limit included, the kernel kills every process of the world (containers and their shims too) and the rest goes with
-the last one. Only control groups outlive their processes: those below cgroup_parent() are removed at the end, or by
-the next program that enters a world.
+Inside, process ids, mounts and network interfaces are private; /run, /var/lib and /opt are empty, and /etc is a copy
+without what the machine knows of runtimes and CNI. All of it lies in memory. When the program ends, in whatever way,
+SIGKILL and ctest's time limit included, the kernel kills every process of the world (containers and their shims too)
+and the rest goes with the last one. Only control groups outlive their processes: those below cgroup_parent() are
+removed at the end, or by the next program that enters a world.
 """
 import contextlib
 import json
