@@ -168,6 +168,15 @@ class Installed(InstallCase):
         install("--rollback")
         self.assertEqual(look(), look() | {str(BIN / "bridge"): there[str(BIN / "bridge")][1:]})
 
+    def test_run_beside_the_executables_and_with_relative_folders(self) -> None:
+        """As from an unpacked archive, and with bash as sh."""
+        shutil.copy(INSTALL, BUILT)
+        for script in (INSTALL.parent / "lib").glob("install-*.sh"):
+            shutil.copy(script, BUILT)
+        world.run("bash", "install", "--to", "node/bin", "--conf-dir", "node/net.d", *V4, cwd=BUILT)
+        self.assertTrue(version_of(BUILT / "node/bin/bridge"))
+        self.assertIn("10.240.7.0/24", (BUILT / "node/net.d/10-bridge.conf").read_text())
+
     def test_works_with_nothing_but_busybox(self) -> None:
         tools = WORK / "tools"
         tools.mkdir()
