@@ -37,11 +37,11 @@ int main(int, char** argv) {
 """
 NO_VETH = json.dumps({"cniVersion": "1.1.0", "code": 50, "msg": "bridge: this kernel cannot make links of kind veth",
                       "details": "the kernel module veth is missing"}, indent=4)
-# Stands in for mv; at the given call it kills the installer and all it started.
+# Stands in for mv; at the given call it sends the installer a signal.
 KILLER = """#!/bin/sh
 count=$(($(cat {work}/count) + 1))
 echo $count >{work}/count
-[ $count != "$KILL_AT" ] || kill -9 0
+[ $count != "$KILL_AT" ] || kill {signal}
 exec {program} "$@"
 """
 
@@ -394,17 +394,30 @@ class WhileInUse(InstallCase):
             self.clean()
         self.assertGreater(at, len(PLUGINS) + 2)
 
+    def test_interrupted_it_puts_back_what_was_there(self) -> None:
+        reference.plugin_folder(BIN, ("bridge", "host-local"))
+        old = look()
+        for at in range(2, 2 + len(PLUGINS)):  # the first rename completes what is needed to put things back
+            done = self.signalled("-TERM $PPID", at, "--from", str(other_build()), "--no-verify", *V4)
+            self.assertEqual(done.returncode, 130, done.stderr)
+            self.assertIn("nothing was changed", done.stderr)
+            self.assertEqual(look(), old)
+            self.assertFalse((BIN / ".cnio").exists())
+
     def killed(self, at: int, *options: str) -> bool:
-        """Whether the run was killed before that one of its renames, or came to its end before."""
-        tools = WORK / "tools"
-        tools.mkdir(exist_ok=True)
-        (tools / "mv").write_text(KILLER.format(work=WORK, program=shutil.which("mv")))
-        (tools / "mv").chmod(0o755)
-        (WORK / "count").write_text("0")
-        done = world.run(INSTALL, *options, check=False, start_new_session=True,
-                         env=os.environ | {"PATH": f"{tools}:{os.environ['PATH']}", "KILL_AT": str(at)})
+        """Whether the run was killed, with all it started, before that one of its renames, or came to its end before."""
+        done = self.signalled("-9 0", at, *options)
         self.assertIn(done.returncode, (0, -9), done.stderr)
         return done.returncode != 0
+
+    def signalled(self, signal: str, at: int, *options: str) -> subprocess.CompletedProcess[str]:
+        tools = WORK / "tools"
+        tools.mkdir(exist_ok=True)
+        (tools / "mv").write_text(KILLER.format(work=WORK, program=shutil.which("mv"), signal=signal))
+        (tools / "mv").chmod(0o755)
+        (WORK / "count").write_text("0")
+        return world.run(INSTALL, *options, check=False, start_new_session=True,
+                         env=os.environ | {"PATH": f"{tools}:{os.environ['PATH']}", "KILL_AT": str(at)})
 
     def usable(self, old: Tree) -> None:
         """Each file is an old one or a new one, and whole."""
