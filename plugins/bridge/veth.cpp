@@ -102,18 +102,19 @@ Status check_name_is_free(net::Sandbox& sandbox, const Request& request) {
 Result<Veth> create_attachment_veth(net::Netlink& host, net::Sandbox& sandbox, const Request& request,
                                     const Config& config, const net::Link& bridge, Rollback& undo) {
   std::string name;
-  const Status created = create_under_free_name(host,
-                                                {.host_name = {},
-                                                 .master = bridge.index,
-                                                 .mtu = config.mtu,
-                                                 .sandbox_name = request.attachment.ifname,
-                                                 .sandbox_fd = sandbox.netns().fd(),
-                                                 .sandbox_mac = config.mac},
-                                                request, config.host_prefix, name);
+  Status created = create_under_free_name(host,
+                                          {.host_name = {},
+                                           .master = bridge.index,
+                                           .mtu = config.mtu,
+                                           .sandbox_name = request.attachment.ifname,
+                                           .sandbox_fd = sandbox.netns().fd(),
+                                           .sandbox_mac = config.mac},
+                                          request, config.host_prefix, name);
   if (!created.ok()) {
     // Another ADD for the same attachment may have been faster since the name was looked up.
     if (created.error().errnum() == EEXIST) CNIO_TRY(check_name_is_free(sandbox, request));
-    return created.error();
+    const bool unknown = created.error().errnum() == EOPNOTSUPP;
+    return unknown ? std::move(created).error().hint("the kernel module veth is missing") : created.error();
   }
   undo.add("remove " + name, [name]() -> Status {
     CNIO_LET(net::Netlink again, net::Netlink::open(NETLINK_ROUTE));

@@ -197,7 +197,7 @@ Result<ProcessResult> run_process(const ProcessSpec& spec, int timeout_ms) {
   return result;
 }
 
-std::string find_executable(std::string_view path_list, const std::string& name) {
+std::string find_file(std::string_view path_list, const std::string& name, mode_t any_of) {
   while (!path_list.empty()) {
     const size_t colon = path_list.find(':');
     const std::string_view folder = path_list.substr(0, colon);
@@ -205,9 +205,13 @@ std::string find_executable(std::string_view path_list, const std::string& name)
     if (folder.empty()) continue;
     std::string path = std::string(folder) + "/" + name;
     struct stat status {};
-    if (stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & 0111U) != 0) return path;
+    if (stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & any_of) != 0) return path;
   }
   return {};
+}
+
+std::string find_executable(std::string_view path_list, const std::string& name) {
+  return find_file(path_list, name, 0111);
 }
 
 }  // namespace cnio

@@ -40,6 +40,10 @@ Result<Delegate> Delegate::find(const Request& request, const std::string& type)
   }
   std::string path = find_executable(request.cni_path, type);
   if (path.empty()) {
+    if (const std::string other = find_file(request.cni_path, type); !other.empty()) {
+      return Error::make(Code::kDelegate, "IPAM plugin " + quote(type) + ": " + other + " is not executable")
+          .hint("chmod 755 " + other);
+    }
     return Error::make(Code::kDelegate,
                        "IPAM plugin " + quote(type) + ": not found in CNI_PATH " + quote(request.cni_path, 512))
         .hint("install an executable file called " + quote(type) + " into one of these folders");

@@ -189,7 +189,7 @@ TEST_F(Delegation, FilesThatAreNoProgramsAreSkipped) {
   EXPECT_TRUE(succeeded(run(command)));
   command = with_fake(fake_, "ADD", fake_config(), pod("c2"));
   command.env["CNI_PATH"] = "/run/test/folder:/run/test/early";
-  EXPECT_TRUE(failed(run(command), code::kIpam, {"fake-ipam"}));
+  EXPECT_TRUE(failed(run(command), code::kIpam, {"/run/test/early/fake-ipam is not executable"}));
 }
 
 TEST_F(Delegation, RelativePathEntriesWork) {

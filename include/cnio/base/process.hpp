@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <sys/types.h>
 #include <vector>
 
 #include "cnio/base/result.hpp"
@@ -34,8 +35,10 @@ struct ProcessResult {
 // environment.
 Result<ProcessResult> run_process(const ProcessSpec& spec, int timeout_ms);
 
-// The first entry of the colon-separated `path_list` that holds a regular file called `name` (after following links)
-// with an execute bit; empty if none does. `name` must hold no path separator.
+// The path of `name` in the first entry of the colon-separated `path_list` that holds a regular file so called (after
+// following links) with one of these permission bits; empty if none does. `name` must hold no path separator.
+std::string find_file(std::string_view path_list, const std::string& name, mode_t any_of = 0777);
+// Likewise, with an execute bit.
 std::string find_executable(std::string_view path_list, const std::string& name);
 
 }  // namespace cnio
