@@ -32,6 +32,15 @@ class BridgeTest : public HostTest {
     return command;
   }
 
+  /// The same call of the reference's bridge with the reference's IPAM plugins, in a version that old ones know, too.
+  static Outcome by_reference(const std::string& verb, Json config, const Attachment& attachment) {
+    config["cniVersion"] = "1.0.0";
+    Command command = plugin_command({"bridge", verb, attachment, config.dump()});
+    command.argv = {reference_dir() + "/bridge"};
+    command.env["CNI_PATH"] = reference_dir();
+    return run(command);
+  }
+
   /// Configuration of a bridge whose addresses come from the stand-in.
   static Json fake_config(const std::string& version = "1.1.0") {
     Json config = layer2_config(version);

@@ -28,16 +28,6 @@ class IptablesMasquerade : public BridgeTest {
     return rules().find("CNI-") == std::string::npos && nft_objects_with("\"" + address + "\"").empty();
   }
 
-  /// The same call of the reference's bridge with the reference's host-local.
-  Outcome run_reference(const std::string& verb, const Attachment& attachment, const Json& config) const {
-    Json older = config;
-    older["cniVersion"] = "1.0.0";
-    Command command = plugin_command({"bridge", verb, attachment, older.dump()});
-    command.argv = {reference_dir() + "/bridge"};
-    command.env["CNI_PATH"] = reference_dir();
-    return run(command);
-  }
-
   Json config_ = dual_stack_config();
 };
 
@@ -126,7 +116,7 @@ TEST_F(IptablesMasquerade, DeleteRemovesTheReferencesIptablesRules) {
   Json reference = config_;
   // Debian's release has one backend only and does not know the key.
   if (reference_dir() != "/usr/lib/cni") reference["ipMasqBackend"] = "iptables";
-  ASSERT_TRUE(succeeded(run_reference("ADD", pod(), reference)));
+  ASSERT_TRUE(succeeded(by_reference("ADD", reference, pod())));
   ASSERT_NE(rules().find(kChain), std::string::npos);
   must_del(config_, pod());
   EXPECT_TRUE(nothing_left());
@@ -137,7 +127,7 @@ TEST_F(IptablesMasquerade, DeleteRemovesTheReferencesRulesWithoutNamespace) {
   PARITY("T67 D18");
   config_.erase("ipMasqBackend");
   const Attachment attachment = pod();
-  ASSERT_TRUE(succeeded(run_reference("ADD", attachment, config_)));
+  ASSERT_TRUE(succeeded(by_reference("ADD", config_, attachment)));
   delete_netns("c1");
   must_del(config_, attachment);
   EXPECT_TRUE(nothing_left());
@@ -147,7 +137,7 @@ TEST_F(IptablesMasquerade, DeleteRemovesTheReferencesRulesWithoutNamespace) {
 TEST_F(IptablesMasquerade, ReferenceRemovesOurs) {
   PARITY("T67");
   must_add(config_, pod());
-  EXPECT_TRUE(succeeded(run_reference("DEL", pod(), config_)));
+  EXPECT_TRUE(succeeded(by_reference("DEL", config_, pod())));
   EXPECT_TRUE(nothing_left());
 }
 

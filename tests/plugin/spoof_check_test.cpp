@@ -17,14 +17,6 @@ class SpoofCheck : public BridgeTest {
   }
   /// Chains and rules of the table `bridge nat` that mention the text.
   static std::size_t count(const std::string& text) { return nft_objects_with(text).size(); }
-  /// The same call with the reference's plugin, in a version that old ones know, too.
-  static Outcome by_reference(const std::string& verb, Json config, const Attachment& attachment) {
-    config["cniVersion"] = "1.0.0";
-    Command command = plugin_command({"bridge", verb, attachment, config.dump()});
-    command.argv = {reference_dir() + "/bridge"};
-    command.env["CNI_PATH"] = reference_dir();
-    return run(command);
-  }
 
   Json config_ = bridge_config();
 };
