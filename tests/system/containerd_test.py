@@ -233,7 +233,7 @@ class Errors(ContainerdCase):
 
     def test_plugin_that_is_not_executable(self) -> None:
         for plugin, text in (("bridge", r"bin/bridge: permission denied"),
-                             ("host-local", r'bridge: IPAM plugin "host-local": .* install an executable file')):
+                             ("host-local", r'bridge: IPAM plugin "host-local": .*/host-local is not executable')):
             with self.subTest(plugin):
                 (self.bin_dir / plugin).chmod(0o644)
                 self.expect_refusal(text)

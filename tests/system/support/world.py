@@ -144,7 +144,8 @@ def _furnish() -> None:
         _mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", place)
     for path, descriptor in opened.items():
         path.mkdir(parents=True, exist_ok=True)
-        _mount("--bind", f"/proc/{os.getpid()}/fd/{descriptor}", path)
+        # Not by the path that the descriptor had: by now that is covered.
+        _mount("--no-canonicalize", "--bind", f"/proc/{os.getpid()}/fd/{descriptor}", path)
         os.close(descriptor)
     _make_etc_private()
     for folder in ("/run/lock", "/run/netns", "/var/lib/cni"):
