@@ -15,6 +15,10 @@ TEST_PACKAGES=(iproute2 iputils-ping nftables iptables containernetworking-plugi
   diffutils)
 # shellcheck disable=SC2034 # likewise
 VM_PACKAGES=(qemu-system-x86 xz-utils)
+# Whole runtimes and nodes: tests/system.
+# shellcheck disable=SC2034 # likewise
+SYSTEM_PACKAGES=(containerd runc podman conmon python3-grpcio python3-grpc-tools python3-yaml golang-go
+  golang-github-appc-cni-dev g++-aarch64-linux-gnu qemu-user-static)
 
 # shellcheck disable=SC2034 # likewise
 if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
