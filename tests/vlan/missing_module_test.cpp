@@ -98,5 +98,18 @@ TEST_F(MissingModule, FirewallForSpoofCheck) {
   }
 }
 
+TEST_F(MissingModule, TheInstallerSaysSoAndChangesNothing) {
+  for (const char* module : {"nft_masq", "veth", "bridge"}) {
+    remove_module(module);
+    Command install;
+    install.argv = {"sh", "/tests/install/install", "--from", plugin_dir(), "--to", "/run/bin"};
+    const Outcome outcome = run(install);
+    EXPECT_EQ(outcome.exit_code, 1) << describe(outcome);
+    EXPECT_NE(outcome.out.find("missing  kernel: "), std::string::npos) << describe(outcome);
+    EXPECT_NE(outcome.out.find(module), std::string::npos) << describe(outcome);
+    EXPECT_FALSE(std::filesystem::exists("/run/bin"));
+  }
+}
+
 }  // namespace
 }  // namespace cnio::test
