@@ -83,8 +83,9 @@ Result<Joined> join_bridge(const Request& request, const Config& config, net::Ne
       return remove_bridge_if_empty(again, config);
     });
   }
-  CNIO_LET(const Veth veth, create_attachment_veth(host, sandbox, request, config, bridge.link, undo));
-  return Joined{bridge, veth};
+  auto veth = create_attachment_veth(host, sandbox, request, config, bridge.link, undo);
+  if (!veth.ok()) return explain_lost_bridge(host, bridge.link, std::move(veth).error());
+  return Joined{bridge, std::move(veth).value()};
 }
 
 Status guard_against_spoofing(const Request& request, const Config& config, const Veth& veth, Rollback& undo) {
@@ -126,12 +127,23 @@ Result<AddResult> connect_layer2(const Config& config, net::Netlink& host, net::
 Result<std::vector<Interface>> list_interfaces(const Request& request, const Config& config, net::Netlink& host,
                                                const Joined& joined) {
   CNIO_LET(const std::optional<net::Link> bridge, net::find_link(host, joined.bridge.link.index));
-  std::vector<Interface> interfaces = {entry_of(bridge.value_or(joined.bridge.link)), entry_of(joined.veth.host_end),
+  if (!bridge) return lost_bridge(config.bridge);
+  std::vector<Interface> interfaces = {entry_of(*bridge), entry_of(joined.veth.host_end),
                                        entry_of(joined.veth.sandbox_end, request.netns_path)};
   if (config.vlan == 0 || !config.is_gateway || config.layer2()) return interfaces;
   CNIO_LET(const std::optional<net::Link> gateway, net::find_link(host, config.gateway_interface()));
   if (gateway) interfaces.push_back(entry_of(*gateway));
   return interfaces;
+}
+
+// All that follows once the pod's interface is a port of the bridge.
+Result<AddResult> connect(const Request& request, const Config& config, const std::optional<Delegate>& ipam,
+                          net::Netlink& host, net::Sandbox& sandbox, const Joined& joined, Rollback& undo) {
+  CNIO_TRY(guard_against_spoofing(request, config, joined.veth, undo));
+  CNIO_LET(AddResult result, ipam ? connect_layer3(request, config, *ipam, host, sandbox, joined, undo)
+                                  : connect_layer2(config, host, sandbox, joined.veth));
+  CNIO_LET(result.interfaces, list_interfaces(request, config, host, joined));
+  return result;
 }
 
 Result<AddResult> add(const Request& request, Rollback& undo) {
@@ -147,10 +159,9 @@ Result<AddResult> add(const Request& request, Rollback& undo) {
     CNIO_LET(config.mtu, default_route_mtu(host));
   }
   CNIO_LET(const Joined joined, join_bridge(request, config, host, sandbox, undo));
-  CNIO_TRY(guard_against_spoofing(request, config, joined.veth, undo));
-  CNIO_LET(AddResult result, ipam ? connect_layer3(request, config, *ipam, host, sandbox, joined, undo)
-                                  : connect_layer2(config, host, sandbox, joined.veth));
-  CNIO_LET(result.interfaces, list_interfaces(request, config, host, joined));
+  auto connected = connect(request, config, ipam, host, sandbox, joined, undo);
+  if (!connected.ok()) return explain_lost_bridge(host, joined.bridge.link, std::move(connected).error());
+  AddResult result = std::move(connected).value();
   if (config.dns) result.dns = *config.dns;
   return result;
 }

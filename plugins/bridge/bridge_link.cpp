@@ -48,6 +48,17 @@ Result<uint32_t> default_route_mtu(net::Netlink& host) {
       .hint("write the number into the configuration, or add the route first");
 }
 
+Error lost_bridge(const std::string& name) {
+  return Error::make(Code::kTryAgain, "bridge " + name + " was removed while a pod was being connected to it")
+      .hint("the next ADD makes it again; pods that were connected to it before have to be restarted");
+}
+
+Error explain_lost_bridge(net::Netlink& host, const net::Link& bridge, Error error) {
+  const auto still = net::find_link(host, bridge.index);
+  if (error.code() == Code::kTryAgain || !still.ok() || still.value()) return error;
+  return lost_bridge(bridge.name).hint("what failed was: " + error.msg());
+}
+
 Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config) {
   BridgeLink bridge;
   CNIO_LET(std::optional<net::Link> link, net::find_link(host, config.bridge));
@@ -55,7 +66,7 @@ Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config) {
     // "Exists" means that another ADD was faster: its bridge is as good.
     CNIO_LET(bridge.created, create(host, config));
     CNIO_LET(link, net::find_name_owner(host, config.bridge));
-    if (!link) return Error::make(Code::kTryAgain, "bridge " + config.bridge + " vanished while it was set up");
+    if (!link) return lost_bridge(config.bridge);
     if (link->name != config.bridge) {
       return Error::make(Code::kConflict,
                          "the name " + config.bridge + " is an alternative name of the interface " + link->name)
@@ -75,7 +86,10 @@ Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config) {
               " type bridge vlan_filtering 1` makes it, if its other ports can do with their VLANs");
   }
   if (config.promiscuous && !link->promiscuous) CNIO_TRY(net::set_promiscuous(host, *link));
-  if (!link->up) CNIO_TRY(net::set_link_up(host, *link));
+  if (!link->up) {
+    Status up = net::set_link_up(host, *link);
+    if (!up.ok()) return explain_lost_bridge(host, *link, std::move(up).error());
+  }
   bridge.link = *std::move(link);
   return bridge;
 }

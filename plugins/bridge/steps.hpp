@@ -35,6 +35,12 @@ Result<uint32_t> default_route_mtu(net::Netlink& host);
 // left untouched.
 Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config);
 
+// Somebody removed the bridge during an ADD. Code 11: the next one makes it again.
+Error lost_bridge(const std::string& name);
+// Any step may fail then, for a reason that says nothing of it. Returns lost_bridge with that reason in the details if
+// the bridge is gone, otherwise the error as it is.
+Error explain_lost_bridge(net::Netlink& host, const net::Link& bridge, Error error);
+
 // Error: code 100 if this kernel's bridges cannot filter VLANs though the configuration asks for it.
 Status require_vlan_filtering(const Config& config);
 
