@@ -99,6 +99,7 @@ Result<AddResult> connect_layer3(const Request& request, const Config& config, c
   const Veth& veth = joined.veth;
   CNIO_LET(AddResult answer, ipam.add());
   undo.last("release the addresses of " + request.attachment.container_id, [ipam] { return ipam.undo_add(); });
+  CNIO_TRY(remove_former_pairs(host, request, config, veth));
   CNIO_LET(AddResult result, complete_ipam_result(config, std::move(answer), kSandboxEntry));
   CNIO_LET(const std::vector<net::RouteSpec> routes, kernel_routes(result));
   const std::vector<Cidr> gateways = config.is_gateway ? gateway_addresses(result) : std::vector<Cidr>();

@@ -100,6 +100,11 @@ Status check_name_is_free(net::Sandbox& sandbox, const protocol::Request& reques
 Result<Veth> create_attachment_veth(net::Netlink& host, net::Sandbox& sandbox, const protocol::Request& request,
                                     const Config& config, const net::Link& bridge, Rollback& undo);
 
+// Removes the pairs of an earlier life of the attachment: when its container was started again in another namespace,
+// and something keeps the former one alive. `own` is the pair of now. To be called once the IPAM plugin has agreed,
+// which refuses an attachment that lives; the address is the same, and must not be at two places.
+Status remove_former_pairs(net::Netlink& host, const protocol::Request& request, const Config& config, const Veth& own);
+
 // What `macspoofchk` asks for: installed by ADD, looked for by CHECK.
 feature::SpoofCheckSpec spoof_check_of(const protocol::Request& request, const net::Link& host_end,
                                        const net::Link& sandbox_end);

@@ -132,6 +132,16 @@ Result<Veth> create_attachment_veth(net::Netlink& host, net::Sandbox& sandbox, c
   return Veth{*host_end, *sandbox_end};
 }
 
+Status remove_former_pairs(net::Netlink& host, const Request& request, const Config& config, const Veth& own) {
+  for (unsigned attempt = 0; attempt < kNameAttempts; ++attempt) {
+    const std::string name = host_end_name(request, config.host_prefix, attempt);
+    if (name == own.host_end.name) continue;
+    CNIO_LET(const std::optional<net::Link> link, net::find_link(host, name));
+    if (link && link->alias == alias_of(request)) CNIO_TRY(net::remove_link(host, *link));
+  }
+  return {};
+}
+
 feature::SpoofCheckSpec spoof_check_of(const Request& request, const net::Link& host_end,
                                        const net::Link& sandbox_end) {
   return {.network = request.network,
