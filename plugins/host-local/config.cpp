@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include "cnio/feature/reservation_store.hpp"
+
 namespace cnio::host_local {
 namespace {
 
@@ -14,6 +16,7 @@ using protocol::Fields;
 using protocol::Request;
 
 constexpr std::string_view kDefaultDataDir = "/var/lib/cni/networks";
+constexpr int64_t kLongestLockTimeout = 3600;
 
 // A set of the configuration, with the key it came from for messages.
 struct NamedSet {
@@ -265,6 +268,26 @@ Result<std::string> store_folder(const Request& request, const Fields& ipam) {
   return folder + request.network;
 }
 
+Result<std::chrono::milliseconds> parse_lock_limit(const Fields& ipam) {
+  CNIO_LET(const std::optional<int64_t> seconds, ipam.integer_within("lockTimeoutSeconds", 1, kLongestLockTimeout));
+  if (!seconds) return std::chrono::milliseconds(feature::ReservationStore::kLockLimit);
+  return std::chrono::milliseconds(std::chrono::seconds(*seconds));
+}
+
+Result<bool> parse_reclaim(const Fields& ipam) {
+  CNIO_LET(const std::string text, ipam.text("reclaim"));
+  if (text.empty() || text == "reboot") return true;
+  if (text == "never") return false;
+  return ipam.fault("reclaim", "must be \"reboot\" or \"never\", not " + quote(text));
+}
+
+Result<StoreConfig> parse_store_keys(const Request& request, const Fields& ipam) {
+  CNIO_LET(std::string folder, store_folder(request, ipam));
+  CNIO_LET(const std::chrono::milliseconds lock_limit, parse_lock_limit(ipam));
+  CNIO_LET(const bool reclaim, parse_reclaim(ipam));
+  return StoreConfig{std::move(folder), lock_limit, reclaim};
+}
+
 }  // namespace
 
 Result<Config> parse_config(const Request& request) {
@@ -276,14 +299,18 @@ Result<Config> parse_config(const Request& request) {
   CNIO_LET(std::vector<IpAddr> requested, parse_all_requested(request));
   CNIO_LET(std::vector<protocol::Route> routes, protocol::parse_routes(ipam, "routes"));
   CNIO_LET(std::string resolv_conf, path_text(ipam, "resolvConf"));
-  CNIO_LET(std::string store, store_folder(request, ipam));
+  CNIO_LET(StoreConfig store, parse_store_keys(request, ipam));
   return Config{std::move(sets), std::move(requested), std::move(routes), std::move(resolv_conf), std::move(store)};
 }
 
-Result<std::string> parse_store(const Request& request) {
+Result<StoreConfig> parse_store(const Request& request) {
   CNIO_TRY(parse_args(request));
   CNIO_LET(const Fields ipam, request.fields().object("ipam"));
-  return store_folder(request, ipam);
+  CNIO_LET(std::string folder, store_folder(request, ipam));
+  const auto lock_limit = parse_lock_limit(ipam);
+  const auto reclaim = parse_reclaim(ipam);
+  return StoreConfig{std::move(folder), lock_limit.ok() ? lock_limit.value() : feature::ReservationStore::kLockLimit,
+                     reclaim.ok() && reclaim.value()};
 }
 
 }  // namespace cnio::host_local

@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,14 @@
 
 namespace cnio::host_local {
 
+// Where and how the reservations of the network are kept.
+struct StoreConfig {
+  std::string folder;
+  std::chrono::milliseconds lock_limit;  // ipam.lockTimeoutSeconds: how long the lock is waited for
+  // ipam.reclaim: may an address be given to another container when its own ran before the last boot?
+  bool reclaim = true;
+};
+
 // A valid configuration; README.md lists its keys.
 struct Config {
   // One address each for an attachment: runtimeConfig.ipRanges, ipam.subnet, ipam.ranges, in this order.
@@ -22,15 +31,16 @@ struct Config {
   std::vector<IpAddr> requested;
   std::vector<protocol::Route> routes;
   std::string resolv_conf;  // path; empty: no dns in the result
-  std::string store;        // folder of the network's reservations
+  StoreConfig store;
 };
 
 // Everything is checked that can be checked without the store. Errors: code 7, code 4 for CNI_ARGS; each names the key
 // and its value. CNI_ARGS is not looked at for STATUS.
 Result<Config> parse_config(const protocol::Request& request);
 
-// The folder of the network's reservations: all that DEL and GC need, so that addresses can be released when the rest
-// of the configuration is broken or gone. CNI_ARGS is checked, except for GC.
-Result<std::string> parse_store(const protocol::Request& request);
+// The network's reservations: all that DEL and GC need, so that addresses can be released when the rest of the
+// configuration is broken or gone. What is wrong with the time limit, or with `reclaim`, is not their concern: they
+// take the default, or give nothing up. CNI_ARGS is checked, except for GC.
+Result<StoreConfig> parse_store(const protocol::Request& request);
 
 }  // namespace cnio::host_local

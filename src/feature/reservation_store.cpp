@@ -28,7 +28,12 @@ bool is_regular(int fd) {
   return fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
 }
 
-std::string cursor_name(size_t set) { return "last_reserved_ip." + std::to_string(set); }
+constexpr std::string_view kCursorName = "last_reserved_ip.";
+
+std::string cursor_name(size_t set) { return std::string(kCursorName) + std::to_string(set); }
+
+// Where a file system does not tell, it shows when the file is opened.
+bool may_be_regular(const dirent& entry) { return entry.d_type == DT_REG || entry.d_type == DT_UNKNOWN; }
 
 // Gives the unnamed file `fd` its name; false if the system cannot do that here. Errno tells why.
 bool link_unnamed(int fd, int folder, const std::string& name) {
@@ -43,13 +48,13 @@ bool link_unnamed(int fd, int folder, const std::string& name) {
 
 Result<ReservationStore> ReservationStore::create(const std::string& folder, std::chrono::milliseconds limit) {
   CNIO_TRY(create_folder(folder));
-  CNIO_LET(UniqueFd fd, open_file(folder, O_RDONLY | O_DIRECTORY));
+  CNIO_LET(UniqueFd fd, open_folder(folder));
   return lock(folder, std::move(fd), limit);
 }
 
 Result<std::optional<ReservationStore>> ReservationStore::open(const std::string& folder,
                                                                std::chrono::milliseconds limit) {
-  auto fd = open_file(folder, O_RDONLY | O_DIRECTORY);
+  auto fd = open_folder(folder);
   if (!fd.ok() && fd.error().errnum() == ENOENT) return std::optional<ReservationStore>();
   if (!fd.ok()) return std::move(fd).error();
   CNIO_LET(ReservationStore store, lock(folder, std::move(fd).value(), limit));
@@ -57,7 +62,7 @@ Result<std::optional<ReservationStore>> ReservationStore::open(const std::string
 }
 
 Result<std::optional<ReservationStore>> ReservationStore::peek(const std::string& folder) {
-  auto fd = open_file(folder, O_RDONLY | O_DIRECTORY);
+  auto fd = open_folder(folder);
   if (!fd.ok() && fd.error().errnum() == ENOENT) return std::optional<ReservationStore>();
   if (!fd.ok()) return std::move(fd).error();
   ReservationStore store(folder, std::move(fd).value(), UniqueFd());
@@ -100,7 +105,8 @@ Status ReservationStore::list() {
     if (entry == nullptr && errno != 0) return Error::sys("list " + folder_, errno);
     if (entry == nullptr) break;
     const std::string_view name = static_cast<const char*>(entry->d_name);
-    if (const auto addr = IpAddr::parse(name)) entries_.insert({*addr, std::string(name)});
+    if (const auto addr = IpAddr::parse(name)) entries_.insert({*addr, std::string(name), may_be_regular(*entry)});
+    if (name.starts_with(kCursorName) && !may_be_regular(*entry)) odd_cursors_.emplace(name);
   }
   return {};
 }
@@ -149,6 +155,8 @@ void ReservationStore::read_holders() {
 
 Result<std::optional<Reservation>> ReservationStore::read_holder(const Entry& entry) const {
   Reservation out{entry.address, entry.file, Reservation::State::kForeign, {}};
+  // Opening alone can have effects: of a device, or of a folder that is mounted on demand.
+  if (!entry.may_be_regular) return std::optional(out);
   const std::string path = path_of(entry.file);
   auto file = open_file_at(folder_fd_.get(), entry.file, O_RDONLY | kSafeOpen, 0, path);
   if (!file.ok()) {
@@ -176,27 +184,29 @@ Status ReservationStore::reclaim_torn() {
   return failures.status();
 }
 
-Result<std::optional<IpAddr>> ReservationStore::last_given(size_t set) const {
+// It says where to look first and nothing else: without it the search starts at the beginning.
+std::optional<IpAddr> ReservationStore::last_given(size_t set) const {
   const std::string name = cursor_name(set);
-  auto file = open_file_at(folder_fd_.get(), name, O_RDONLY | kSafeOpen, 0, path_of(name));
-  if (!file.ok() && file.error().errnum() == ENOENT) return std::optional<IpAddr>();
-  if (!file.ok()) return std::move(file).error();
+  if (odd_cursors_.contains(name)) return std::nullopt;
+  const auto file = open_file_at(folder_fd_.get(), name, O_RDONLY | kSafeOpen, 0, path_of(name));
+  if (!file.ok()) return std::nullopt;
   char text[64];  // longer than any address; what does not fit is none
   ssize_t size = 0;
   do {
     size = read(file.value().get(), text, sizeof text);
   } while (size < 0 && errno == EINTR);
-  if (size < 0) return Error::sys("read " + path_of(name), errno);
+  if (size < 0) return std::nullopt;
   return IpAddr::parse({text, static_cast<size_t>(size)});
 }
 
-Status ReservationStore::reserve(const protocol::Attachment& attachment, const std::vector<Grant>& grants) {
+Status ReservationStore::reserve(const protocol::Attachment& attachment, const std::vector<Grant>& grants,
+                                 const std::optional<Origin>& origin) {
   const std::string content = format_holder(attachment);
   size_t made = 0;
   Status status;
   for (; status.ok() && made < grants.size(); ++made) {
     const std::string name = grants[made].address.to_string();
-    const Result<bool> created = create_whole(name, content);
+    const Result<bool> created = create_whole(name, content, origin);
     if (!created.ok()) {
       status = created.error();
     } else if (!created.value()) {
@@ -222,6 +232,21 @@ Status ReservationStore::release(const Reservation& reservation) {
   return {};
 }
 
+std::optional<Origin> ReservationStore::origin_of(const Reservation& reservation) const {
+  const Entry entry{reservation.address, reservation.file};
+  const auto known = entries_.find(entry);
+  if (known == entries_.end() || !known->may_be_regular) return std::nullopt;
+  const auto file = open_file_at(folder_fd_.get(), entry.file, O_RDONLY | kSafeOpen, 0, path_of(entry.file));
+  if (!file.ok() || !is_regular(file.value().get())) return std::nullopt;
+  return read_origin(file.value().get());
+}
+
+Status ReservationStore::renew(const Reservation& reservation, const Origin& origin) const {
+  const std::string path = path_of(reservation.file);
+  CNIO_LET(const UniqueFd file, open_file_at(folder_fd_.get(), reservation.file, O_RDONLY | kSafeOpen, 0, path));
+  return write_origin(file.get(), origin).context(path);
+}
+
 Status ReservationStore::remove(const std::string& name) const {
   if (unlinkat(folder_fd_.get(), name.c_str(), 0) == 0 || errno == ENOENT) return {};
   return Error::sys("remove " + path_of(name), errno);
@@ -229,27 +254,31 @@ Status ReservationStore::remove(const std::string& name) const {
 
 // The file is written before it gets its name, so no crash and no full disk leaves a part of it under that name. It is
 // not synced: an address whose file a power failure takes with it has lost its container too, and a flush under the
-// lock would make every pod of the node wait for the disk.
-Result<bool> ReservationStore::create_whole(const std::string& name, std::string_view content) const {
+// lock would make every pod of the node wait for the disk. The origin is a help for later: an ADD does not fail for it.
+Result<bool> ReservationStore::create_whole(const std::string& name, std::string_view content,
+                                            const std::optional<Origin>& origin) const {
   const std::string path = path_of(name);
   auto unnamed = open_file_at(folder_fd_.get(), ".", O_TMPFILE | O_WRONLY, kFileMode, path);
   if (!unnamed.ok()) {
-    if (lacks_unnamed_files(unnamed.error().errnum())) return create_plain(name, content);
+    if (lacks_unnamed_files(unnamed.error().errnum())) return create_plain(name, content, origin);
     return std::move(unnamed).error();
   }
   CNIO_TRY(write_all(unnamed.value().get(), content, path));
+  if (origin) (void)write_origin(unnamed.value().get(), *origin);
   if (link_unnamed(unnamed.value().get(), folder_fd_.get(), name)) return true;
   if (errno == EEXIST) return false;
-  return create_plain(name, content);
+  return create_plain(name, content, origin);
 }
 
 // For file systems without unnamed files. Synced, because such a one (NFS) may report a full disk only then.
-Result<bool> ReservationStore::create_plain(const std::string& name, std::string_view content) const {
+Result<bool> ReservationStore::create_plain(const std::string& name, std::string_view content,
+                                            const std::optional<Origin>& origin) const {
   const std::string path = path_of(name);
   auto file = open_file_at(folder_fd_.get(), name, O_WRONLY | O_CREAT | O_EXCL, kFileMode, path);
   if (!file.ok() && file.error().errnum() == EEXIST) return false;
   if (!file.ok()) return std::move(file).error();
   Status written = write_all(file.value().get(), content, path);
+  if (written.ok() && origin) (void)write_origin(file.value().get(), *origin);
   if (written.ok() && fdatasync(file.value().get()) != 0) written = Error::sys("write " + path, errno);
   if (written.ok()) return true;
   Error error = std::move(written).error();
@@ -258,9 +287,11 @@ Result<bool> ReservationStore::create_plain(const std::string& name, std::string
   return error;
 }
 
-// An existing record is overwritten, then cut: it needs no new block, and a failure does not lose the old one.
+// An existing record is overwritten, then cut: it needs no new block, and a failure does not lose the old one. Between
+// the two a crash may leave another address, or none, which only changes where the next search starts.
 Status ReservationStore::record_given(const Grant& grant) const {
   const std::string name = cursor_name(grant.set);
+  if (odd_cursors_.contains(name)) return {};
   const std::string path = path_of(name);
   const std::string text = grant.address.to_string();
   auto file = open_file_at(folder_fd_.get(), name, O_WRONLY | kSafeOpen, 0, path);

@@ -7,8 +7,6 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "cnio/base/unique_fd.hpp"
-
 namespace cnio::feature {
 namespace {
 
@@ -22,6 +20,16 @@ std::string parent_of(const std::string& path) {
   const size_t slash = end == std::string::npos ? end : path.find_last_of('/', end);
   if (slash == std::string::npos) return path.starts_with('/') ? "/" : ".";
   return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+bool is_link(const std::string& path) {
+  struct stat info {};
+  return lstat(path.c_str(), &info) == 0 && S_ISLNK(info.st_mode);
+}
+
+Error linked_folder(const std::string& path, Code code) {
+  return Error::make(code, "open folder " + path + ": is a symbolic link, which is not followed",
+                     "put the folder that it leads to in its place, or let \"ipam.dataDir\" name a folder elsewhere");
 }
 
 // What the file system says of itself where nothing can be tried without a trace. Returns an errno, 0 if all is well.
@@ -47,6 +55,12 @@ int try_to_write(const std::string& folder) {
 
 }  // namespace
 
+Result<UniqueFd> open_folder(const std::string& path) {
+  auto fd = open_file(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (fd.ok() || !is_link(path)) return fd;
+  return linked_folder(path, Code::kIo);
+}
+
 bool lacks_unnamed_files(int errnum) { return errnum == EOPNOTSUPP || errnum == EISDIR || errnum == EINVAL; }
 
 Status create_folder(const std::string& path) {
@@ -65,6 +79,7 @@ Status check_folder_writable(const std::string& folder) {
   const auto unavailable = [](const std::string& path, int errnum) {
     return Error::sys("make reservations in " + path, errnum, Code::kNotAvailable);
   };
+  if (is_link(folder)) return linked_folder(folder, Code::kNotAvailable);
   for (std::string path = folder;; path = parent_of(path)) {
     struct stat info {};
     if (stat(path.c_str(), &info) != 0) {

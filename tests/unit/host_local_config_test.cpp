@@ -49,7 +49,7 @@ feature::Range range_of(const std::string& text) {
 TEST(HostLocalConfig, Defaults) {
   const auto config = parse_config(request(kNet));
   ASSERT_OK(config);
-  EXPECT_EQ(config.value().store, "/var/lib/cni/networks/net");
+  EXPECT_EQ(config.value().store.folder, "/var/lib/cni/networks/net");
   EXPECT_EQ(config.value().resolv_conf, "");
   EXPECT_TRUE(config.value().routes.empty());
   EXPECT_TRUE(config.value().requested.empty());
@@ -278,7 +278,7 @@ TEST(HostLocalConfig, StoreIsTheFolderOfTheNetwork) {
   const auto store = [](const std::string& folder) {
     const auto config = parse_config(request(R"({"subnet": "10.1.0.0/24", "dataDir": ")" + folder + "\"}"));
     EXPECT_OK(config);
-    return config.ok() ? config.value().store : "";
+    return config.ok() ? config.value().store.folder : "";
   };
   EXPECT_EQ(store("/data"), "/data/net");
   EXPECT_EQ(store("/data/"), "/data/net");
@@ -287,13 +287,46 @@ TEST(HostLocalConfig, StoreIsTheFolderOfTheNetwork) {
   EXPECT_EQ(store(""), "/var/lib/cni/networks/net");
 }
 
+TEST(HostLocalConfig, TheLockIsWaitedForAsLongAsSaid) {
+  const auto limit = [](const std::string& value) {
+    return parse_config(request(R"({"subnet": "10.1.0.0/24", "lockTimeoutSeconds": )" + value + "}"));
+  };
+  EXPECT_EQ(limit("null").value().store.lock_limit, std::chrono::seconds(20));
+  EXPECT_EQ(limit("1").value().store.lock_limit, std::chrono::seconds(1));
+  EXPECT_EQ(limit("3600").value().store.lock_limit, std::chrono::hours(1));
+  for (const char* bad : {"0", "-1", "3601", "1.5", "\"20\"", "true"}) {
+    EXPECT_ERROR(limit(bad), Code::kInvalidConfig, "\"ipam.lockTimeoutSeconds\"");
+  }
+}
+
+TEST(HostLocalConfig, WhatIsOfBeforeTheLastBootIsReclaimedUnlessToldOtherwise) {
+  const auto reclaim = [](const std::string& value) {
+    return parse_config(request(R"({"subnet": "10.1.0.0/24", "reclaim": )" + value + "}"));
+  };
+  for (const char* yes : {"null", "\"\"", "\"reboot\""}) EXPECT_TRUE(reclaim(yes).value().store.reclaim) << yes;
+  EXPECT_FALSE(reclaim("\"never\"").value().store.reclaim);
+  for (const char* bad : {"\"Never\"", "\"always\"", "false", "1"}) {
+    EXPECT_ERROR(reclaim(bad), Code::kInvalidConfig, "\"ipam.reclaim\"");
+  }
+}
+
+TEST(HostLocalConfig, DelAndGcAreContentWithWrongKeysOfTheStore) {
+  for (const char* command : {"DEL", "GC"}) {
+    const auto store = parse_store(request(R"({"lockTimeoutSeconds": 0, "reclaim": "x"})", "", "", command));
+    ASSERT_OK(store);
+    EXPECT_EQ(store.value().lock_limit, std::chrono::seconds(20));
+    EXPECT_FALSE(store.value().reclaim) << "what is not understood gives nothing up";
+    EXPECT_TRUE(parse_store(request("{}", "", "", command)).value().reclaim);
+  }
+}
+
 TEST(HostLocalConfig, StoreIsAllThatDelAndGcNeed) {
   for (const char* command : {"DEL", "GC"}) {
     for (const std::string ipam :
          {"", "null", "{}", R"({"ranges": "x", "routes": 1})", R"({"subnet": "10.1.0.7/24"})"}) {
       const auto store = parse_store(request(ipam, R"(, "args": 1, "runtimeConfig": {"ips": "x"})", "", command));
       ASSERT_OK(store) << ipam;
-      EXPECT_EQ(store.value(), "/var/lib/cni/networks/net");
+      EXPECT_EQ(store.value().folder, "/var/lib/cni/networks/net");
     }
     EXPECT_ERROR(parse_store(request(R"({"dataDir": 5})", "", "", command)), Code::kInvalidConfig, "ipam.dataDir");
     EXPECT_ERROR(parse_store(request("[]", "", "", command)), Code::kInvalidConfig, "ipam");

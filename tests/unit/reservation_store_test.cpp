@@ -147,25 +147,28 @@ TEST_F(Store, ReadsTheCursorOfEachSet) {
   root_.write("net/last_reserved_ip.1", "fd01::9");
   for (const char* text : {"", "10.1.0.9\n", "x", "10.1.0.999"}) {
     root_.write("net/last_reserved_ip.2", text);
-    const auto last = create().last_given(2);
-    ASSERT_OK(last);
-    EXPECT_FALSE(last.value().has_value()) << text;
+    EXPECT_FALSE(create().last_given(2).has_value()) << text;
   }
-  EXPECT_EQ(create().last_given(0).value(), ip("10.1.0.9"));
-  EXPECT_EQ(create().last_given(1).value(), ip("fd01::9"));
-  EXPECT_EQ(create().last_given(3).value(), std::nullopt);
+  EXPECT_EQ(create().last_given(0), ip("10.1.0.9"));
+  EXPECT_EQ(create().last_given(1), ip("fd01::9"));
+  EXPECT_EQ(create().last_given(3), std::nullopt);
 }
 
-TEST_F(Store, ACursorThatIsNoFileIsAnError) {
+TEST_F(Store, DoesWithoutACursorThatIsNoRegularFile) {
+  root_.write("outside", "10.1.0.9");
   std::filesystem::create_directories(root_.at("net/last_reserved_ip.0"));
-  EXPECT_ERROR(create().last_given(0), Code::kIo, "last_reserved_ip.0");
-}
-
-TEST_F(Store, ReservesNothingIfTheCursorCannotBeWritten) {
-  std::filesystem::create_directories(root_.at("net/last_reserved_ip.1"));
-  EXPECT_ERROR(reserve(kPod, {{0, ip("10.1.0.2")}, {1, ip("fd01::2")}}), Code::kIo, "last_reserved_ip.1");
-  EXPECT_FALSE(root_.has("net/10.1.0.2"));
-  EXPECT_FALSE(root_.has("net/fd01::2"));
+  ASSERT_EQ(symlink(root_.at("outside").c_str(), root_.at("net/last_reserved_ip.1").c_str()), 0);
+  ASSERT_EQ(symlink(root_.at("nowhere").c_str(), root_.at("net/last_reserved_ip.2").c_str()), 0);
+  ASSERT_EQ(mkfifo(root_.at("net/last_reserved_ip.3").c_str(), 0600), 0);
+  std::vector<Grant> grants;
+  for (size_t set = 0; set < 4; ++set) {
+    EXPECT_EQ(create().last_given(set), std::nullopt) << set;
+    grants.push_back({set, ip("10.1.0." + std::to_string(set + 2))});
+  }
+  ASSERT_OK(reserve(kPod, grants));
+  EXPECT_EQ(held(kPod).size(), 4U);
+  EXPECT_EQ(root_.read("outside"), "10.1.0.9") << "the link was not followed";
+  EXPECT_FALSE(root_.has("nowhere"));
 }
 
 TEST_F(Store, ReservesNothingIfOneAddressAppearsInSpiteOfTheLock) {
@@ -223,6 +226,29 @@ TEST_F(Store, WhatIsNoRegularFileTakesItsAddressAndIsNeverFollowed) {
   ErrorList failures;
   for (const Reservation& each : store.reservations(failures)) EXPECT_EQ(each.state, State::kForeign) << each.file;
   EXPECT_OK(failures.status());
+}
+
+TEST_F(Store, AFolderThatIsALinkIsNotFollowed) {
+  std::filesystem::create_directories(root_.at("elsewhere"));
+  root_.write("elsewhere/10.1.0.2", "c1\r\neth0");
+  ASSERT_EQ(symlink(root_.at("elsewhere").c_str(), root_.at("net").c_str()), 0);
+  ASSERT_EQ(symlink(root_.at("nowhere").c_str(), root_.at("dangling").c_str()), 0);
+  const auto before = root_.contents();
+  for (const char* name : {"net", "dangling"}) {
+    EXPECT_ERROR(ReservationStore::create(root_.at(name)), Code::kIo, root_.at(name), "symbolic link");
+    EXPECT_ERROR(ReservationStore::open(root_.at(name)), Code::kIo, root_.at(name), "symbolic link");
+    EXPECT_ERROR(ReservationStore::peek(root_.at(name)), Code::kIo, root_.at(name), "symbolic link");
+    EXPECT_ERROR(ReservationStore::check_writable(root_.at(name)), Code::kNotAvailable, root_.at(name), "link");
+  }
+  EXPECT_EQ(root_.contents(), before);
+}
+
+TEST_F(Store, ALinkAboveTheFolderIsFollowed) {
+  std::filesystem::create_directories(root_.at("elsewhere"));
+  ASSERT_EQ(symlink(root_.at("elsewhere").c_str(), root_.at("data").c_str()), 0);
+  ASSERT_OK(ReservationStore::create(root_.at("data/net")));
+  EXPECT_OK(ReservationStore::check_writable(root_.at("data/net")));
+  EXPECT_TRUE(root_.has("elsewhere/net/lock"));
 }
 
 TEST_F(Store, AHugeFileIsForeign) {

@@ -15,6 +15,7 @@
 #include "cnio/base/result.hpp"
 #include "cnio/base/unique_fd.hpp"
 #include "cnio/feature/reservation.hpp"
+#include "cnio/feature/reservation_origin.hpp"
 #include "cnio/protocol/request.hpp"
 
 namespace cnio::feature {
@@ -29,11 +30,12 @@ struct Grant {
 // reference's host-local, so that both can work on one folder at the same time.
 //
 //   lock                 empty, 0750; flock(2) held exclusively during each access; never removed
-//   <address>            0600; "<container id>\r\n<ifname>": the address belongs to this attachment
+//   <address>            0600; "<container id>\r\n<ifname>": the address belongs to this attachment; with an Origin
 //   last_reserved_ip.<n> 0600; the address that range set <n> gave last; kept when the address is released
 //
-// Only files whose name is an address are reservations; nothing else in the folder is read or removed, no symbolic link
-// in it is followed. An object of this class holds the lock from its making to its end, but for those of `peek`.
+// Only files whose name is an address are reservations; nothing else in the folder is read or removed. What is no
+// regular file is not even opened, and no symbolic link is followed, nor if it takes the place of the folder itself. An
+// object of this class holds the lock from its making to its end, but for those of `peek`.
 class ReservationStore {
  public:
   static constexpr std::chrono::milliseconds kLockLimit{20'000};
@@ -64,18 +66,27 @@ class ReservationStore {
 
   // Frees the addresses of torn files.
   Status reclaim_torn();
-  // The address that the set gave last; nothing if there is no record or it is not an address.
-  [[nodiscard]] Result<std::optional<IpAddr>> last_given(size_t set) const;
-  // Reserves all addresses for the attachment and records them as given last, or reserves none.
+  // The address that the set gave last; nothing if there is no record, it cannot be read, or is not an address.
+  [[nodiscard]] std::optional<IpAddr> last_given(size_t set) const;
+  // Reserves all addresses for the attachment and records them as given last, or reserves none. The origin, if there is
+  // one, is attached where the file system can do that. What is no regular file where the record of the last address
+  // should be is left alone, and nothing recorded.
   // REQUIRES: none is taken. Errors: code 5; code 11 if a file for an address appears in spite of the lock.
-  Status reserve(const protocol::Attachment& attachment, const std::vector<Grant>& grants);
+  Status reserve(const protocol::Attachment& attachment, const std::vector<Grant>& grants,
+                 const std::optional<Origin>& origin = {});
   // Frees the address. A file that is gone already is a success.
   Status release(const Reservation& reservation);
+
+  // Where the reservation was made; nothing if that is not known.
+  [[nodiscard]] std::optional<Origin> origin_of(const Reservation& reservation) const;
+  // Gives the reservation another origin: its attachment starts anew. Errors: code 5.
+  [[nodiscard]] Status renew(const Reservation& reservation, const Origin& origin) const;
 
  private:
   struct Entry {
     IpAddr address;
     std::string file;
+    bool may_be_regular = true;  // false: the folder says that it is something else
 
     bool operator<(const Entry& other) const { return std::tie(address, file) < std::tie(other.address, other.file); }
   };
@@ -88,8 +99,10 @@ class ReservationStore {
   void read_holders();
   [[nodiscard]] Result<std::optional<Reservation>> read_holder(const Entry& entry) const;
   // False if the name is taken.
-  [[nodiscard]] Result<bool> create_whole(const std::string& name, std::string_view content) const;
-  [[nodiscard]] Result<bool> create_plain(const std::string& name, std::string_view content) const;
+  [[nodiscard]] Result<bool> create_whole(const std::string& name, std::string_view content,
+                                          const std::optional<Origin>& origin = {}) const;
+  [[nodiscard]] Result<bool> create_plain(const std::string& name, std::string_view content,
+                                          const std::optional<Origin>& origin) const;
   [[nodiscard]] Status record_given(const Grant& grant) const;
   [[nodiscard]] Status remove(const std::string& name) const;
   [[nodiscard]] std::string path_of(const std::string& name) const { return folder_ + "/" + name; }
@@ -97,7 +110,8 @@ class ReservationStore {
   std::string folder_;
   UniqueFd folder_fd_;
   UniqueFd lock_fd_;
-  std::set<Entry> entries_;  // what the folder held when the lock was taken
+  std::set<Entry> entries_;            // what the folder held when the lock was taken
+  std::set<std::string> odd_cursors_;  // names of records of the last address that are no regular files
   bool holders_read_ = false;
   std::vector<Reservation> reservations_;
   std::vector<Error> unreadable_;

@@ -1,0 +1,218 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "host-local/allocation.hpp"
+
+#include <algorithm>
+#include <unistd.h>
+
+#include "cnio/base/unique_fd.hpp"
+
+namespace cnio::host_local {
+namespace {
+
+using feature::Grant;
+using feature::Origin;
+using feature::RangeSet;
+using feature::Reservation;
+using feature::ReservationStore;
+using protocol::Attachment;
+using protocol::Request;
+
+// Some addresses of a set are not for pods, whoever asks for them.
+Status refuse_withheld(const RangeSet& set, const IpAddr& addr) {
+  const char* reason = set.why_withheld(addr);
+  if (reason == nullptr) return {};
+  return Error::make(Code::kNoAddress, "requested address " + addr.to_string() + " " + reason +
+                                           (set.excludes(addr) ? " by the key \"ipam.exclude\""
+                                                               : " of " + set.find(addr)->subnet.to_string()));
+}
+
+// An attachment that has an address already is refused another: the container that uses it may be alive.
+Error duplicate(const Config& config, const Attachment& attachment, const Reservation& held,
+                const std::optional<Origin>& then) {
+  const bool names_netns = then && !then->netns_path.empty();
+  return Error::make(Code::kConflict, text_of(attachment) + " has the address " + held.address.to_string() + " already",
+                     "the reservation is " + config.store.folder + "/" + held.file +
+                         (names_netns ? ", made for the namespace " + then->netns_path : "") +
+                         "; call DEL for the attachment before another ADD");
+}
+
+// May the attachment go on with what it held before? Nobody else gets the address, so two containers never have it.
+bool may_continue(const std::optional<Origin>& then, const std::optional<Origin>& now, bool reclaim) {
+  if (!then || !now) return false;
+  return (reclaim && is_of_earlier_boot(*then, *now)) || has_left_its_path(*then, *now);
+}
+
+// What the attachment held of each set in an earlier life. Error: code 103 if that may still go on.
+Result<std::vector<std::optional<Reservation>>> find_former(const Config& config, const Attachment& attachment,
+                                                            const std::vector<std::optional<IpAddr>>& requested,
+                                                            const std::vector<Reservation>& held,
+                                                            const std::optional<Origin>& now,
+                                                            const ReservationStore& store) {
+  std::vector<std::optional<Reservation>> former(config.sets.size());
+  for (const Reservation& reservation : held) {
+    for (size_t i = 0; i < config.sets.size(); ++i) {
+      if (config.sets[i].find(reservation.address) == nullptr) continue;
+      const std::optional<Origin> then = store.origin_of(reservation);
+      const bool wanted = !former[i] && requested[i].value_or(reservation.address) == reservation.address;
+      if (!wanted || !may_continue(then, now, config.store.reclaim))
+        return duplicate(config, attachment, reservation, then);
+      former[i] = reservation;
+    }
+  }
+  return former;
+}
+
+// Releases the reservations that `which` names and whose containers ran before the last boot.
+template <typename Which>
+Status give_up(const Config& config, const std::optional<Origin>& now, ReservationStore& store, const Which& which) {
+  if (!config.store.reclaim || !now) return {};
+  ErrorList unreadable;  // one of them would have ended this ADD before
+  ErrorList failures;
+  size_t count = 0;
+  for (const Reservation& each : store.reservations(unreadable)) {
+    if (!which(each.address) || !store.taken(each.address) || !is_given_up(each, true, now, store)) continue;
+    failures.collect(store.release(each));
+    ++count;
+  }
+  if (count != 0) {
+    note("released " + std::to_string(count) + " address" + (count == 1 ? "" : "es") + " in " + config.store.folder +
+         ", reserved for containers that ran before the last boot");
+  }
+  return failures.status();
+}
+
+// What is peculiar about the reservations of a full set.
+std::string peculiarities(const Config& config, const RangeSet& set, ReservationStore& store) {
+  constexpr size_t kShown = 3;
+  const std::optional<Origin> now = config.store.reclaim ? std::nullopt : Origin::here("");
+  ErrorList unreadable;
+  std::string names;
+  size_t foreign = 0;
+  size_t old = 0;
+  for (const Reservation& each : store.reservations(unreadable)) {
+    if (!set.gives(each.address) || !store.taken(each.address)) continue;
+    if (is_given_up(each, true, now, store)) ++old;
+    if (each.state != Reservation::State::kForeign || ++foreign > kShown) continue;
+    names += (names.empty() ? "" : ", ") + each.file;
+  }
+  std::string text;
+  if (foreign > kShown) names += " and " + std::to_string(foreign - kShown) + " more";
+  if (foreign != 0) text += "; not written by a plugin and left alone: " + names;
+  if (old != 0) text += "; " + std::to_string(old) + " of before the last boot, kept by the key \"ipam.reclaim\"";
+  return text;
+}
+
+Error exhausted(const Request& request, const Config& config, const RangeSet& set, ReservationStore& store, Code code) {
+  // None is free, so as many as the set can give are taken.
+  const std::string count = std::to_string(store.count_taken([&](const IpAddr& addr) { return set.gives(addr); }));
+  return Error::make(code,
+                     "no free address in " + set.to_string() + " (" + count + " of " + count +
+                         " reserved) of network \"" + request.network + "\"",
+                     "each reservation is a file in " + config.store.folder +
+                         " that holds the container's id: call DEL or GC for containers that are gone, or configure "
+                         "a larger range" +
+                         (set.has_excluded() ? " or a shorter list at \"ipam.exclude\"" : "") +
+                         peculiarities(config, set, store));
+}
+
+Result<IpAddr> grant_requested(const Config& config, const IpAddr& addr, const std::optional<Origin>& now,
+                               ReservationStore& store) {
+  if (!store.taken(addr)) return addr;
+  CNIO_TRY(give_up(config, now, store, [&](const IpAddr& other) { return other == addr; }));
+  if (!store.taken(addr)) return addr;
+  ErrorList known;  // an unreadable file has ended this ADD before
+  return Error::make(Code::kNoAddress,
+                     "requested address " + addr.to_string() + " is " + holder_of(addr, store.reservations(known)),
+                     "the reservation is a file in " + config.store.folder);
+}
+
+Result<IpAddr> grant_next(const Request& request, const Config& config, size_t number, const std::optional<Origin>& now,
+                          ReservationStore& store) {
+  const RangeSet& set = config.sets[number];
+  const std::optional<IpAddr> last = store.last_given(number);
+  const auto taken = [&](const IpAddr& candidate) { return store.taken(candidate); };
+  if (const auto addr = set.next_free(last, taken)) return *addr;
+  CNIO_TRY(give_up(config, now, store, [&](const IpAddr& addr) { return set.gives(addr); }));
+  if (const auto addr = set.next_free(last, taken)) return *addr;
+  return exhausted(request, config, set, store, Code::kNoAddress);
+}
+
+}  // namespace
+
+std::string text_of(const Attachment& attachment) { return attachment.container_id + "/" + attachment.ifname; }
+
+std::string holder_of(const IpAddr& addr, const std::vector<Reservation>& reservations) {
+  for (const Reservation& reservation : reservations) {
+    if (reservation.address == addr) return "reserved by " + reservation.holder_text();
+  }
+  return "not reserved";
+}
+
+void note(const std::string& text) { (void)write_all(STDERR_FILENO, "host-local: " + text + "\n", "stderr"); }
+
+Result<std::vector<std::optional<IpAddr>>> assign_requested(const Config& config) {
+  std::vector<std::optional<IpAddr>> assigned(config.sets.size());
+  for (const IpAddr& addr : config.requested) {
+    const auto set = std::find_if(config.sets.begin(), config.sets.end(),
+                                  [&](const RangeSet& candidate) { return candidate.find(addr) != nullptr; });
+    if (set == config.sets.end()) {
+      std::string all;
+      for (const RangeSet& each : config.sets) all += (all.empty() ? "" : "; ") + each.to_string();
+      return Error::make(Code::kInvalidConfig,
+                         "requested address " + addr.to_string() + " is in none of the ranges: " + all);
+    }
+    CNIO_TRY(refuse_withheld(*set, addr));
+    std::optional<IpAddr>& slot = assigned[static_cast<size_t>(set - config.sets.begin())];
+    if (slot) {
+      return Error::make(Code::kInvalidConfig, "requested addresses " + slot->to_string() + " and " + addr.to_string() +
+                                                   " are both of the range set " + set->to_string() +
+                                                   ", which gives one address");
+    }
+    slot = addr;
+  }
+  return assigned;
+}
+
+bool is_given_up(const Reservation& reservation, bool reclaim, const std::optional<Origin>& now,
+                 const ReservationStore& store) {
+  if (!reclaim || !now) return false;
+  const std::optional<Origin> then = store.origin_of(reservation);
+  return then && is_of_earlier_boot(*then, *now);
+}
+
+Result<Plan> choose(const Request& request, const Config& config, const std::vector<std::optional<IpAddr>>& requested,
+                    const std::vector<Reservation>& held, const std::optional<Origin>& now, ReservationStore& store) {
+  CNIO_LET(const auto former, find_former(config, request.attachment, requested, held, now, store));
+  Plan plan;
+  for (size_t i = 0; i < config.sets.size(); ++i) {
+    if (former[i]) {
+      plan.grants.push_back({i, former[i]->address});
+      plan.continued.push_back(*former[i]);
+      continue;
+    }
+    CNIO_LET(const IpAddr addr, requested[i] ? grant_requested(config, *requested[i], now, store)
+                                             : grant_next(request, config, i, now, store));
+    plan.grants.push_back({i, addr});
+    plan.fresh.push_back(plan.grants.back());
+  }
+  return plan;
+}
+
+Status check_free(const Request& request, const Config& config, ReservationStore& store) {
+  ErrorList full;
+  for (const RangeSet& set : config.sets) {
+    if (set.next_free({}, [&](const IpAddr& addr) { return store.taken(addr); })) continue;
+    // ADD would use those again that nobody holds. Only a full set is worth reading every file.
+    const std::optional<Origin> now = Origin::here("");
+    ErrorList unreadable;
+    const std::vector<Reservation>& all = store.reservations(unreadable);
+    const bool reclaimable = std::any_of(all.begin(), all.end(), [&](const Reservation& each) {
+      return set.gives(each.address) &&
+             (each.state == Reservation::State::kTorn || is_given_up(each, config.store.reclaim, now, store));
+    });
+    if (!reclaimable) full.collect(exhausted(request, config, set, store, Code::kNotAvailable));
+  }
+  return full.status();
+}
+
+}  // namespace cnio::host_local
