@@ -116,7 +116,7 @@ TEST_F(DamagedStore, AnyRecordOfTheLastAddressWillDo) {
     std::filesystem::remove_all(at("last_reserved_ip.0"));
   };
   for (const std::string& text : {std::string(), std::string("10.1.0.300"), std::string("10.9.0.9"),
-                                 std::string(8, '\0'), std::string("\xff\xfe"), std::string(1U << 20U, 'x')}) {
+                                  std::string(8, '\0'), std::string("\xff\xfe"), std::string(1U << 20U, 'x')}) {
     write_file(at("last_reserved_ip.0"), text);
     expect_given(text.substr(0, 20));
   }
