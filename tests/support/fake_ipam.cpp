@@ -2,6 +2,7 @@
 #include "support/fake_ipam.hpp"
 
 #include <filesystem>
+#include <sstream>
 
 #include "support/host.hpp"
 #include "support/plugin.hpp"
@@ -19,6 +20,16 @@ std::map<std::string, std::string> parse_environment(const std::string& block) {
     start = end == std::string::npos ? block.size() : end + 1;
   }
   return env;
+}
+
+// Lines of a number, a blank and a target.
+std::map<int, std::string> parse_descriptors(const std::string& text) {
+  std::map<int, std::string> descriptors;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    descriptors[std::stoi(line)] = line.substr(line.find(' ') + 1);
+  }
+  return descriptors;
 }
 
 }  // namespace
@@ -59,6 +70,7 @@ std::vector<FakeCall> FakeIpam::calls() const {
     FakeCall call;
     call.stdin_bytes = read_file(base + ".stdin");
     call.env = parse_environment(read_file(base + ".env"));
+    call.descriptors = parse_descriptors(read_file(base + ".descriptors"));
     call.netns = read_file(base + ".netns");
     call.command = call.env["CNI_COMMAND"];
     found.push_back(call);

@@ -24,7 +24,8 @@ struct FakeCall {
   std::string command;
   std::string stdin_bytes;
   std::map<std::string, std::string> env;
-  std::string netns;  ///< identity of the network namespace it ran in ("net:[4026531840]")
+  std::map<int, std::string> descriptors;  ///< open ones, and what they lead to
+  std::string netns;                       ///< identity of the network namespace it ran in ("net:[4026531840]")
 };
 
 /// A folder with an IPAM plugin (`ipam.type` "fake-ipam") that answers as told and records what it was given.

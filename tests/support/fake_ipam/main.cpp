@@ -1,7 +1,8 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 //
 // Stand-in for an IPAM plugin. In $CNIO_FAKE_IPAM_FOLDER it finds <COMMAND>.json, a list of answers, and leaves
-// what it was given: calls/<n>.stdin, calls/<n>.env (as in /proc/self/environ) and calls/<n>.netns.
+// what it was given: calls/<n>.stdin, calls/<n>.env (as in /proc/self/environ), calls/<n>.descriptors and
+// calls/<n>.netns.
 #include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
@@ -25,6 +26,18 @@ std::string read_file(const std::string& path) {
 }
 
 void write_file(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
+
+/// The open descriptors and their targets, but for the one that looks.
+std::string descriptors() {
+  std::ostringstream text;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    const auto target = std::filesystem::read_symlink(entry.path(), gone);
+    if (gone || target == "/proc/" + std::to_string(::getpid()) + "/fd") continue;
+    text << entry.path().filename().string() << ' ' << target.string() << '\n';
+  }
+  return text.str();
+}
 
 /// The first number that nobody has taken; the environment file is the claim.
 int claim_number(const std::string& folder) {
@@ -86,9 +99,11 @@ int main() {
   }
   const std::string folder = folder_value;
   const std::string command = command_value;
+  const std::string inherited = descriptors();
   const int number = claim_number(folder);
   const std::string base = folder + "/calls/" + std::to_string(number);
   write_file(base + ".env", read_file("/proc/self/environ"));
+  write_file(base + ".descriptors", inherited);
   write_file(base + ".netns", std::filesystem::read_symlink("/proc/self/ns/net").string());
   write_file(base + ".stdin", std::string(std::istreambuf_iterator<char>(std::cin), {}));
   const std::string plan = read_file(folder + "/" + command + ".json");
