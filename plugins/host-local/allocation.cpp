@@ -9,7 +9,6 @@
 namespace cnio::host_local {
 namespace {
 
-using feature::Grant;
 using feature::Origin;
 using feature::RangeSet;
 using feature::Reservation;

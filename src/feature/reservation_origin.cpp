@@ -131,7 +131,7 @@ Status write_origin(int fd, const Origin& origin) {
 }
 
 std::optional<Origin> read_origin(int fd) {
-  std::array<char, 8192> text;  // a path has 4096 bytes at most
+  std::array<char, 8192> text{};  // a path has 4096 bytes at most
   const ssize_t size = fgetxattr(fd, kAttribute, text.data(), text.size());
   if (size <= 0) return std::nullopt;
   return Origin::parse({text.data(), static_cast<size_t>(size)});
