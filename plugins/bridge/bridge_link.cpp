@@ -151,10 +151,11 @@ Status configure_gateway(net::Netlink& host, const BridgeLink& bridge, const Con
     const Status added = net::add_address(host, gateway, cidr, net::DuplicateDetection::kOff);
     if (!added.ok() && added.error().errnum() != EEXIST) return added;
   }
-  // A bridge made by others may still take its MAC from its ports, and change it when pods come and go.
+  // A bridge made by others may still take its MAC from its ports, and change it when pods come and go. What it is now
+  // stays, not what it was when this ADD began: another ADD may have settled it since, and reported it.
   if (!plan.add.empty() && !bridge.created && config.vlan == 0) {
-    // One that had no port when it was looked at may have had no address either.
-    const MacAddr mac = bridge.link.mac.value_or(MacAddr());
+    CNIO_LET(const std::optional<net::Link> now, net::find_link(host, bridge.link.index));
+    const MacAddr mac = now.value_or(bridge.link).mac.value_or(MacAddr());
     CNIO_TRY(net::set_mac(host, bridge.link, mac.is_zero() ? MacAddr::random() : mac));
   }
   return {};

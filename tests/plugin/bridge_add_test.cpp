@@ -177,6 +177,21 @@ TEST_F(BridgeAdd, BridgeMacStaysWhateverJoinsAndLeaves) {
   }
 }
 
+TEST_F(BridgeAdd, BridgeMacThatOthersSettledMeanwhileStays) {
+  // A bridge that the reference has just made has no address of its own yet; an ADD by the reference settles it, and
+  // reports it, while ours is at work.
+  must_run({"ip", "link", "add", "br0", "type", "bridge"});
+  FakeIpam fake;
+  fake.script("ADD", {{.out = R"({"cniVersion": "1.1.0", "ips": [{"address": "10.1.0.2/24"}]})",
+                       .hook = "ip link set br0 address 02:00:00:00:00:77"}});
+  Json config = fake_config();
+  config["isGateway"] = true;
+  const Outcome added = run(with_fake(fake, "ADD", config, pod("c1")));
+  ASSERT_TRUE(succeeded(added));
+  EXPECT_EQ(find_link("br0").at("address"), "02:00:00:00:00:77");
+  EXPECT_EQ(Json::parse(added.out).at("interfaces")[0].at("mac"), "02:00:00:00:00:77");
+}
+
 TEST_F(BridgeAdd, Layer2WithEmptyIpamReachesTheNeighbour) {
   Json config = layer2_config();
   config["ipam"] = Json::object();
