@@ -33,7 +33,7 @@ std::string one_line(std::string text) {
 
 }  // namespace
 
-Result<Delegate> Delegate::find(const Request& request, const std::string& type) {
+Result<Delegate> Delegate::find(const Request& request, const std::string& type, const DelegateLimits& limits) {
   // Behind a NUL nothing is looked at by the system: that would be another program than the one named.
   if (type.find_first_of(std::string_view("/\0", 2)) != std::string::npos || type == "." || type == "..") {
     return Error::config("ipam.type", "must be the name of a plugin, without path, not " + quote(type));
@@ -48,7 +48,7 @@ Result<Delegate> Delegate::find(const Request& request, const std::string& type)
                        "IPAM plugin " + quote(type) + ": not found in CNI_PATH " + quote(request.cni_path, 512))
         .hint("install an executable file called " + quote(type) + " into one of these folders");
   }
-  return Delegate(request, type, std::move(path));
+  return Delegate(request, type, std::move(path), limits);
 }
 
 Result<std::string> Delegate::execute(Command command, int timeout_ms) const {
@@ -82,7 +82,7 @@ Error Delegate::failure(const std::string& out, const std::string& err, const st
 
 Result<AddResult> Delegate::add() const {
   Result<AddResult> result = [&]() -> Result<AddResult> {
-    CNIO_LET(const std::string out, execute(Command::kAdd, kDelegateTimeoutMs));
+    CNIO_LET(const std::string out, execute(Command::kAdd, limits_.call_ms));
     auto parsed = protocol::parse_delegate_result(out, request_->version, type_);
     if (!parsed.ok()) return with_name(std::move(parsed).error(), type_);
     return parsed;
@@ -96,12 +96,12 @@ Result<AddResult> Delegate::add() const {
 }
 
 Status Delegate::undo_add() const {
-  CNIO_TRY(execute(Command::kDel, kDelegateUndoTimeoutMs));
+  CNIO_TRY(execute(Command::kDel, limits_.undo_ms));
   return {};
 }
 
 Status Delegate::run(Command command) const {
-  CNIO_TRY(execute(command, kDelegateTimeoutMs));  // these verbs have no answer
+  CNIO_TRY(execute(command, limits_.call_ms));  // these verbs have no answer
   return {};
 }
 

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cnio/feature/file_lock.hpp"
+#include "cnio/base/file_lock.hpp"
 
 #include "store_folder.hpp"
 

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cnio/base/file_lock.hpp"
+
 namespace cnio::net {
 namespace {
 
@@ -83,11 +85,9 @@ Status Namespace::run_in_new(const std::function<Status()>& work) {
   return work();
 }
 
-Result<NamespaceLock> NamespaceLock::share() {
+Result<NamespaceLock> NamespaceLock::share(std::chrono::milliseconds limit) {
   CNIO_LET(UniqueFd netns, open_file(kOwn, O_RDONLY));
-  while (flock(netns.get(), LOCK_SH) < 0) {
-    if (errno != EINTR) return Error::sys("lock the host's network namespace", errno, Code::kKernel);
-  }
+  CNIO_TRY(lock_file(netns.get(), "the host's network namespace", limit, LockKind::kShared));
   return NamespaceLock(std::move(netns));
 }
 

@@ -177,5 +177,14 @@ TEST_F(NetnsTest, ItsLockIsSharedOrAlone) {
   EXPECT_TRUE(alone.value());
 }
 
+// Its holder may have been stopped.
+TEST_F(NetnsTest, ItsLockIsNotWaitedForForEver) {
+  const auto alone = NamespaceLock::try_alone();
+  ASSERT_OK(alone);
+  ASSERT_TRUE(alone.value());
+  EXPECT_ERROR(NamespaceLock::share(std::chrono::milliseconds(30)), Code::kTryAgain,
+               "the host's network namespace: still held by another process after 0.030 s");
+}
+
 }  // namespace
 }  // namespace cnio::net

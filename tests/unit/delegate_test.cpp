@@ -43,8 +43,8 @@ class DelegateTest : public ::testing::Test {
     EXPECT_OK(protocol::parse_stdin(request_, kConfig));
     return request_;
   }
-  Result<protocol::AddResult> add(const std::string& type = "ipam") {
-    CNIO_LET(const Delegate delegate, Delegate::find(request(), type));
+  Result<protocol::AddResult> add(const std::string& type = "ipam", const DelegateLimits& limits = {}) {
+    CNIO_LET(const Delegate delegate, Delegate::find(request(), type, limits));
     return delegate.add();
   }
   Status run(Command command, const std::string& type = "ipam") {
@@ -244,6 +244,28 @@ TEST_F(DelegateTest, AConflictIsNotFollowedByDel) {
   recorder("a/ipam", R"(echo '{"code": 103, "msg": "exists"}'; exit 1)");
   EXPECT_ERROR(add(), Code::kConflict, "exists");
   EXPECT_EQ(commands(), "ADD\n");
+}
+
+TEST_F(DelegateTest, OneThatHangsIsKilledAndFollowedByDel) {
+  recorder("a/ipam", "[ $CNI_COMMAND = DEL ] || exec sleep 600");
+  const auto result = add("ipam", {.call_ms = 500});
+  EXPECT_ERROR(result, Code::kTryAgain, "IPAM plugin \"ipam\": ", "a/ipam did not end within 500 ms and was killed");
+  EXPECT_EQ(result.error().details(), "");
+  EXPECT_EQ(commands(), "ADD\nDEL\n");
+}
+
+TEST_F(DelegateTest, OneThatHangsInItsDelTooIsGivenUp) {
+  recorder("a/ipam", "exec sleep 600");
+  const auto result = add("ipam", {.call_ms = 500, .undo_ms = 501});
+  EXPECT_ERROR(result, Code::kTryAgain, "did not end within 500 ms");
+  EXPECT_THAT(result.error().details(), HasSubstr("its DEL failed too: IPAM plugin \"ipam\": "));
+  EXPECT_THAT(result.error().details(), HasSubstr("did not end within 501 ms and was killed"));
+}
+
+// The kubelet waits for two minutes, and host-local for its lock.
+TEST(DelegateLimits, LeaveTimeForTheUndoAndForLocks) {
+  EXPECT_LE(DelegateLimits().call_ms + DelegateLimits().undo_ms, 120'000);
+  EXPECT_GT(DelegateLimits().call_ms, 20'000);
 }
 
 TEST_F(DelegateTest, ADelThatFailsTooIsMentioned) {

@@ -1,5 +1,5 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
-#include "cnio/feature/file_lock.hpp"
+#include "cnio/base/file_lock.hpp"
 
 #include <csignal>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include "support/matchers.hpp"
 #include "support/temp_folder.hpp"
 
-namespace cnio::feature {
+namespace cnio {
 namespace {
 
 using std::chrono_literals::operator""ms;
@@ -116,4 +116,4 @@ TEST_F(FileLock, OfSomethingThatCannotBeLockedIsAnIoError) {
 }
 
 }  // namespace
-}  // namespace cnio::feature
+}  // namespace cnio

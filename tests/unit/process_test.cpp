@@ -136,6 +136,18 @@ TEST(RunProcess, IsKilledWhenItsTimeIsOver) {
   EXPECT_TRUE(no_child_left());
 }
 
+// What it started may live on, with its output open.
+TEST(RunProcess, ChildrenOfAProgramThatWasKilledAreNotWaitedFor) {
+  const test::TempFolder folder;
+  const ProcessSpec spec = shell("sleep 600 & echo $! > " + folder.at("child") + "; wait");
+  EXPECT_ERROR(run(spec, 300), Code::kTryAgain, "did not end within 300 ms");
+  EXPECT_TRUE(no_child_left());
+  const std::string child = folder.has("child") ? folder.read("child") : "";
+  if (!child.empty()) {
+    EXPECT_EQ(kill(std::stoi(child), SIGKILL), 0);  // it was alive all the time
+  }
+}
+
 // Not even one that writes all the time, slowly enough never to reach the limit.
 TEST(RunProcess, IsKilledWhenItsTimeIsOverThoughItWrites) {
   ProcessSpec spec = shell("while :; do echo x; done");

@@ -9,11 +9,11 @@
 
 namespace cnio::feature {
 
-// How long a delegate may take, in milliseconds: longer than any lock that ours wait for, shorter than the kubelet's
-// patience (two minutes).
-inline constexpr int kDelegateTimeoutMs = 100'000;
-// The rest of that patience, for the DEL that undoes an ADD.
-inline constexpr int kDelegateUndoTimeoutMs = 15'000;
+// How long a delegate may take.
+struct DelegateLimits {
+  int call_ms = 100'000;  // longer than any lock that ours wait for, shorter than the kubelet's patience (two minutes)
+  int undo_ms = 15'000;   // the rest of that patience, for the DEL that undoes an ADD
+};
 
 // A plugin that another one hands part of its work to (CNI 1.1.0, section 4): it gets the same environment, but for
 // CNI_COMMAND, and the same bytes on stdin. It is executed directly, without a shell.
@@ -24,7 +24,8 @@ class Delegate {
  public:
   // Looks `type` up in CNI_PATH, by name alone: a type with a path separator, `.` or `..` is refused (code 7), so that
   // no configuration can name a program outside CNI_PATH (CVE-2021-20206). Error: code 101 if no folder holds it.
-  static Result<Delegate> find(const protocol::Request& request, const std::string& type);
+  static Result<Delegate> find(const protocol::Request& request, const std::string& type,
+                               const DelegateLimits& limits = DelegateLimits());
 
   // Runs ADD. If it fails the delegate gets DEL, as the specification asks, unless it says that the attachment exists
   // already (code 103), since DEL would then take a living attachment's address.
@@ -39,8 +40,8 @@ class Delegate {
   [[nodiscard]] const std::string& type() const { return type_; }
 
  private:
-  Delegate(const protocol::Request& request, std::string type, std::string path)
-      : request_(&request), type_(std::move(type)), path_(std::move(path)) {}
+  Delegate(const protocol::Request& request, std::string type, std::string path, const DelegateLimits& limits)
+      : request_(&request), type_(std::move(type)), path_(std::move(path)), limits_(limits) {}
 
   [[nodiscard]] Result<std::string> execute(protocol::Command command, int timeout_ms) const;
   [[nodiscard]] Error failure(const std::string& out, const std::string& err, const std::string& how_it_ended) const;
@@ -48,6 +49,7 @@ class Delegate {
   const protocol::Request* request_;  // borrowed
   std::string type_;
   std::string path_;
+  DelegateLimits limits_;
 };
 
 }  // namespace cnio::feature

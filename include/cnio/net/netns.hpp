@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -41,12 +42,15 @@ class Namespace {
   unsigned long inode_;
 };
 
+// Whoever has it alone needs it for a few milliseconds; one that was stopped meanwhile must not stop everybody else.
+inline constexpr std::chrono::seconds kNamespaceLockLimit{20};
+
 // A lock that all processes of one network namespace share, on the namespace itself (flock(2)): no file has to be
 // agreed on or left behind, and the kernel releases it when its holder dies. Released by the destructor.
 class NamespaceLock {
  public:
-  // Together with others that share it; waits for one that has it alone.
-  static Result<NamespaceLock> share();
+  // Together with others that share it; waits at most `limit` for one that has it alone. Error: code 11.
+  static Result<NamespaceLock> share(std::chrono::milliseconds limit = kNamespaceLockLimit);
   // Alone; nothing if anybody has it.
   static Result<std::optional<NamespaceLock>> try_alone();
 

@@ -1,5 +1,5 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
-#include "cnio/feature/file_lock.hpp"
+#include "cnio/base/file_lock.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -7,7 +7,7 @@
 #include <sys/file.h>
 #include <sys/time.h>
 
-namespace cnio::feature {
+namespace cnio {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -56,23 +56,29 @@ std::string seconds_text(std::chrono::milliseconds time) {
   return text + " s";
 }
 
+// For people who look for the holder.
+std::string who_holds(const std::string& shown) {
+  return shown.starts_with('/') ? "`fuser -v " + shown + "` shows who holds it" : "/proc/locks lists who holds it";
+}
+
 }  // namespace
 
-Status lock_file(int fd, const std::string& shown, std::chrono::milliseconds limit) {
+Status lock_file(int fd, const std::string& shown, std::chrono::milliseconds limit, LockKind kind) {
+  const int operation = kind == LockKind::kAlone ? LOCK_EX : LOCK_SH;
   // The rule is a free lock, and then one call is enough.
-  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return {};
+  if (flock(fd, operation | LOCK_NB) == 0) return {};
   if (errno != EWOULDBLOCK) return Error::sys("lock " + shown, errno);
 
   const auto deadline = Clock::now() + limit;
   const AlarmScope alarm(limit);
-  while (flock(fd, LOCK_EX) != 0) {
+  while (flock(fd, operation) != 0) {
     if (errno != EINTR) return Error::sys("lock " + shown, errno);
     if (Clock::now() < deadline) continue;
     return Error::make(Code::kTryAgain,
                        "lock " + shown + ": still held by another process after " + seconds_text(limit),
-                       "`fuser -v " + shown + "` shows who holds it");
+                       who_holds(shown));
   }
   return {};
 }
 
-}  // namespace cnio::feature
+}  // namespace cnio
