@@ -1,10 +1,13 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include <map>
 #include <sys/mount.h>
 
 #include "plugin/bridge_fixture.hpp"
 
 namespace cnio::test {
 namespace {
+
+const Attachment kNobody{"", "", "", ""};  // GC is about a network
 
 class Gc : public BridgeTest {
  protected:
@@ -86,6 +89,131 @@ TEST_F(Gc, HostLocalAlone) {
   EXPECT_TRUE(succeeded_silently(gc(with_valid_attachments(config, {{"c2", "eth0"}}))));
   EXPECT_FALSE(store_holds("10.1.0.2"));
   EXPECT_TRUE(store_holds("10.1.0.3"));
+}
+
+/// Everything that an attachment can have, with either backend.
+class GcOfEverything : public BridgeTest, public ::testing::WithParamInterface<const char*> {
+ protected:
+  GcOfEverything() {
+    config_["ipMasq"] = true;
+    config_["ipMasqBackend"] = GetParam();
+    config_["macspoofchk"] = true;
+  }
+
+  static std::string rules() {
+    std::string all = must_run({"iptables-save", "-t", "nat"}) + must_run({"ip6tables-save", "-t", "nat"});
+    for (const std::string& object : nft_objects()) all += object + "\n";
+    return all;
+  }
+
+  Json config_ = dual_stack_config();
+};
+
+INSTANTIATE_TEST_SUITE_P(With, GcOfEverything, ::testing::Values("nftables", "iptables"),
+                         [](const auto& backend) { return std::string(backend.param); });
+
+TEST_P(GcOfEverything, TheStaleGoWholeAndTheValidStayWhole) {
+  PARITY("T63 D1");
+  std::map<std::string, Json> results;
+  for (const char* id : {"living", "lost", "vanished"}) results[id] = must_add(config_, pod(id));
+  delete_netns("vanished");
+  EXPECT_TRUE(succeeded_silently(gc(with_valid_attachments(config_, {{"living", "eth0"}}))));
+  EXPECT_TRUE(succeeded_silently(check(with_prev_result(config_, results["living"]), pod("living"))));
+  EXPECT_EQ(names_on_bridge(), std::vector<std::string>{host_end(results["living"])});
+  for (const char* id : {"lost", "vanished"}) {
+    for (const Json& ip : results[id].at("ips")) {
+      const auto cidr = ip.at("address").get<std::string>();
+      const std::string address = cidr.substr(0, cidr.find('/'));
+      EXPECT_FALSE(store_holds(address));
+      EXPECT_EQ(rules().find(address), std::string::npos) << address << " in " << rules();
+    }
+    EXPECT_EQ(rules().find(host_end(results[id])), std::string::npos) << rules();
+  }
+  EXPECT_EQ(link_names(pod("lost").netns), std::vector<std::string>{});
+
+  EXPECT_TRUE(succeeded_silently(gc(with_valid_attachments(config_, {}))));
+  EXPECT_TRUE(names_on_bridge().empty());
+  EXPECT_FALSE(store_holds("10.1.0.2"));
+  for (const char* trace : {"10.1.0.", "fd01:", "CNI-", "cni-br-iface", "cnio_masquerade"}) {
+    EXPECT_EQ(rules().find(trace), std::string::npos) << trace << " in " << rules();
+  }
+}
+
+TEST_F(BridgeTest, GcGoesOnPastFailuresAndReportsAllOfThem) {
+  PARITY("T63 D1");
+  FakeIpam fake;
+  fake.script("ADD", {{.out = R"({"cniVersion": "1.1.0", "ips": [{"address": "10.1.0.2/24"}]})"},
+                      {.out = R"({"cniVersion": "1.1.0", "ips": [{"address": "10.1.0.3/24"}]})"}});
+  fake.fail("GC", {{"code", 100}, {"msg", "no luck in the store"}});
+  Json config = fake_config();
+  config["ipMasq"] = true;
+  config["macspoofchk"] = true;
+  for (const char* id : {"c1", "c2"}) ASSERT_TRUE(succeeded(run(with_fake(fake, "ADD", config, pod(id)))));
+  // A rule of somebody else's that leads into the chain keeps the kernel from removing it.
+  std::vector<std::string> busy;
+  for (const std::string& object : nft_objects_with("\"chain\":{")) {
+    const Json chain = Json::parse(object).at("chain");
+    if (chain.at("table") != "cnio_masquerade" || chain.contains("hook")) continue;
+    busy.push_back(chain.at("name").get<std::string>());
+    must_run({"nft", "add rule inet cnio_masquerade postrouting ip daddr 203.0.113.1 jump " + busy.back()});
+  }
+  ASSERT_EQ(busy.size(), 2U);
+  const Outcome collected = run(with_fake(fake, "GC", with_valid_attachments(config, {}), kNobody));
+  EXPECT_TRUE(failed(collected, code::kKernel, {busy[0], busy[1], "busy", "no luck in the store", "fake-ipam"}));
+  EXPECT_TRUE(names_on_bridge().empty());
+  EXPECT_TRUE(nft_objects_with("cni-br-iface").empty());
+  EXPECT_EQ(fake.commands().back(), "GC");
+}
+
+// A runtime must not let them overlap (CNI 1.1.0, section "Lifecycle & Ordering"). One that does, and lists the pods
+// that it is just adding, loses nothing.
+TEST_F(BridgeTest, GcDoesNotHurtAddsOfListedAttachmentsNorOfOtherNetworks) {
+  PARITY("T63 D1");
+  constexpr int kPods = 16;
+  Json config = dual_stack_config();
+  config["ipMasq"] = true;
+  config["macspoofchk"] = true;
+  Json other = config;
+  other["name"] = "othernet";
+  other["deleteWhenEmpty"] = true;
+  std::vector<std::pair<std::string, std::string>> listed;
+  for (int number = 0; number < kPods; ++number)
+    listed.emplace_back(pod("c" + std::to_string(number)).container, "eth0");
+
+  std::vector<Child> adds;
+  std::vector<Child> collections;
+  for (const auto& [container, ifname] : listed) {
+    adds.emplace_back(plugin_command({"bridge", "ADD", pod(container), config.dump()}));
+    collections.emplace_back(plugin_command({"bridge", "GC", kNobody, with_valid_attachments(config, listed).dump()}));
+    collections.emplace_back(plugin_command({"bridge", "GC", kNobody, with_valid_attachments(other, {}).dump()}));
+  }
+  for (Child& child : collections) EXPECT_TRUE(succeeded_silently(child.wait()));
+  for (int number = 0; number < kPods; ++number) {
+    const Outcome added = adds[static_cast<std::size_t>(number)].wait();
+    ASSERT_TRUE(succeeded(added));
+    const Json known = with_prev_result(config, Json::parse(added.out));
+    EXPECT_TRUE(succeeded_silently(check(known, pod("c" + std::to_string(number)))));
+  }
+}
+
+// To GC an attachment in the making is like any other: not listed, it goes.
+TEST_F(BridgeTest, AnAddThatGcOverlapsAndDoesNotListFailsCleanly) {
+  PARITY("T63 D14");
+  FakeIpam fake;
+  Json config = fake_config();
+  config["ipMasq"] = true;
+  config["macspoofchk"] = true;
+  write_file("/run/test/gc.json", with_valid_attachments(config, {}).dump());
+  write_file("/run/test/gc.sh",
+             "CNI_COMMAND=GC CNI_NETNS= CNI_IFNAME= CNI_CONTAINERID= " + plugin_dir() + "/bridge </run/test/gc.json");
+  fake.script("ADD", {{.out = R"({"cniVersion": "1.1.0", "ips": [{"address": "10.1.0.2/24"}]})",
+                       .hook = "sh /run/test/gc.sh"}});
+  const Attachment attachment = pod();
+  const Snapshot before = Snapshot::of_host();
+  EXPECT_TRUE(failed(run(with_fake(fake, "ADD", config, attachment)), code::kKernel, {"eth0"}));
+  EXPECT_TRUE(same(before, Snapshot::of_host()));
+  EXPECT_TRUE(link_names(attachment.netns).empty());
+  EXPECT_EQ(fake.commands(), (std::vector<std::string>{"ADD", "GC", "DEL"}));
 }
 
 TEST_F(HostTest, GcWithoutAStoreMakesNone) {
