@@ -129,4 +129,26 @@ Result<std::vector<net::RouteSpec>> kernel_routes(const AddResult& result) {
   return out;
 }
 
+std::vector<IpAddr> addresses_of(const AddResult& result) {
+  std::vector<IpAddr> out;
+  for (const IpConfig& ip : result.ips) out.push_back(ip.address.addr);
+  return out;
+}
+
+Recorded recorded_attachment(const std::optional<AddResult>& result, const std::string& ifname) {
+  Recorded recorded;
+  if (!result) return recorded;
+  const auto ours = [&](const protocol::Interface& entry) { return !entry.sandbox.empty() && entry.name == ifname; };
+  const auto& entries = result->interfaces;
+  const auto entry = std::find_if(entries.begin(), entries.end(), ours);
+  if (entry != entries.end()) recorded.mac = MacAddr::parse(entry->mac);
+  for (const IpConfig& ip : result->ips) {
+    // Old versions do not say whose an address is.
+    if (!ip.interface || *ip.interface >= entries.size() || ours(entries[*ip.interface])) {
+      recorded.addresses.push_back(ip.address.addr);
+    }
+  }
+  return recorded;
+}
+
 }  // namespace cnio::bridge

@@ -1,9 +1,12 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "cnio/base/ip.hpp"
+#include "cnio/base/mac.hpp"
 #include "cnio/base/result.hpp"
 #include "cnio/net/route.hpp"
 #include "cnio/protocol/result.hpp"
@@ -25,5 +28,14 @@ std::vector<Cidr> gateway_addresses(const protocol::AddResult& result);
 // The routes of a completed result as the kernel gets them: a route without gateway goes through the first gateway of
 // its family, unless its scope says that it is on the link.
 Result<std::vector<net::RouteSpec>> kernel_routes(const protocol::AddResult& result);
+
+std::vector<IpAddr> addresses_of(const protocol::AddResult& result);
+
+// What the result of an ADD says about the interface `ifname` of the sandbox, other plugins' interfaces left out.
+struct Recorded {
+  std::vector<IpAddr> addresses;
+  std::optional<MacAddr> mac;
+};
+Recorded recorded_attachment(const std::optional<protocol::AddResult>& result, const std::string& ifname);
 
 }  // namespace cnio::bridge

@@ -105,7 +105,11 @@ Result<AddResult> connect_layer3(const Request& request, const Config& config, c
   const std::vector<Cidr> gateways = config.is_gateway ? gateway_addresses(result) : std::vector<Cidr>();
   CNIO_LET(const GatewayPlan plan, plan_gateway(host, config, gateways));
 
-  CNIO_TRY(configure_sandbox_end(sandbox, veth.sandbox_end, config, result, routes));
+  undo.last("forget the addresses of " + request.attachment.container_id, [=]() -> Status {
+    CNIO_LET(net::Netlink again, net::Netlink::open(NETLINK_ROUTE));
+    return forget_addresses(again, config, addresses_of(result), veth.sandbox_end.mac);
+  });
+  CNIO_LET(const net::Announcer announcer, configure_sandbox_end(sandbox, veth.sandbox_end, config, result, routes));
   CNIO_TRY(wait_for_port(host, veth.host_end));
   if (config.ip_masq) {
     CNIO_LET(const feature::MasqueradeSpec spec, masquerade_of(request, config, result));
@@ -113,6 +117,7 @@ Result<AddResult> connect_layer3(const Request& request, const Config& config, c
   }
   // Last, since other attachments come to rely on it at once: what can fail has not failed.
   CNIO_TRY(configure_gateway(host, joined.bridge, config, plan, gateways));
+  take_over_addresses(host, config, joined.bridge, veth.sandbox_end, announcer, result);
   return result;
 }
 
@@ -168,12 +173,9 @@ Result<AddResult> add(const Request& request, Rollback& undo) {
 }
 
 // The attachment's addresses as far as they can still be learnt: recorded by ADD, or set on its interface.
-std::vector<IpAddr> known_addresses(const std::optional<AddResult>& prev_result, std::optional<net::Sandbox>& sandbox,
+std::vector<IpAddr> known_addresses(const Recorded& recorded, std::optional<net::Sandbox>& sandbox,
                                     const std::optional<net::Link>& link, ErrorList& errors) {
-  std::vector<IpAddr> out;
-  if (prev_result) {
-    for (const protocol::IpConfig& ip : prev_result->ips) out.push_back(ip.address.addr);
-  }
+  std::vector<IpAddr> out = recorded.addresses;
   if (!sandbox || !link) return out;
   auto present = net::list_addresses(sandbox->route(), *link);
   if (!present.ok()) {
@@ -184,7 +186,8 @@ std::vector<IpAddr> known_addresses(const std::optional<AddResult>& prev_result,
   return out;
 }
 
-// The links of the attachment, then its rules. A foreign interface under its name is left alone.
+// The rules of the attachment, then its links and what the host knows of its addresses. A foreign interface under its
+// name is left alone.
 Status disconnect(const Request& request, const Config& config) {
   ErrorList errors;
   CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
@@ -195,10 +198,13 @@ Status disconnect(const Request& request, const Config& config) {
   CNIO_LET(const Leftover left, find_leftover(host, sandbox, request, config, prev_result));
   if (!left.foreign.empty()) (void)write_all(STDERR_FILENO, "bridge: " + left.foreign + "\n", "stderr");
 
-  const std::vector<IpAddr> addresses = known_addresses(prev_result, sandbox, left.sandbox_end, errors);
+  const Recorded ours = recorded_attachment(prev_result, request.attachment.ifname);
+  const std::vector<IpAddr> addresses = known_addresses(ours, sandbox, left.sandbox_end, errors);
   errors.collect(feature::remove_masquerade(identity_of(request), addresses, request.environment));
   errors.collect(feature::remove_spoof_check(request.network, request.attachment));
   if (left.host_end) errors.collect(net::remove_link(host, *left.host_end));
+  // When nobody sends under them any more.
+  errors.collect(forget_addresses(host, config, addresses, left.sandbox_end ? left.sandbox_end->mac : ours.mac));
   if (config.delete_when_empty) errors.collect(remove_bridge_if_empty(host, config));
   return errors.status();
 }

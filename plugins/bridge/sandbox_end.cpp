@@ -41,12 +41,14 @@ Status prepare_settings(const std::string& link, const Config& config, const Add
 
 }  // namespace
 
-Status configure_sandbox_end(net::Sandbox& sandbox, const net::Link& link, const Config& config,
-                             const AddResult& result, const std::vector<net::RouteSpec>& routes) {
+Result<net::Announcer> configure_sandbox_end(net::Sandbox& sandbox, const net::Link& link, const Config& config,
+                                             const AddResult& result, const std::vector<net::RouteSpec>& routes) {
   const bool detect = config.detect_duplicates && has_ipv6(result);
   std::optional<net::AddressEvents> events;
+  std::optional<net::Announcer> announcer;
   CNIO_TRY(sandbox.run([&]() -> Status {
     CNIO_TRY(prepare_settings(link.name, config, result));
+    announcer = net::Announcer::open();
     if (detect) {
       CNIO_LET(events, net::AddressEvents::open());
     }
@@ -59,7 +61,7 @@ Status configure_sandbox_end(net::Sandbox& sandbox, const net::Link& link, const
   CNIO_TRY(net::set_link_up(sandbox.route(), link));
   if (events) CNIO_TRY(events->wait_settled(sandbox.route(), link, kDuplicateDetectionTimeoutMs));
   for (const net::RouteSpec& route : routes) CNIO_TRY(net::add_route(sandbox.route(), link, route));
-  return {};
+  return *std::move(announcer);
 }
 
 }  // namespace cnio::bridge

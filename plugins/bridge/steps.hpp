@@ -9,6 +9,7 @@
 #include "cnio/base/rollback.hpp"
 #include "cnio/feature/spoof_check.hpp"
 #include "cnio/net/address.hpp"
+#include "cnio/net/announce.hpp"
 #include "cnio/net/link.hpp"
 #include "cnio/net/netlink.hpp"
 #include "cnio/net/route.hpp"
@@ -132,9 +133,27 @@ Status remove_stale_links(net::Netlink& host, const Config& config, const std::s
 
 // ---- the sandbox's side
 
-// Addresses, up, duplicate address detection if asked for, routes.
+// Addresses, up, duplicate address detection if asked for, routes. Returns what can announce the addresses to the link
+// once the port forwards.
 inline constexpr int kDuplicateDetectionTimeoutMs = 10'000;
-Status configure_sandbox_end(net::Sandbox& sandbox, const net::Link& link, const Config& config,
-                             const protocol::AddResult& result, const std::vector<net::RouteSpec>& routes);
+Result<net::Announcer> configure_sandbox_end(net::Sandbox& sandbox, const net::Link& link, const Config& config,
+                                             const protocol::AddResult& result,
+                                             const std::vector<net::RouteSpec>& routes);
+
+// ---- addresses that had another owner before, or will have one
+
+// Makes everybody who remembers an earlier owner of the addresses find this one at once: the neighbours on the bridge
+// by announcements, the host by its own table. If that had an entry, the earlier owner's connections, too, may have
+// been left behind; they are forgotten. The pod works without all this, if later: a failure is a note on standard
+// error.
+void take_over_addresses(net::Netlink& host, const Config& config, const BridgeLink& bridge,
+                         const net::Link& sandbox_end, const net::Announcer& announcer,
+                         const protocol::AddResult& result);
+
+// Removes what the host remembers of the attachment whose MAC address is `mac`: neighbours and connections. An address
+// that the host knows under another MAC address belongs to somebody else by now and is left alone, with all its
+// connections: the host translates none without sending to it. Goes on past failures.
+Status forget_addresses(net::Netlink& host, const Config& config, std::vector<IpAddr> addresses,
+                        const std::optional<MacAddr>& mac);
 
 }  // namespace cnio::bridge

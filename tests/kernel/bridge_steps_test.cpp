@@ -416,7 +416,8 @@ class SandboxEndTest : public AttachmentTest {
   Status configure(const std::vector<std::string>& addresses, const std::vector<net::RouteSpec>& routes = {}) {
     AddResult result;
     for (const auto& text : addresses) result.ips.push_back({cidr(text), std::nullopt, std::nullopt});
-    return configure_sandbox_end(*sandbox_, veth_.sandbox_end, config_, result, routes);
+    CNIO_TRY(configure_sandbox_end(*sandbox_, veth_.sandbox_end, config_, result, routes));
+    return {};
   }
   Veth veth_;
 };

@@ -45,6 +45,16 @@ inline Json dual_stack_config(const std::string& version = "1.1.0") {
   return bridge_config({"10.1.0.0/24", "fd01::/64"}, version);
 }
 
+/// Ranges of dual_stack_config() with one address each, whose last part is given.
+inline Json one_address_ranges(const std::string& last) {
+  Json list = Json::array();
+  for (const auto& [subnet, first] : {std::pair("10.1.0.0/24", "10.1.0."), std::pair("fd01::/64", "fd01::")}) {
+    list.push_back(
+        {{{"subnet", subnet}, {"rangeStart", std::string(first) + last}, {"rangeEnd", std::string(first) + last}}});
+  }
+  return list;
+}
+
 /// A valid configuration of any of the three.
 inline Json minimal_config(const std::string& plugin, const std::string& version = "1.1.0") {
   if (plugin == "bridge") return layer2_config(version);

@@ -98,6 +98,11 @@ std::vector<std::string> nft_objects_with(const std::string& text, const std::st
   return objects;
 }
 
+std::string neighbour_mac(const std::string& address, const std::string& link, const std::string& netns) {
+  const Json entries = ip_json({"neigh", "show", address, "dev", link, "nud", "all"}, netns);
+  return entries.empty() ? "" : entries.at(0).value("lladdr", "none");
+}
+
 ::testing::AssertionResult ping(const std::string& netns, const std::string& address) {
   Command command;
   command.argv = {"ping", "-n", "-c1", "-W2", address};

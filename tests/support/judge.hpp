@@ -46,6 +46,10 @@ std::vector<std::string> nft_objects(const std::string& netns = "");
 /// Those of nft_objects() that hold the text.
 std::vector<std::string> nft_objects_with(const std::string& text, const std::string& netns = "");
 
+/// The MAC address that a namespace remembers for a neighbour on a link: "none" if the entry has none, "" without
+/// entry.
+std::string neighbour_mac(const std::string& address, const std::string& link, const std::string& netns = "");
+
 /// One echo request that has to be answered within two seconds.
 ::testing::AssertionResult ping(const std::string& netns, const std::string& address);
 

@@ -140,7 +140,8 @@ bool connect_from(const std::string& netns, const std::string& address, int port
   });
 }
 
-void send_from(const std::string& netns, const std::string& address, int port, const std::string& interface) {
+void send_from(const std::string& netns, const std::string& address, int port, const std::string& interface,
+               int from_port) {
   const sockaddr_in6 to = socket_address(address, port);
   const bool sent = in_netns(netns, [&] {
     const int fd = ::socket(AF_INET, SOCK_DGRAM, 0);
@@ -153,6 +154,10 @@ void send_from(const std::string& netns, const std::string& address, int port, c
     if (!interface.empty() && ::setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &through, sizeof through) != 0) {
       return false;
     }
+    sockaddr_in from{};
+    from.sin_family = AF_INET;
+    from.sin_port = htons(static_cast<std::uint16_t>(from_port));
+    if (::bind(fd, reinterpret_cast<const sockaddr*>(&from), sizeof from) != 0) return false;
     return ::sendto(fd, "x", 1, 0, reinterpret_cast<const sockaddr*>(&to4), sizeof to4) == 1;
   });
   if (!sent) throw std::runtime_error("cannot send to " + address + " from " + netns);

@@ -36,8 +36,9 @@ class PeerServer {
 /// Opens a TCP connection from a namespace; false if it is not made within two seconds.
 bool connect_from(const std::string& netns, const std::string& address, int port);
 
-/// Sends one datagram from a namespace (multicast: through the given interface).
-void send_from(const std::string& netns, const std::string& address, int port, const std::string& interface = "");
+/// Sends one datagram from a namespace (multicast: through the given interface), from any port or the given one.
+void send_from(const std::string& netns, const std::string& address, int port, const std::string& interface = "",
+               int from_port = 0);
 
 /// Address under which a TCP server at `address` in `server_netns` sees a client of `client_netns`.
 std::string seen_as(const std::string& client_netns, const std::string& server_netns, const std::string& address);

@@ -52,6 +52,24 @@ TEST_F(VlanGateway, IsReachedByThePod) {
   EXPECT_TRUE(ping(pod().netns, "fd01::1"));
 }
 
+TEST_F(VlanGateway, ForgetsTheEarlierOwnerOfAnAddress) {
+  Json config = routed_config(100);
+  config["ipam"]["ranges"] = one_address_ranges("2");
+  const auto expect_owner = [](const Json& result) {
+    for (const char* address : {"10.1.0.2", "fd01::2"}) {
+      EXPECT_TRUE(ping("", address));
+      EXPECT_EQ(neighbour_mac(address, "br0.100"), result.at("interfaces")[2].at("mac")) << address;
+    }
+  };
+  expect_owner(must_add(config, pod("c1")));
+  delete_netns("c1");
+  EXPECT_TRUE(succeeded_silently(gc(with_valid_attachments(config, {}))));
+  const Json second = must_add(config, pod("c2"));
+  expect_owner(second);
+  must_del(with_prev_result(config, second), pod("c2"));
+  for (const char* address : {"10.1.0.2", "fd01::2"}) EXPECT_EQ(neighbour_mac(address, "br0.100"), "") << address;
+}
+
 TEST_F(VlanGateway, IsSharedByThePodsOfTheVlan) {
   PARITY("T51");
   const Json first = must_add(routed_config(100), pod("c1"));

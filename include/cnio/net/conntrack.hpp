@@ -1,0 +1,18 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include "cnio/base/ip.hpp"
+#include "cnio/base/result.hpp"
+
+namespace cnio::net {
+
+// Makes the kernel forget the connections that these addresses have opened or answered, of all protocols and whatever
+// their packets are translated to, in the calling thread's namespace: whoever gets an address next must inherit neither
+// packets nor translations. No connection, or a kernel that tracks none, is success and costs next to nothing; a kernel
+// module is loaded only where connections are tracked already. Addresses that packets were sent to, but that were
+// translated to others on arrival, do not count. Goes on past failures. Error: code 100.
+Status forget_connections(const std::vector<IpAddr>& addresses);
+
+}  // namespace cnio::net
