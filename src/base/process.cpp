@@ -7,8 +7,8 @@
 #include <optional>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -49,40 +49,58 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   return out;
 }
 
-class FileActions {
- public:
-  FileActions() { posix_spawn_file_actions_init(&actions_); }
-  ~FileActions() { posix_spawn_file_actions_destroy(&actions_); }
-  FileActions(const FileActions&) = delete;
-  FileActions& operator=(const FileActions&) = delete;
-  void connect(const UniqueFd& from, int to) { posix_spawn_file_actions_adddup2(&actions_, from.get(), to); }
-  // Ours are close-on-exec; those that we were started with need not be.
-  void close_others() { posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1); }
-  [[nodiscard]] const posix_spawn_file_actions_t* get() const { return &actions_; }
-
- private:
-  posix_spawn_file_actions_t actions_{};
+// What the child needs, made ready before it exists.
+struct Preparation {
+  const char* path;
+  char* const* args;
+  char* const* environment;
+  int streams[3];  // its descriptors 0, 1 and 2
+  pid_t parent;
 };
 
-// The child starts with the usual meaning of SIGPIPE, which we ignore to see failed writes.
-class Attributes {
- public:
-  Attributes() {
-    posix_spawnattr_init(&attributes_);
-    sigset_t defaults;
-    sigemptyset(&defaults);
-    sigaddset(&defaults, SIGPIPE);
-    posix_spawnattr_setsigdefault(&attributes_, &defaults);
-    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGDEF);
+// Ours are close-on-exec; those that we were started with need not be.
+void close_others() {
+  constexpr int kFirst = STDERR_FILENO + 1;
+  if (close_range(kFirst, ~0U, 0) == 0) return;
+  constexpr int kUsualLimit = 1024;  // some filters of system calls do not know close_range
+  for (int fd = kFirst; fd < kUsualLimit; ++fd) (void)close(fd);
+}
+
+// In the child, on the parent's memory, while that waits: system calls only. Returns only if it failed, with the errno.
+int become(const Preparation& ready) {
+  // Whoever calls us may go on as soon as we have ended, however that came about: with a DEL, say. A program that
+  // outlived us would then do its work after that.
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) return errno;
+  if (getppid() != ready.parent) return ESRCH;  // it died before that
+  for (int target = STDIN_FILENO; target <= STDERR_FILENO; ++target) {
+    while (dup2(ready.streams[target], target) < 0) {
+      if (errno != EINTR && errno != EBUSY) return errno;
+    }
   }
-  ~Attributes() { posix_spawnattr_destroy(&attributes_); }
-  Attributes(const Attributes&) = delete;
-  Attributes& operator=(const Attributes&) = delete;
-  [[nodiscard]] const posix_spawnattr_t* get() const { return &attributes_; }
+  close_others();
+  // The usual meaning, which we have changed to see failed writes.
+  struct sigaction usual {};
+  usual.sa_handler = SIG_DFL;
+  if (sigaction(SIGPIPE, &usual, nullptr) < 0) return errno;
+  execve(ready.path, ready.args, ready.environment);
+  return errno;
+}
 
- private:
-  posix_spawnattr_t attributes_{};
-};
+// The id of a new process that runs the program. On failure -1, and `failure` is the errno. By vfork, since a copy of
+// our memory would be for nothing; posix_spawn cannot tie the child's life to ours.
+pid_t start(const Preparation& ready, int& failure) {
+  volatile int child_failure = 0;
+  const pid_t pid = vfork();  // NOLINT(clang-analyzer-security.insecureAPI.vfork)
+  if (pid == 0) {
+    child_failure = become(ready);
+    _exit(127);
+  }
+  failure = pid < 0 ? errno : child_failure;
+  if (pid < 0 || failure == 0) return pid;
+  while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  return -1;
+}
 
 // A started child; killed and reaped if it is left behind.
 class Child {
@@ -119,11 +137,12 @@ struct Capture {
   std::string_view name;
 
   // Takes what is there; closes at the end. False if the limit is passed.
-  bool drain(size_t limit) {
+  Result<bool> drain(size_t limit) {
     char buffer[16384];
     const ssize_t got = read(fd.get(), buffer, sizeof buffer);
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) return true;
-    if (got <= 0) {
+    if (got < 0) return Error::sys("read " + std::string(name), errno, Code::kDelegate);
+    if (got == 0) {
       fd.reset();
       return true;
     }
@@ -153,7 +172,9 @@ Status gather(const ProcessSpec& spec, int timeout_ms, const Child& child, Captu
     if (ready < 0) continue;
     if (ready == 0) return only_rest ? Status() : too_slow(spec, timeout_ms);
     for (auto [stream, slot] : {std::pair(&out, 0), std::pair(&err, 1)}) {
-      if (waiting[slot].revents == 0 || stream->drain(spec.output_limit)) continue;
+      if (waiting[slot].revents == 0) continue;
+      CNIO_LET(const bool within_limit, stream->drain(spec.output_limit).context("run " + spec.path));
+      if (within_limit) continue;
       return Error::make(Code::kDelegate, spec.path + " wrote more than " + std::to_string(spec.output_limit) +
                                               " bytes to " + std::string(stream->name) + " and was killed");
     }
@@ -171,15 +192,15 @@ Result<ProcessResult> run_process(const ProcessSpec& spec, int timeout_ms) {
   CNIO_LET(const UniqueFd in, stdin_file(spec.stdin_data));
   CNIO_LET(Pipe out, make_pipe());
   CNIO_LET(Pipe err, make_pipe());
-  FileActions actions;
-  actions.connect(in, STDIN_FILENO);
-  actions.connect(out.write_end, STDOUT_FILENO);
-  actions.connect(err.write_end, STDERR_FILENO);
-  actions.close_others();
-  const Attributes attributes;
-  pid_t pid = -1;
-  const int failure = posix_spawn(&pid, spec.path.c_str(), actions.get(), attributes.get(), pointers(spec.args).data(),
-                                  pointers(spec.environment).data());
+  const std::vector<char*> args = pointers(spec.args);
+  const std::vector<char*> environment = pointers(spec.environment);
+  int failure = 0;
+  const pid_t pid = start({.path = spec.path.c_str(),
+                           .args = args.data(),
+                           .environment = environment.data(),
+                           .streams = {in.get(), out.write_end.get(), err.write_end.get()},
+                           .parent = getpid()},
+                          failure);
   if (failure != 0) {
     return Error::sys("start " + spec.path, failure, failure == ETXTBSY ? Code::kTryAgain : Code::kDelegate);
   }
@@ -205,7 +226,11 @@ std::string find_file(std::string_view path_list, const std::string& name, mode_
     if (folder.empty()) continue;
     std::string path = std::string(folder) + "/" + name;
     struct stat status {};
-    if (stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & any_of) != 0) return path;
+    if (stat(path.c_str(), &status) == 0) {
+      if (S_ISREG(status.st_mode) && (status.st_mode & any_of) != 0) return path;
+    } else if (errno == ENOMEM || errno == EIO) {
+      return path;  // whoever opens it learns more
+    }
   }
   return {};
 }

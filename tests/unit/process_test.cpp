@@ -5,6 +5,8 @@
 #include <csignal>
 #include <fcntl.h>
 #include <filesystem>
+#include <poll.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -113,6 +115,25 @@ TEST(RunProcess, DoesNotWaitForGrandchildren) {
   ASSERT_OK(result);
   const pid_t grandchild = std::stoi(result.value().out);
   EXPECT_EQ(kill(grandchild, SIGKILL), 0);  // it was alive all the time
+}
+
+// Who killed us may do something else for the same attachment at once.
+TEST(RunProcess, DiesWithItsCaller) {
+  const test::TempFolder folder;
+  const std::string pipe = folder.at("pipe");
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const pid_t caller = fork();
+  if (caller == 0) {
+    (void)run(shell("exec >" + pipe + "; echo ready; exec sleep 600"), 600'000);
+    _exit(0);
+  }
+  const UniqueFd reader(open(pipe.c_str(), O_RDONLY | O_CLOEXEC));
+  char text[16];
+  EXPECT_EQ(read(reader.get(), text, sizeof text), 6);  // "ready\n"
+  EXPECT_EQ(kill(caller, SIGKILL), 0);
+  EXPECT_EQ(waitpid(caller, nullptr, 0), caller);
+  pollfd end = {reader.get(), POLLIN, 0};
+  EXPECT_EQ(poll(&end, 1, kPatienceMs), 1) << "the program lives on";
 }
 
 TEST(RunProcess, EndlessOutputIsCutAndTheProgramKilled) {
