@@ -22,6 +22,7 @@ namespace {
 using CallbackPtr = std::unique_ptr<nl_cb, NlRelease<nl_cb_put>>;
 
 constexpr int kDumpAttempts = 10;
+constexpr int kReceiveAttempts = 3;
 constexpr size_t kMessageBuffer = 1 << 17;  // bytes
 constexpr int kReceiveBuffer = 4 << 20;     // bytes; acknowledgements of a large batch and dumps of large nodes fit
 constexpr int kSendBuffer = 4 << 20;        // bytes; the kernel takes a batch in one piece or not at all
@@ -49,6 +50,12 @@ std::string extended_ack(const nlmsghdr& header) {
   if (text == nullptr) return {};
   const std::string raw(static_cast<const char*>(nla_data(text)), static_cast<size_t>(nla_len(text)));
   return raw.c_str();  // without the terminating NUL
+}
+
+// Is there an answer to read?
+bool answer_waits(int fd) {
+  pollfd waiting = {fd, POLLIN, 0};
+  return poll(&waiting, 1, 0) > 0;
 }
 
 int on_valid(nl_msg* message, void* context) {
@@ -149,12 +156,14 @@ Status Netlink::receive(uint32_t sequence, const Handler& handler, std::string_v
   nl_cb_set(callbacks.get(), NL_CB_SEQ_CHECK, NL_CB_CUSTOM, on_sequence, &reply);
   nl_cb_set(callbacks.get(), NL_CB_DUMP_INTR, NL_CB_CUSTOM, on_interrupted, &reply);
   nl_cb_err(callbacks.get(), NL_CB_CUSTOM, on_error, &reply);
-  while (!reply.done) {
+  for (int setbacks = 0; !reply.done;) {
     errno = 0;
     const int failure = nl_recvmsgs(socket_.get(), callbacks.get());
     if (failure == -NLE_DUMP_INTR) reply.interrupted = true;
     if (failure < 0 && !reply.done && failure != -NLE_DUMP_INTR) {
       if (errno == EINTR) continue;
+      // The answer was left where it is.
+      if (errno == ENOMEM && ++setbacks < kReceiveAttempts && answer_waits(nl_socket_get_fd(socket_.get()))) continue;
       if (errno != 0) return Error::sys(std::string(operation) + ": receive the kernel's answer", errno, Code::kKernel);
       return Error::make(Code::kKernel, std::string(operation) + ": " + nl_geterror(failure));
     }
@@ -168,8 +177,12 @@ namespace {
 
 Status send(nl_sock* socket, nl_msg* message, std::string_view operation) {
   nl_complete_msg(socket, message);
-  errno = 0;
-  if (nl_send(socket, message) < 0) {
+  int sent = 0;
+  do {
+    errno = 0;
+    sent = nl_send(socket, message);
+  } while (sent < 0 && errno == EINTR);
+  if (sent < 0) {
     return Error::sys(std::string(operation) + ": send to the kernel", errno, Code::kKernel);
   }
   return {};
@@ -214,9 +227,10 @@ struct BatchFailure {
 Result<std::optional<BatchFailure>> drain_answers(int fd, uint32_t last_acked, std::string_view operation) {
   std::vector<char> buffer(1 << 16);
   std::optional<BatchFailure> first;
-  for (;;) {
+  for (int setbacks = 0;;) {
     const ssize_t got = recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == ENOMEM && ++setbacks < kReceiveAttempts) continue;  // the answer was left where it is
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && first) return first;
     if (got < 0) return Error::sys(std::string(operation) + ": receive the kernel's answer", errno, Code::kKernel);
     int remaining = static_cast<int>(got);
@@ -252,8 +266,12 @@ Status Netlink::transact(const std::vector<nl_msg*>& messages, std::string_view 
     bytes.append(reinterpret_cast<const char*>(header), header->nlmsg_len);
     bytes.append(NLMSG_ALIGN(header->nlmsg_len) - header->nlmsg_len, '\0');
   }
-  errno = 0;
-  if (nl_sendto(socket_.get(), bytes.data(), bytes.size()) < 0) {
+  int sent = 0;
+  do {
+    errno = 0;
+    sent = nl_sendto(socket_.get(), bytes.data(), bytes.size());
+  } while (sent < 0 && errno == EINTR);
+  if (sent < 0) {
     return Error::sys(std::string(operation) + ": send to the kernel", errno, Code::kKernel);
   }
   CNIO_LET(const auto failure, drain_answers(nl_socket_get_fd(socket_.get()), last_acked, operation));

@@ -17,13 +17,17 @@ namespace cnio::net {
 namespace {
 
 constexpr char kOwn[] = "/proc/thread-self/ns/net";
+constexpr int kReturnAttempts = 10;
 
 // Returns into the namespace it was made in; aborts if that is impossible.
 class Return {
  public:
   explicit Return(const Namespace& home) : home_(home) {}
   ~Return() {
-    if (setns(home_.fd(), CLONE_NEWNET) == 0) return;
+    // There is no other way on than to return, so what stands in the way, lack of memory say, gets a chance to pass.
+    for (int attempt = 0; attempt < kReturnAttempts; ++attempt) {
+      if (setns(home_.fd(), CLONE_NEWNET) == 0) return;
+    }
     static constexpr char kWhy[] = "cnio: cannot return to the host's network namespace, stopping\n";
     (void)!write(STDERR_FILENO, kWhy, sizeof kWhy - 1);
     std::abort();
@@ -48,7 +52,10 @@ Result<std::optional<Namespace>> Namespace::find(const std::string& path) {
   UniqueFd fd = std::move(opened).value();
   struct stat status {};
   if (fstat(fd.get(), &status) < 0) return Error::sys("stat " + path, errno);
-  if (ioctl(fd.get(), NS_GET_NSTYPE) != CLONE_NEWNET) return std::optional<Namespace>();
+  const int type = ioctl(fd.get(), NS_GET_NSTYPE);
+  // Other files answer in ways of their own; these failures are none of theirs.
+  if (type < 0 && (errno == ENOMEM || errno == EPERM)) return Error::sys("look at " + path, errno);
+  if (type != CLONE_NEWNET) return std::optional<Namespace>();
   return std::optional(Namespace(std::move(fd), status.st_dev, status.st_ino));
 }
 
@@ -93,7 +100,11 @@ Result<NamespaceLock> NamespaceLock::share(std::chrono::milliseconds limit) {
 
 Result<std::optional<NamespaceLock>> NamespaceLock::try_alone() {
   CNIO_LET(UniqueFd netns, open_file(kOwn, O_RDONLY));
-  if (flock(netns.get(), LOCK_EX | LOCK_NB) == 0) return std::optional(NamespaceLock(std::move(netns)));
+  int locked = 0;
+  do {
+    locked = flock(netns.get(), LOCK_EX | LOCK_NB);
+  } while (locked < 0 && errno == EINTR);
+  if (locked == 0) return std::optional(NamespaceLock(std::move(netns)));
   if (errno == EWOULDBLOCK) return std::optional<NamespaceLock>();
   return Error::sys("lock the host's network namespace", errno, Code::kKernel);
 }
