@@ -75,14 +75,7 @@ Result<Joined> join_bridge(const Request& request, const Config& config, net::Ne
                            Rollback& undo) {
   // Until it has our port, no DEL may take the bridge for empty.
   CNIO_LET(const net::NamespaceLock lock, net::NamespaceLock::share());
-  CNIO_LET(const BridgeLink bridge, ensure_bridge(host, config));
-  if (bridge.created) {
-    // Another ADD may rely on it by then: its port keeps it.
-    undo.add("remove bridge " + config.bridge, [config]() -> Status {
-      CNIO_LET(net::Netlink again, net::Netlink::open(NETLINK_ROUTE));
-      return remove_bridge_if_empty(again, config);
-    });
-  }
+  CNIO_LET(const BridgeLink bridge, ensure_bridge(host, config, undo));
   auto veth = create_attachment_veth(host, sandbox, request, config, bridge.link, undo);
   if (!veth.ok()) return explain_lost_bridge(host, bridge.link, std::move(veth).error());
   return Joined{bridge, std::move(veth).value()};

@@ -59,12 +59,20 @@ Error explain_lost_bridge(net::Netlink& host, const net::Link& bridge, Error err
   return lost_bridge(bridge.name).hint("what failed was: " + error.msg());
 }
 
-Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config) {
+Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config, Rollback& undo) {
   BridgeLink bridge;
   CNIO_LET(std::optional<net::Link> link, net::find_link(host, config.bridge));
   if (!link) {
+    auto created = create(host, config);
+    // It may be there although its answer is lost. Another ADD may rely on it by then: its port, or its lock, keeps it.
+    if (!created.ok() || created.value()) {
+      undo.add("remove bridge " + config.bridge, [config]() -> Status {
+        CNIO_LET(net::Netlink again, net::Netlink::open(NETLINK_ROUTE));
+        return remove_bridge_if_empty(again, config);
+      });
+    }
     // "Exists" means that another ADD was faster: its bridge is as good.
-    CNIO_LET(bridge.created, create(host, config));
+    CNIO_LET(bridge.created, std::move(created));
     CNIO_LET(link, net::find_name_owner(host, config.bridge));
     if (!link) return lost_bridge(config.bridge);
     if (link->name != config.bridge) {

@@ -33,8 +33,8 @@ Result<uint32_t> default_route_mtu(net::Netlink& host);
 
 // Creates the bridge, or adopts the one that is there: sets it up and, if asked for, promiscuous; nothing else of it is
 // changed. Error: code 103 if the name belongs to a link that is no bridge, also as an alternative name; that link is
-// left untouched.
-Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config);
+// left untouched. The undo of a creation removes the bridge if it has no port then.
+Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config, Rollback& undo);
 
 // Somebody removed the bridge during an ADD. Code 11: the next one makes it again.
 Error lost_bridge(const std::string& name);

@@ -75,6 +75,18 @@ Result<std::optional<net::Link>> find_marked_host_end(net::Netlink& host, const 
   return std::optional<net::Link>();
 }
 
+// The pair of an ADD whose creation may have succeeded: the sandbox's interface did not exist before, so it is ours if
+// its host end has the name that it was to have. It has no mark yet.
+Status remove_unmarked(const std::string& name, const Request& request) {
+  CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
+  CNIO_LET(net::Sandbox sandbox, net::Sandbox::open(request.netns_path));
+  CNIO_LET(const std::optional<net::Link> link, net::find_link(sandbox.route(), request.attachment.ifname));
+  if (!link) return {};
+  CNIO_LET(const std::optional<net::Link> host_end, sandbox.find_host_end(host, *link));
+  if (!host_end || host_end->name != name || !host_end->alias.empty()) return {};
+  return net::remove_link(host, *host_end);
+}
+
 }  // namespace
 
 std::string host_end_name(const Request& request, const std::string& prefix, unsigned attempt) {
@@ -111,6 +123,10 @@ Result<Veth> create_attachment_veth(net::Netlink& host, net::Sandbox& sandbox, c
                                            .sandbox_mac = config.mac},
                                           request, config.host_prefix, name);
   if (!created.ok()) {
+    // It may be there although its answer is lost.
+    if (created.error().errnum() != EEXIST) {
+      undo.add("remove " + name, [name, request] { return remove_unmarked(name, request); });
+    }
     // Another ADD for the same attachment may have been faster since the name was looked up.
     if (created.error().errnum() == EEXIST) CNIO_TRY(check_name_is_free(sandbox, request));
     const bool unknown = created.error().errnum() == EOPNOTSUPP;

@@ -43,12 +43,13 @@ Result<AddResult> add(const Request& request, Rollback& undo) {
   CNIO_LET(const net::Link lo, find_lo(sandbox));
   CNIO_TRY(loopback_addresses(sandbox, lo));  // refused before the first change
   if (!lo.up) {
-    CNIO_TRY(net::set_link_up(sandbox.route(), lo));
+    // Before: it may be done although its answer is lost.
     undo.add("set lo down", [path = request.netns_path]() -> Status {
       CNIO_LET(net::Sandbox again, net::Sandbox::open(path));
       CNIO_LET(const net::Link link, find_lo(again));
       return net::set_link_down(again.route(), link);
     });
+    CNIO_TRY(net::set_link_up(sandbox.route(), lo));
   }
   CNIO_LET(std::vector<protocol::IpConfig> ips, loopback_addresses(sandbox, lo));
   if (previous) return *previous;

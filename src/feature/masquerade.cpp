@@ -24,14 +24,14 @@ bool lacks_support(int errnum) { return errnum == ENOENT || errnum == EOPNOTSUPP
 
 Status install_nftables(const MasqueradeSpec& spec, Rollback& undo) {
   CNIO_LET(NftConnection nft, NftConnection::require(kNeeds));
-  Status status = install_nftables_masquerade(nft, spec);
-  if (!status.ok() && lacks_support(status.error().errnum())) return std::move(status).error().hint(kNeeds);
-  CNIO_TRY(std::move(status));
+  // Before: it may be done although its answer is lost.
   undo.add("remove masquerading", [chain = attachment_chain(spec.who)]() -> Status {
     CNIO_LET(NftConnection again, NftConnection::require(kNeeds));
     return remove_attachment_chain(again, chain);
   });
-  return {};
+  Status status = install_nftables_masquerade(nft, spec);
+  if (!status.ok() && lacks_support(status.error().errnum())) return std::move(status).error().hint(kNeeds);
+  return status;
 }
 
 }  // namespace

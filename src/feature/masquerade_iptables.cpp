@@ -64,18 +64,22 @@ Words command_of(const char* command, const IptablesRule& rule) {
 Status ensure_chain(const Iptables& iptables, const std::string& chain, Rollback& undo) {
   CNIO_LET(const bool exists, iptables.succeeds({"-S", chain, "1"}));
   if (exists) return {};
-  CNIO_TRY(iptables.run({"-N", chain}));
-  undo.add("remove iptables chain " + chain, [iptables, chain] { return iptables.run({"-X", chain}); });
-  return {};
+  // Before: iptables may fail when its work is done.
+  undo.add("remove iptables chain " + chain, [iptables, chain]() -> Status {
+    CNIO_LET(const bool there, iptables.succeeds({"-S", chain, "1"}));
+    return there ? iptables.run({"-X", chain}) : Status();
+  });
+  return iptables.run({"-N", chain});
 }
 
 Status ensure_rule(const Iptables& iptables, const IptablesRule& rule, Rollback& undo) {
   CNIO_LET(const bool exists, iptables.succeeds(command_of("-C", rule)));
   if (exists) return {};
-  CNIO_TRY(iptables.run(command_of(rule.first ? "-I" : "-A", rule)));
-  undo.add("remove a rule of iptables chain " + rule.chain,
-           [iptables, rule] { return iptables.run(command_of("-D", rule)); });
-  return {};
+  undo.add("remove a rule of iptables chain " + rule.chain, [iptables, rule]() -> Status {
+    CNIO_LET(const bool there, iptables.succeeds(command_of("-C", rule)));
+    return there ? iptables.run(command_of("-D", rule)) : Status();
+  });
+  return iptables.run(command_of(rule.first ? "-I" : "-A", rule));
 }
 
 // A line of `iptables -S`, as far as it matters here.

@@ -186,12 +186,13 @@ Status require_spoof_check() {
 
 Status install_spoof_check(const SpoofCheckSpec& spec, Rollback& undo) {
   CNIO_LET(NftConnection nft, NftConnection::require(kNeeds));
-  Status status = net::retry_while_changing([&] { return install_once(nft, spec); });
-  if (!status.ok()) return std::move(status).error().hint(kNeeds);
+  // Before: it may be done although its answer is lost.
   undo.add("remove the spoof check", [chain = port_chain(spec.attachment)]() -> Status {
     CNIO_LET(NftConnection again, NftConnection::require(kNeeds));
     return remove_chains(again, chain);
   });
+  Status status = net::retry_while_changing([&] { return install_once(nft, spec); });
+  if (!status.ok()) return std::move(status).error().hint(kNeeds);
   return {};
 }
 

@@ -36,8 +36,10 @@ class BridgeStepsTest : public test::NetTest {
   BridgeStepsTest() { config_.bridge = "br0"; }
 
   BridgeLink ensured() {
-    auto bridge = ensure_bridge(route(), config_);
+    Rollback undo;
+    auto bridge = ensure_bridge(route(), config_, undo);
     EXPECT_OK(bridge);
+    undo.commit();
     return bridge.ok() ? std::move(bridge).value() : BridgeLink{};
   }
   static Json seen(const std::string& name, const std::string& netns = "") { return test::find_link(name, netns); }
@@ -87,7 +89,8 @@ TEST_F(BridgeStepsTest, ALinkThatIsNoBridgeIsLeftUntouched) {
   PARITY("T33 D40");
   ip("link add br0 type veth peer name v1");
   config_.promiscuous = true;
-  EXPECT_ERROR(ensure_bridge(route(), config_), Code::kConflict, "interface br0 exists and is no bridge", "veth");
+  Rollback undo;
+  EXPECT_ERROR(ensure_bridge(route(), config_, undo), Code::kConflict, "interface br0 exists and is no bridge", "veth");
   EXPECT_THAT(seen("br0").at("flags"), Not(Contains("UP")));
   EXPECT_EQ(seen("br0").at("promiscuity"), 0);
 }
@@ -95,7 +98,9 @@ TEST_F(BridgeStepsTest, ALinkThatIsNoBridgeIsLeftUntouched) {
 TEST_F(BridgeStepsTest, AnAlternativeNameOfAnotherLinkIsAConflict) {
   ip("link add other type bridge");
   ip("link property add dev other altname br0");
-  EXPECT_ERROR(ensure_bridge(route(), config_), Code::kConflict, "br0 is an alternative name of the interface other");
+  Rollback undo;
+  EXPECT_ERROR(ensure_bridge(route(), config_, undo), Code::kConflict,
+               "br0 is an alternative name of the interface other");
   EXPECT_THAT(link_names(), ElementsAre("other"));
 }
 
