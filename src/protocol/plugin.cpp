@@ -19,11 +19,10 @@ constexpr size_t kMaxStdin = 1 << 20;
 // Notes for people; there is nobody to tell if even that fails.
 void say(int err, const std::string& text) { (void)write_all(err, text + "\n", "stderr"); }
 
-int answer(const Streams& streams, std::string_view text) {
-  const Status written = write_all(streams.out, text, "stdout");
-  if (written.ok()) return 0;
-  say(streams.err, "cnio: " + written.error().msg());
-  return 1;
+Status answer(const Streams& streams, std::string_view text) {
+  Status written = write_all(streams.out, text, "stdout");
+  if (!written.ok()) say(streams.err, "cnio: " + written.error().msg());
+  return written;
 }
 
 int answer_error(const Plugin& plugin, const Streams& streams, SpecVersion version, const Error& error) {
@@ -65,7 +64,7 @@ int answer_version(const Streams& streams) {
     versions.push_back(to_string(version));
   }
   object["supportedVersions"] = std::move(versions);
-  return answer(streams, object.dump() + "\n");
+  return answer(streams, object.dump() + "\n").ok() ? 0 : 1;
 }
 
 Status read_stdin(Request& request, const Streams& streams) {
@@ -114,17 +113,14 @@ int serve_add(const Plugin& plugin, const Request& request, const Streams& strea
       return Error::make(Code::kInternal, std::string("internal error: ") + fault.what());
     }
   }();
-  if (!text.ok()) {
-    roll_back(undo, streams);
-    return answer_error(plugin, streams, request.version, text.error());
-  }
-  const int status = answer(streams, text.value());
-  if (status == 0) {
+  // One that could not be written need not keep its reason from being written.
+  const Status told = text.ok() ? answer(streams, text.value()) : Status(text.error());
+  if (told.ok()) {
     undo.commit();
-  } else {
-    roll_back(undo, streams);
+    return 0;
   }
-  return status;
+  roll_back(undo, streams);
+  return answer_error(plugin, streams, request.version, told.error());
 }
 
 int serve(const Plugin& plugin, const Environment& environment, const Streams& streams, SpecVersion& version) {
