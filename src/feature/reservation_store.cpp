@@ -23,9 +23,10 @@ constexpr size_t kMaxContent = size_t{256} * 1024;
 // O_NONBLOCK: opening a pipe or a device that someone put there must not stop us.
 constexpr int kSafeOpen = O_NOFOLLOW | O_NONBLOCK;
 
-bool is_regular(int fd) {
+Result<bool> is_regular(int fd, const std::string& shown) {
   struct stat info {};
-  return fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
+  if (fstat(fd, &info) != 0) return Error::sys("look at " + shown, errno);
+  return S_ISREG(info.st_mode);
 }
 
 constexpr std::string_view kCursorName = "last_reserved_ip.";
@@ -82,7 +83,8 @@ Result<ReservationStore> ReservationStore::lock(const std::string& folder, Uniqu
                                                 std::chrono::milliseconds limit) {
   const std::string path = folder + "/lock";
   CNIO_LET(UniqueFd lock_fd, open_file_at(folder_fd.get(), "lock", O_RDONLY | O_CREAT | kSafeOpen, kLockMode, path));
-  if (!is_regular(lock_fd.get())) return Error::make(Code::kIo, "lock " + path + ": not a regular file");
+  CNIO_LET(const bool regular, is_regular(lock_fd.get(), path));
+  if (!regular) return Error::make(Code::kIo, "lock " + path + ": not a regular file");
   CNIO_TRY(lock_file(lock_fd.get(), path, limit));
   ReservationStore store(folder, std::move(folder_fd), std::move(lock_fd));
   CNIO_TRY(store.list());
@@ -165,7 +167,8 @@ Result<std::optional<Reservation>> ReservationStore::read_holder(const Entry& en
     if (failure == ELOOP || failure == ENXIO) return std::optional(out);  // a symbolic link, a socket
     return std::move(file).error();
   }
-  if (!is_regular(file.value().get())) return std::optional(out);
+  CNIO_LET(const bool regular, is_regular(file.value().get(), path));
+  if (!regular) return std::optional(out);
   const auto content = read_all(file.value().get(), kMaxContent, path);
   if (content.ok()) {
     parse_holder(content.value(), out);
@@ -236,8 +239,11 @@ std::optional<Origin> ReservationStore::origin_of(const Reservation& reservation
   const Entry entry{reservation.address, reservation.file};
   const auto known = entries_.find(entry);
   if (known == entries_.end() || !known->may_be_regular) return std::nullopt;
-  const auto file = open_file_at(folder_fd_.get(), entry.file, O_RDONLY | kSafeOpen, 0, path_of(entry.file));
-  if (!file.ok() || !is_regular(file.value().get())) return std::nullopt;
+  const std::string path = path_of(entry.file);
+  const auto file = open_file_at(folder_fd_.get(), entry.file, O_RDONLY | kSafeOpen, 0, path);
+  if (!file.ok()) return std::nullopt;
+  const auto regular = is_regular(file.value().get(), path);
+  if (!regular.ok() || !regular.value()) return std::nullopt;
   return read_origin(file.value().get());
 }
 
@@ -300,10 +306,13 @@ Status ReservationStore::record_given(const Grant& grant) const {
     return {};
   }
   if (!file.ok()) return std::move(file).error();
-  if (!is_regular(file.value().get())) return Error::make(Code::kIo, "write " + path + ": not a regular file");
+  CNIO_LET(const bool regular, is_regular(file.value().get(), path));
+  if (!regular) return Error::make(Code::kIo, "write " + path + ": not a regular file");
   CNIO_TRY(write_all(file.value().get(), text, path));
-  if (ftruncate(file.value().get(), static_cast<off_t>(text.size())) == 0) return {};
-  return Error::sys("write " + path, errno);
+  while (ftruncate(file.value().get(), static_cast<off_t>(text.size())) != 0) {
+    if (errno != EINTR) return Error::sys("write " + path, errno);
+  }
+  return {};
 }
 
 }  // namespace cnio::feature
