@@ -57,7 +57,7 @@ Result<std::string> why_foreign(net::Netlink& host, const net::Link& host_end, c
 }
 
 // By its name, where the sandbox cannot tell: the one that the result says, or one that it has by rule. The alias says
-// whether it is ours.
+// whether it is ours. An ADD that was killed before it could mark the link leaves one with the name by rule.
 Result<std::optional<net::Link>> find_marked_host_end(net::Netlink& host, const Request& request, const Config& config,
                                                       const std::optional<AddResult>& prev_result) {
   std::vector<std::string> names;
@@ -68,9 +68,13 @@ Result<std::optional<net::Link>> find_marked_host_end(net::Netlink& host, const 
     if (entry.sandbox.empty() && std::find(names.begin(), names.end(), entry.name) == names.end())
       names.push_back(entry.name);
   }
-  for (const std::string& name : names) {
-    CNIO_LET(std::optional<net::Link> link, net::find_link(host, name));
-    if (link && link->alias == alias_of(request)) return link;
+  CNIO_LET(const std::optional<net::Link> bridge, net::find_link(host, config.bridge));
+  for (size_t i = 0; i < names.size(); ++i) {
+    CNIO_LET(std::optional<net::Link> link, net::find_link(host, names[i]));
+    if (!link) continue;
+    const bool unmarked =
+        i < kNameAttempts && link->alias.empty() && link->kind == "veth" && bridge && link->master == bridge->index;
+    if (unmarked || link->alias == alias_of(request)) return link;
   }
   return std::optional<net::Link>();
 }
