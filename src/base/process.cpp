@@ -219,6 +219,7 @@ Result<ProcessResult> run_process(const ProcessSpec& spec, int timeout_ms) {
 }
 
 std::string find_file(std::string_view path_list, const std::string& name, mode_t any_of) {
+  std::string unseen;  // perhaps it is there: who opens it learns more
   while (!path_list.empty()) {
     const size_t colon = path_list.find(':');
     const std::string_view folder = path_list.substr(0, colon);
@@ -229,10 +230,10 @@ std::string find_file(std::string_view path_list, const std::string& name, mode_
     if (stat(path.c_str(), &status) == 0) {
       if (S_ISREG(status.st_mode) && (status.st_mode & any_of) != 0) return path;
     } else if (errno == ENOMEM || errno == EIO) {
-      return path;  // whoever opens it learns more
+      if (unseen.empty()) unseen = std::move(path);
     }
   }
-  return {};
+  return unseen;
 }
 
 std::string find_executable(std::string_view path_list, const std::string& name) {
