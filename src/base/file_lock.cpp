@@ -52,13 +52,14 @@ class AlarmScope {
 
 std::string seconds_text(std::chrono::milliseconds time) {
   std::string text = std::to_string(time.count() / 1000);
-  if (const auto rest = time.count() % 1000; rest != 0) text += "." + std::to_string(1000 + rest).substr(1);
+  if (const auto rest = time.count() % 1000; rest != 0) text.append(".").append(std::to_string(1000 + rest), 1);
   return text + " s";
 }
 
 // For people who look for the holder.
 std::string who_holds(const std::string& shown) {
-  return shown.starts_with('/') ? "`fuser -v " + shown + "` shows who holds it" : "/proc/locks lists who holds it";
+  if (!shown.starts_with('/')) return "/proc/locks lists who holds it";
+  return std::string("`fuser -v ").append(shown).append("` shows who holds it");
 }
 
 }  // namespace
