@@ -35,8 +35,7 @@ void append_u16(Bytes& frame, unsigned value) {
 }
 
 Bytes ethernet(const std::array<uint8_t, 6>& to, const MacAddr& from, unsigned type) {
-  Bytes frame;
-  append(frame, to);
+  Bytes frame(to.begin(), to.end());
   append(frame, from);
   append_u16(frame, type);
   return frame;
@@ -56,8 +55,7 @@ Bytes arp_announcement(const MacAddr& mac, const IpAddr& ip) {
 
 // RFC 1071 over the pseudo-header of RFC 8200, section 8.1, and the message.
 unsigned checksum(const IpAddr& source, const Bytes& message) {
-  Bytes all;
-  append(all, source);
+  Bytes all(source.data(), source.data() + source.size());
   append(all, kAllNodes);
   append_u16(all, 0);
   append_u16(all, static_cast<unsigned>(message.size()));
@@ -71,9 +69,8 @@ unsigned checksum(const IpAddr& source, const Bytes& message) {
 }
 
 Bytes unsolicited_advertisement(const MacAddr& mac, const IpAddr& ip) {
-  Bytes message;
-  append(message, std::array<uint8_t, 4>{136, 0, 0, 0});   // type, code, checksum to come
-  append(message, std::array<uint8_t, 4>{0x20, 0, 0, 0});  // override; nobody asked; no router
+  Bytes message = {136,  0, 0, 0,   // type, code, checksum to come
+                   0x20, 0, 0, 0};  // override; nobody asked; no router
   append(message, ip);
   append(message, std::array<uint8_t, 2>{2, 1});  // option: the target's link-layer address, 8 bytes
   append(message, mac);
