@@ -19,7 +19,7 @@ import unittest
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from support import churn, reference, traces, verdict, world
+from support import churn, figures, reference, traces, verdict, world
 from support.verdict import OURS, REFERENCE, Event
 
 Json = dict[str, Any]
@@ -278,17 +278,19 @@ class FirstAdds(unittest.TestCase):
     def test_all_win(self) -> None:
         chance = random.Random(SEED)
         pods = [churn.Pod(f"racer{number}") for number in range(self.MOST)]
-        started = 0
+        started = won = 0
         for number in range(self.ROUNDS):
             racers = pods[:2 if number % 2 else chance.randint(3, self.MOST)]
             options = {"macspoofchk": chance.random() < 0.5, "deleteWhenEmpty": chance.random() < 0.5}
             calls = [(pod, chance.choice(NETWORKS) | options) for pod in racers]
             with self.subTest(seed=SEED, round=number, pods=len(racers), **options):
                 self.race(f"host{number}", calls, options)
+                won += 1
             started += len(racers)
         for pod in pods:
             pod.remove_namespace()
-        print(f"{started} first ADDs in {self.ROUNDS} races, seed {SEED}", flush=True)
+        figures.show("first ADDs on a fresh host at the same moment, then CHECKs, then DELs",
+                     {"races": self.ROUNDS, "pods": started}, self.ROUNDS - won, "tests/system/together_test.py FirstAdds")
 
     def race(self, host: str, calls: list[tuple[churn.Pod, Json]], options: dict[str, bool]) -> None:
         shutil.rmtree(STORE, ignore_errors=True)
@@ -345,9 +347,10 @@ class Churn(unittest.TestCase):
         for side in (OURS, REFERENCE):
             for kind, number in verdict.kinds([event for event in refused if event.by == side]).items():
                 print(f"{number} ADDs refused by {side}: {kind}")
-        churn.print_figures("pods of two networks on one bridge, the reference beside, calls killed at random",
-                            {"pods": counts["pods"], "at a time": self.AT_ONCE, "kills": kills},
-                            len(together.record.findings), f"CNIO_TOGETHER_SEED={SEED} tests/system/together_test.py Churn")
+        disruptions = sum(counts[what] for what in verdict.DISRUPTIONS)
+        figures.show(f"two networks on one bridge, the reference's plugins beside, {self.AT_ONCE} pods at a time",
+                     {"pods": counts["pods"], "kills": kills, "times the bridge was removed or nf_tables flushed": disruptions},
+                     len(together.record.findings), "tests/system/together_test.py Churn")
 
 
 class Finds(unittest.TestCase):

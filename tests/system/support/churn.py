@@ -181,11 +181,6 @@ def _death(killer: random.Random | None, within: float) -> list[str]:
     return ["timeout", "--preserve-status", "--signal=KILL", *alone, moment]
 
 
-def print_figures(what: str, tried: dict[str, int], found: int, again: str) -> None:
-    """One line of JSON, for docs/reliability.md: what was done, how often, how many findings, how to do it again."""
-    print("figures:", json.dumps({"what": what, "tried": tried, "found": found, "again": again}), flush=True)
-
-
 def addresses_in(result: Json) -> list[str]:
     return [entry["address"].split("/")[0] for entry in result["ips"]]
 
