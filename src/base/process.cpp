@@ -92,7 +92,7 @@ pid_t start(const Preparation& ready, int& failure) {
   volatile int child_failure = 0;
   const pid_t pid = vfork();  // NOLINT(clang-analyzer-security.insecureAPI.vfork)
   if (pid == 0) {
-    child_failure = become(ready);
+    child_failure = become(ready);  // NOLINT(clang-analyzer-unix.Vfork): its calls act on the child alone
     _exit(127);
   }
   failure = pid < 0 ? errno : child_failure;
@@ -156,6 +156,15 @@ Error too_slow(const ProcessSpec& spec, int timeout_ms) {
                      spec.path + " did not end within " + std::to_string(timeout_ms) + " ms and was killed");
 }
 
+// Takes what `stream` has to read, if it has.
+Status take(const ProcessSpec& spec, Capture& stream, const pollfd& state) {
+  if (state.revents == 0) return {};
+  CNIO_LET(const bool within_limit, stream.drain(spec.output_limit).context("run " + spec.path));
+  if (within_limit) return {};
+  return Error::make(Code::kDelegate, spec.path + " wrote more than " + std::to_string(spec.output_limit) +
+                                          " bytes to " + std::string(stream.name) + " and was killed");
+}
+
 // Gathers output until both streams are at their end and the child is gone, or a bound is reached.
 Status gather(const ProcessSpec& spec, int timeout_ms, const Child& child, Capture& out, Capture& err) {
   const auto deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
@@ -171,13 +180,8 @@ Status gather(const ProcessSpec& spec, int timeout_ms, const Child& child, Captu
     if (ready < 0 && errno != EINTR) return Error::sys("wait for " + spec.path, errno);
     if (ready < 0) continue;
     if (ready == 0) return only_rest ? Status() : too_slow(spec, timeout_ms);
-    for (auto [stream, slot] : {std::pair(&out, 0), std::pair(&err, 1)}) {
-      if (waiting[slot].revents == 0) continue;
-      CNIO_LET(const bool within_limit, stream->drain(spec.output_limit).context("run " + spec.path));
-      if (within_limit) continue;
-      return Error::make(Code::kDelegate, spec.path + " wrote more than " + std::to_string(spec.output_limit) +
-                                              " bytes to " + std::string(stream->name) + " and was killed");
-    }
+    CNIO_TRY(take(spec, out, waiting[0]));
+    CNIO_TRY(take(spec, err, waiting[1]));
     if (waiting[2].revents != 0) ended = true;
   }
 }

@@ -19,7 +19,7 @@ class PeerServer {
   PeerServer& operator=(const PeerServer&) = delete;
   ~PeerServer();
 
-  /// Address of the next client that was seen; "nobody" if none comes within two seconds.
+  /// Address of the next client that was seen; "nobody" if none comes within ten seconds.
   std::string next_peer();
 
  private:
@@ -33,7 +33,7 @@ class PeerServer {
   int reports_ = -1;
 };
 
-/// Opens a TCP connection from a namespace; false if it is not made within two seconds.
+/// Opens a TCP connection from a namespace; false if it is not made within ten seconds.
 bool connect_from(const std::string& netns, const std::string& address, int port);
 
 /// Sends one datagram from a namespace (multicast: through the given interface), from any port or the given one.

@@ -186,6 +186,8 @@ void Twin::add_routes(const std::string& where, const std::string& netns, std::v
   for (const char* family : {"-4", "-6"}) {
     for (Json route : ip_json({family, "route", "show", "table", "all"}, netns)) {
       route.erase("flags");  // linkdown comes and goes with the carrier
+      // Follows from an address, a moment after that has lost the flag tentative.
+      if (family == std::string("-6") && route.value("type", "") == "local") continue;
       if (!made_by_kernel(route.dump())) lines.push_back(where + " route " + route.dump());
     }
   }

@@ -21,7 +21,7 @@ class Announcer {
   static Announcer open();
 
   // The link must be up, its other side forwarding, and no address tentative. Tries all addresses. Error: code 100.
-  Status announce(const Link& link, const std::vector<IpAddr>& addresses) const;
+  [[nodiscard]] Status announce(const Link& link, const std::vector<IpAddr>& addresses) const;
 
  private:
   Announcer(UniqueFd packets, int failure) : packets_(std::move(packets)), failure_(failure) {}
