@@ -102,7 +102,7 @@ Result<AddResult> connect_layer3(const Request& request, const Config& config, c
     CNIO_LET(net::Netlink again, net::Netlink::open(NETLINK_ROUTE));
     return forget_addresses(again, config, addresses_of(result), veth.sandbox_end.mac);
   });
-  CNIO_LET(const net::Announcer announcer, configure_sandbox_end(sandbox, veth.sandbox_end, config, result, routes));
+  CNIO_TRY(configure_sandbox_end(sandbox, veth.sandbox_end, config, result, routes));
   CNIO_TRY(wait_for_port(host, veth.host_end));
   if (config.ip_masq) {
     CNIO_LET(const feature::MasqueradeSpec spec, masquerade_of(request, config, result));
@@ -110,7 +110,7 @@ Result<AddResult> connect_layer3(const Request& request, const Config& config, c
   }
   // Last, since other attachments come to rely on it at once: what can fail has not failed.
   CNIO_TRY(configure_gateway(host, joined.bridge, config, plan, gateways));
-  take_over_addresses(host, config, joined.bridge, veth.sandbox_end, announcer, result);
+  take_over_addresses(host, config, joined.bridge, sandbox, veth.sandbox_end, result);
   return result;
 }
 

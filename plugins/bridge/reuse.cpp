@@ -36,10 +36,10 @@ Result<bool> replace_neighbours(net::Netlink& host, const Config& config, const 
   return known;
 }
 
-Status correct_host(net::Netlink& host, const Config& config, const BridgeLink& bridge, const net::Link& sandbox_end,
+Status correct_host(net::Netlink& host, const Config& config, const BridgeLink& bridge, const MacAddr& mac,
                     const std::vector<IpAddr>& addresses) {
-  if (bridge.created || !sandbox_end.mac) return {};  // a new bridge knows nobody
-  CNIO_LET(const bool known, replace_neighbours(host, config, bridge, *sandbox_end.mac, addresses));
+  if (bridge.created) return {};  // a new bridge knows nobody
+  CNIO_LET(const bool known, replace_neighbours(host, config, bridge, mac, addresses));
   return known ? net::forget_connections(addresses) : Status();
 }
 
@@ -55,12 +55,12 @@ Result<bool> forget_neighbour(net::Netlink& host, const net::Link& gateway, cons
 
 }  // namespace
 
-void take_over_addresses(net::Netlink& host, const Config& config, const BridgeLink& bridge,
-                         const net::Link& sandbox_end, const net::Announcer& announcer, const AddResult& result) {
-  const std::vector<IpAddr> addresses = addresses_of(result);
+void take_over_addresses(net::Netlink& host, const Config& config, const BridgeLink& bridge, net::Sandbox& sandbox,
+                         const net::Link& sandbox_end, const AddResult& result) {
+  if (!sandbox_end.mac) return;
   ErrorList errors;
-  errors.collect(correct_host(host, config, bridge, sandbox_end, addresses));
-  errors.collect(announcer.announce(sandbox_end, addresses));
+  errors.collect(correct_host(host, config, bridge, *sandbox_end.mac, addresses_of(result)));
+  errors.collect(net::set_mac(sandbox.route(), sandbox_end, *sandbox_end.mac));
   if (errors.empty()) return;
   const std::string note = "bridge: an address that another pod had before may be unreachable for some seconds: " +
                            errors.status().error().msg() + "\n";

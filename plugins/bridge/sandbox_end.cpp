@@ -34,6 +34,7 @@ Status prepare_settings(const std::string& link, const Config& config, const Add
   if (has_ipv6(result)) CNIO_TRY(prepare_ipv6(link));
   // Best effort, as in the reference: a kernel without these settings serves as well.
   (void)net::write_sysctl("ipv4/conf/" + link + "/arp_notify", "1");
+  (void)net::write_sysctl("ipv6/conf/" + link + "/ndisc_notify", "1");  // see take_over_addresses
   if (config.detect_duplicates) (void)net::write_sysctl("ipv6/conf/" + link + "/enhanced_dad", "1");
   (void)net::write_sysctl("ipv6/conf/" + link + "/accept_dad", config.detect_duplicates ? "1" : "0");
   return {};
@@ -41,14 +42,12 @@ Status prepare_settings(const std::string& link, const Config& config, const Add
 
 }  // namespace
 
-Result<net::Announcer> configure_sandbox_end(net::Sandbox& sandbox, const net::Link& link, const Config& config,
-                                             const AddResult& result, const std::vector<net::RouteSpec>& routes) {
+Status configure_sandbox_end(net::Sandbox& sandbox, const net::Link& link, const Config& config,
+                             const AddResult& result, const std::vector<net::RouteSpec>& routes) {
   const bool detect = config.detect_duplicates && has_ipv6(result);
   std::optional<net::AddressEvents> events;
-  std::optional<net::Announcer> announcer;
   CNIO_TRY(sandbox.run([&]() -> Status {
     CNIO_TRY(prepare_settings(link.name, config, result));
-    announcer = net::Announcer::open();
     if (detect) {
       CNIO_LET(events, net::AddressEvents::open());
     }
@@ -61,7 +60,7 @@ Result<net::Announcer> configure_sandbox_end(net::Sandbox& sandbox, const net::L
   CNIO_TRY(net::set_link_up(sandbox.route(), link));
   if (events) CNIO_TRY(events->wait_settled(sandbox.route(), link, kDuplicateDetectionTimeoutMs));
   for (const net::RouteSpec& route : routes) CNIO_TRY(net::add_route(sandbox.route(), link, route));
-  return *std::move(announcer);
+  return {};
 }
 
 }  // namespace cnio::bridge

@@ -9,7 +9,6 @@
 #include "cnio/base/rollback.hpp"
 #include "cnio/feature/spoof_check.hpp"
 #include "cnio/net/address.hpp"
-#include "cnio/net/announce.hpp"
 #include "cnio/net/link.hpp"
 #include "cnio/net/netlink.hpp"
 #include "cnio/net/route.hpp"
@@ -133,12 +132,10 @@ Status remove_stale_links(net::Netlink& host, const Config& config, const std::s
 
 // ---- the sandbox's side
 
-// Addresses, up, duplicate address detection if asked for, routes. Returns what can announce the addresses to the link
-// once the port forwards.
+// Addresses, up, duplicate address detection if asked for, routes.
 inline constexpr int kDuplicateDetectionTimeoutMs = 10'000;
-Result<net::Announcer> configure_sandbox_end(net::Sandbox& sandbox, const net::Link& link, const Config& config,
-                                             const protocol::AddResult& result,
-                                             const std::vector<net::RouteSpec>& routes);
+Status configure_sandbox_end(net::Sandbox& sandbox, const net::Link& link, const Config& config,
+                             const protocol::AddResult& result, const std::vector<net::RouteSpec>& routes);
 
 // ---- addresses that had another owner before, or will have one
 
@@ -146,9 +143,12 @@ Result<net::Announcer> configure_sandbox_end(net::Sandbox& sandbox, const net::L
 // by announcements, the host by its own table. If that had an entry, the earlier owner's connections, too, may have
 // been left behind; they are forgotten. The pod works without all this, if later: a failure is a note on standard
 // error.
-void take_over_addresses(net::Netlink& host, const Config& config, const BridgeLink& bridge,
-                         const net::Link& sandbox_end, const net::Announcer& announcer,
-                         const protocol::AddResult& result);
+// It is the kernel that announces: an ARP announcement (RFC 5227, section 3) for each IPv4 address, an unsolicited
+// neighbour advertisement that overrides what is known (RFC 4861, section 7.2.6) for each IPv6 address, when the
+// interface's MAC address is set, be it to what it is (arp_notify, ndisc_notify: Documentation/networking/ip-sysctl).
+// A packet socket of our own would need CAP_NET_RAW, and its closing waits for milliseconds, for a grace period.
+void take_over_addresses(net::Netlink& host, const Config& config, const BridgeLink& bridge, net::Sandbox& sandbox,
+                         const net::Link& sandbox_end, const protocol::AddResult& result);
 
 // Removes what the host remembers of the attachment whose MAC address is `mac`: neighbours and connections. An address
 // that the host knows under another MAC address belongs to somebody else by now and is left alone, with all its

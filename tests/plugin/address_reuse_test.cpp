@@ -164,16 +164,5 @@ TEST_F(AddressReuse, AFailedAddLeavesNothingInTheHostsMemory) {
   for (const std::string& address : kReused) EXPECT_EQ(neighbour_mac(address, "br0"), "");
 }
 
-// Where nothing can be announced (no CAP_NET_RAW), pods work all the same.
-TEST_F(AddressReuse, WithoutPacketSocketsAddSucceedsWithANote) {
-  Command command = plugin_command({"bridge", "ADD", pod("c1"), config_.dump()});
-  command.argv.insert(command.argv.begin(), {"setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw"});
-  const Outcome added = run(command);
-  EXPECT_TRUE(succeeded(added));
-  EXPECT_NE(added.err.find("Operation not permitted"), std::string::npos) << describe(added);
-  EXPECT_EQ(std::count(added.err.begin(), added.err.end(), '\n'), 1) << describe(added);
-  for (const std::string& address : kReused) EXPECT_TRUE(ping("", address));
-}
-
 }  // namespace
 }  // namespace cnio::test
