@@ -121,11 +121,18 @@ Result<Netlink> Netlink::open(int protocol, const std::vector<int>& groups) {
     if (errnum != 0) return Error::sys("open a netlink socket", errnum, Code::kKernel);
     return Error::make(Code::kKernel, std::string("open a netlink socket: ") + nl_geterror(failure));
   }
+  // From here on nobody but the kernel can send us anything: in its own namespace even a pod's process may try to
+  // answer for it.
+  const int fd = nl_socket_get_fd(socket);
+  sockaddr_nl kernel{};
+  kernel.nl_family = AF_NETLINK;
+  if (connect(fd, reinterpret_cast<const sockaddr*>(&kernel), sizeof kernel) < 0) {
+    return Error::sys("connect a netlink socket to the kernel", errno, Code::kKernel);
+  }
   // A buffer that holds whatever the kernel sends at once (its dumps fill at most 32 KiB) saves a call per answer that
   // would only ask for its size.
   nl_socket_disable_msg_peek(socket);
   if (nl_socket_set_msg_buf_size(socket, kMessageBuffer) < 0) throw std::bad_alloc();
-  const int fd = nl_socket_get_fd(socket);
   const int on = 1;
   // Both are missing in old kernels only, which then give shorter explanations and longer echoes.
   (void)setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
