@@ -1,6 +1,8 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "cnio/net/netns.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <fcntl.h>
@@ -46,7 +48,11 @@ Result<std::optional<Namespace>> Namespace::find(const std::string& path) {
   auto opened = open_file(path, O_RDONLY | O_NONBLOCK);
   if (!opened.ok()) {
     const int errnum = opened.error().errnum();
-    if (errnum == ENOENT || errnum == ENOTDIR || errnum == ENXIO) return std::optional<Namespace>();
+    // Paths that can name nothing, too: a DEL that fails for one would be repeated for ever.
+    static constexpr std::array kNothingThere = {ENOENT, ENOTDIR, ENXIO, ELOOP, ENAMETOOLONG};
+    if (std::find(kNothingThere.begin(), kNothingThere.end(), errnum) != kNothingThere.end()) {
+      return std::optional<Namespace>();
+    }
     return std::move(opened).error();
   }
   UniqueFd fd = std::move(opened).value();
@@ -71,7 +77,10 @@ Result<Namespace> Namespace::open(const std::string& path) {
     return Error::make(Code::kInvalidEnvironment, "CNI_NETNS " + quote(path) + ": " + found.error().msg());
   }
   if (!found.value()) {
-    const char* why = access(path.c_str(), F_OK) == 0 ? "is not a network namespace" : "does not exist";
+    const int errnum = access(path.c_str(), F_OK) == 0 ? 0 : errno;
+    const std::string why = errnum == 0        ? "is not a network namespace"
+                            : errnum == ENOENT ? "does not exist"
+                                               : errno_text(errnum);
     return Error::make(Code::kInvalidEnvironment, "CNI_NETNS " + quote(path) + ": " + why)
         .hint("the runtime must create the sandbox's network namespace before it calls ADD or CHECK");
   }

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <stdexcept>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -70,21 +71,28 @@ TEST_F(NetnsTest, WhatIsNoNetworkNamespaceIsGone) {
   ASSERT_EQ(mkfifo("/run/fifo", 0600), 0);
   std::filesystem::create_directory("/run/folder");
   std::filesystem::create_symlink("/run/nowhere", "/run/dangling");
+  std::filesystem::create_symlink("/run/loop", "/run/loop");
+  const std::string too_long(5000, '/');
   sockaddr_un address{.sun_family = AF_UNIX, .sun_path = "/run/socket"};
   const UniqueFd bound(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   ASSERT_EQ(bind(bound.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-  for (const char* path :
-       {"/run/plain", "/run/fifo", "/run/folder", "/run/dangling", "/run/socket", "/run/missing", "/run/missing/deeper",
-        "/run/plain/deeper", "/proc/self/ns/mnt", "/proc/self/status", "/dev/null", "", "/proc/4194304/ns/net"}) {
+  for (const char* path : {"/run/plain", "/run/fifo", "/run/folder", "/run/dangling", "/run/socket", "/run/missing",
+                           "/run/missing/deeper", "/run/plain/deeper", "/run/loop", too_long.c_str(),
+                           "/proc/self/ns/mnt", "/proc/self/status", "/dev/null", "", "/proc/4194304/ns/net"}) {
     EXPECT_TRUE(is_gone(path)) << path;
   }
 }
 
 TEST_F(NetnsTest, OneThatCannotBeLookedAtIsAnError) {
-  std::filesystem::create_symlink("/run/loop", "/run/loop");
-  const auto found = Namespace::find("/run/loop");
-  EXPECT_ERROR(found, Code::kIo, "open /run/loop");
-  EXPECT_EQ(found.error().errnum(), ELOOP);
+  const std::string path = test::add_netns("pod");
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none = {0, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  const auto found = Namespace::find(path);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_ERROR(found, Code::kIo, "open " + path);
+  EXPECT_EQ(found.error().errnum(), EMFILE);
 }
 
 TEST_F(NetnsTest, OneThatMustBeThereIsAnErrorOfTheEnvironment) {
@@ -95,7 +103,7 @@ TEST_F(NetnsTest, OneThatMustBeThereIsAnErrorOfTheEnvironment) {
   EXPECT_ERROR(missing, Code::kInvalidEnvironment, "CNI_NETNS \"/run/missing\": does not exist");
   EXPECT_THAT(missing.error().details(), HasSubstr("before it calls ADD"));
   EXPECT_ERROR(Namespace::open("/run/plain"), Code::kInvalidEnvironment, "\"/run/plain\": is not a network namespace");
-  EXPECT_ERROR(Namespace::open("/run/loop"), Code::kInvalidEnvironment, "\"/run/loop\": open /run/loop: Too many");
+  EXPECT_ERROR(Namespace::open("/run/loop"), Code::kInvalidEnvironment, "\"/run/loop\": Too many levels");
 }
 
 TEST_F(NetnsTest, AHeldNamespaceOutlivesItsPath) {

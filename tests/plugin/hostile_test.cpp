@@ -167,12 +167,13 @@ TEST_F(Hostile, SandboxPathsAreNoCommands) {
 TEST_F(Hostile, SandboxesOfOtherKindsAreRefusedAtOnce) {
   const std::string folder = make_folder("kinds");
   ASSERT_EQ(mkfifo((folder + "/pipe").c_str(), 0600), 0);
+  std::filesystem::create_symlink("circle", folder + "/circle");
   write_file(folder + "/file", "");
   const Snapshot before = Snapshot::of_host();
   const std::set<std::string> files_before = files();
-  for (const std::string& path :
-       {folder + "/pipe", folder + "/file", folder, std::string("/dev/zero"), std::string("/dev/tty"),
-        std::string("/proc/self/ns/mnt"), std::string("relative"), folder + "/file/x"}) {
+  for (const std::string& path : {folder + "/pipe", folder + "/circle", folder + "/file", folder,
+                                  std::string("/dev/zero"), std::string("/dev/tty"), std::string("/proc/self/ns/mnt"),
+                                  std::string(5000, '/'), std::string("relative"), folder + "/file/x"}) {
     const Attachment who = {"c1", path, "eth0", ""};
     EXPECT_TRUE(failed(call("bridge", "ADD", bridge_config(), who), code::kEnvironment)) << path;
     EXPECT_TRUE(succeeded_silently(call("bridge", "DEL", bridge_config(), who))) << path;
