@@ -45,17 +45,32 @@ std::string errno_text(int errnum) {
   return text != nullptr ? text : "error " + std::to_string(errnum);
 }
 
-std::string quote(std::string_view text, size_t limit) {
+namespace {
+
+// "\x0a" for a line feed.
+void append_visibly(std::string& out, char c) {
   static constexpr char kHex[] = "0123456789abcdef";
+  const auto byte = static_cast<unsigned char>(c);
+  if (byte < 0x20 || byte == 0x7f) {
+    out += {'\\', 'x', kHex[byte >> 4U], kHex[byte & 15U]};
+  } else {
+    out += c;
+  }
+}
+
+}  // namespace
+
+std::string one_line(std::string_view text) {
+  std::string out;
+  for (const char c : text) append_visibly(out, c);
+  return out;
+}
+
+std::string quote(std::string_view text, size_t limit) {
   std::string out = "\"";
   for (const char c : text.substr(0, limit)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) {
-      out += {'\\', 'x', kHex[byte >> 4U], kHex[byte & 15U]};
-    } else {
-      if (c == '"' || c == '\\') out += '\\';
-      out += c;
-    }
+    if (c == '"' || c == '\\') out += '\\';
+    append_visibly(out, c);
   }
   if (text.size() > limit) out += "...";
   return out + '"';

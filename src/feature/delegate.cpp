@@ -25,7 +25,7 @@ Error with_name(Error error, const std::string& type) {
 // "out of range" codes of a foreign plugin stay what they are; only "no code" becomes ours.
 Code code_of(int64_t code) { return code > 0 && code <= UINT32_MAX ? static_cast<Code>(code) : Code::kDelegate; }
 
-std::string one_line(std::string text) {
+std::string joined_lines(std::string text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
   std::replace(text.begin(), text.end(), '\n', ' ');
   return text;
@@ -70,14 +70,14 @@ Error Delegate::failure(const std::string& out, const std::string& err, const st
     const auto msg = fields.text("msg");
     const auto details = fields.text("details");
     if (code.ok() && msg.ok() && details.ok()) {
-      std::string text = one_line(msg.value());
+      std::string text = joined_lines(msg.value());
       if (text.empty()) text = "failed without a message (" + how_it_ended + ")";
       return with_name(Error::make(code_of(code.value().value_or(0)), std::move(text), details.value()), type_);
     }
   }
   std::string said = out.empty() ? err : out;
   Error error = with_name(Error::make(Code::kDelegate, "failed without an error object (" + how_it_ended + ")"), type_);
-  return said.empty() ? error : std::move(error).hint("it printed " + quote(one_line(std::move(said)), 512));
+  return said.empty() ? error : std::move(error).hint("it printed " + quote(joined_lines(std::move(said)), 512));
 }
 
 Result<AddResult> Delegate::add() const {

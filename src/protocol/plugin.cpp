@@ -29,7 +29,7 @@ int answer_error(const Plugin& plugin, const Streams& streams, SpecVersion versi
   Json object = Json::object();
   object["cniVersion"] = to_string(version);
   object["code"] = static_cast<unsigned>(error.code());
-  object["msg"] = std::string(plugin.name) + ": " + error.msg();
+  object["msg"] = one_line(std::string(plugin.name) + ": " + error.msg());
   if (!error.details().empty()) object["details"] = error.details();
   (void)answer(streams, format_json(object));  // the status is 1 either way, and stderr has heard of it
   return 1;

@@ -220,6 +220,15 @@ TEST_F(Hostile, ReservationsStayInTheNetworksFolder) {
   EXPECT_EQ(fake_.commands(), std::vector<std::string>{}) << "a shell was called";
 }
 
+TEST_F(Hostile, PathsInMessagesStayOnOneLine) {
+  Json config = host_local_config();
+  config["ipam"]["dataDir"] = "/proc/a\nb";
+  for (const char* verb : {"ADD", "STATUS"}) {
+    EXPECT_TRUE(failed(call("host-local", verb, config, pod()),
+                       verb == std::string("ADD") ? code::kIo : code::kUnavailable, {"a\\x0ab"}));
+  }
+}
+
 // What a list of valid attachments names is compared, never opened.
 TEST_F(Hostile, ValidAttachmentsAreNoPaths) {
   const Attachment who = pod();

@@ -96,5 +96,9 @@ TEST(ErrorList, OfSeveralHasTheFirstCodeAndAllMessages) {
   EXPECT_EQ(errors.status().error().details(), "hint of two; hint of four");
 }
 
+TEST(ErrorTexts, AreOneLineWhateverTheyHold) {
+  EXPECT_EQ(one_line("open /a\nb\r\x7f \"c\\d\": \xc3\xa9"), "open /a\\x0ab\\x0d\\x7f \"c\\d\": \xc3\xa9");
+}
+
 }  // namespace
 }  // namespace cnio
