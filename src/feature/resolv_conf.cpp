@@ -47,7 +47,9 @@ Result<protocol::Dns> parse_resolv_conf(std::string_view text, const std::string
     if (end >= kMaxLine) {
       return Error::make(Code::kIo, "read " + shown + ": line " + std::to_string(number) + " is longer than 64 KiB");
     }
-    take_line(dns, text.substr(0, end));
+    // As the C library reads it. No result could hold a NUL, or not be read by the next plugin.
+    const std::string_view line = text.substr(0, end);
+    take_line(dns, line.substr(0, line.find('\0')));
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return dns;

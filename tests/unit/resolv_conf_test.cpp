@@ -55,6 +55,16 @@ TEST(ResolvConf, ALineOf64KiBIsRefusedAndAShorterOneIsNot) {
   EXPECT_ERROR(parse_resolv_conf("\n" + longest + "a", "/etc/resolv.conf"), Code::kIo, "/etc/resolv.conf", "line 2");
 }
 
+// A result cannot carry a NUL on to the next plugin.
+TEST(ResolvConf, WhatIsBehindANulIsNoPartOfItsLine) {
+  using namespace std::string_view_literals;
+  const auto dns = parse_resolv_conf("nameserver 10.0.0.53\0 x\nsearch a\0b c\n\0domain d\n"sv, "it");
+  ASSERT_OK(dns);
+  EXPECT_EQ(dns.value().nameservers, Texts({"10.0.0.53"}));
+  EXPECT_EQ(dns.value().search, Texts({"a"}));
+  EXPECT_EQ(dns.value().domain, "");
+}
+
 TEST(ResolvConf, AFileThatCannotBeReadIsAnErrorWithItsName) {
   const test::TempFolder folder;
   EXPECT_ERROR(read_resolv_conf(folder.at("missing")), Code::kIo, folder.at("missing"));

@@ -11,7 +11,7 @@ namespace cnio::feature {
 
 // The DNS settings that a resolv.conf(5) holds, read as the reference reads them: lines that start with # or ; and
 // lines of fewer than two words are skipped; `nameserver` adds its first value, unchecked; the last `domain` wins;
-// `search` and `options` add all their values, also over several lines.
+// `search` and `options` add all their values, also over several lines. What is behind a NUL is no part of its line.
 // `shown` names the source in messages. Errors: code 5 for a line of 64 KiB or more.
 Result<protocol::Dns> parse_resolv_conf(std::string_view text, const std::string& shown);
 
