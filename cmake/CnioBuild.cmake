@@ -4,6 +4,7 @@ include(GNUInstallDirs)
 
 option(CNIO_STATIC "Link the plugins fully statically, so that they run on any Linux host" ON)
 option(CNIO_WERROR "Treat compiler warnings as errors" ON)
+option(CNIO_FUZZ "Build the fuzz targets of tests/fuzz, which needs clang++" OFF)
 set(CNIO_PLUGIN_DIR "/opt/cni/bin" CACHE PATH "Where `cmake --install` puts the plugins (DESTDIR is honoured)")
 
 set(CMAKE_CXX_STANDARD 20)
@@ -28,12 +29,17 @@ target_compile_definitions(cnio_options INTERFACE
   JSON_NO_IO=1 JSON_USE_IMPLICIT_CONVERSIONS=0 JSON_DIAGNOSTICS=0)
 target_include_directories(cnio_options INTERFACE "${PROJECT_SOURCE_DIR}/include")
 
+# What a fuzz target is to explore is compiled so that libFuzzer sees which paths an input takes, and fast enough for it
+# to take many; in other executables of such a build the traces lead nowhere.
+add_library(cnio_product INTERFACE)
+target_compile_options(cnio_product INTERFACE "$<$<BOOL:${CNIO_FUZZ}>:-fsanitize=fuzzer-no-link;-O1>")
+
 # cnio_add_layer(<name> [DEPENDS <target>...]): the library cnio_<name> of all src/<name>/*.cpp.
 function(cnio_add_layer name)
   cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp")
   add_library(cnio_${name} STATIC ${sources})
-  target_link_libraries(cnio_${name} PUBLIC cnio_options ${ARG_DEPENDS})
+  target_link_libraries(cnio_${name} PUBLIC cnio_options ${ARG_DEPENDS} PRIVATE cnio_product)
 endfunction()
 
 # cnio_add_plugin(<name>): the executable of plugins/<name>/main.cpp on a static library of the folder's other
@@ -43,7 +49,7 @@ function(cnio_add_plugin name)
   file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp")
   list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
   add_library(cnio_plugin_${id} STATIC ${sources})
-  target_link_libraries(cnio_plugin_${id} PUBLIC cnio_feature)
+  target_link_libraries(cnio_plugin_${id} PUBLIC cnio_feature PRIVATE cnio_product)
   target_include_directories(cnio_plugin_${id} PUBLIC "${PROJECT_SOURCE_DIR}/plugins")
   add_executable(${name} "${name}/main.cpp")
   target_link_libraries(${name} PRIVATE cnio_plugin_${id})

@@ -1,0 +1,132 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+//
+// A whole call up to the first change: stdin, version gate, configuration, answer. The first line of the input chooses
+// ("host-local CHECK"; bridge and ADD if it says nothing), the rest is the configuration.
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "cnio/base/unique_fd.hpp"
+#include "cnio/protocol/plugin.hpp"
+
+#include "bridge/config.hpp"
+#include "fuzz/fuzz.hpp"
+#include "host-local/config.hpp"
+
+namespace cnio::fuzz {
+namespace {
+
+using protocol::AddResult;
+using protocol::Request;
+
+constexpr size_t kLongestAnswer = size_t{1} << 22;
+
+bool names_file_below(const std::string& path, std::string_view folder) {
+  const std::string_view name = std::string_view(path).substr(folder.size());
+  return path.starts_with(folder) && !name.empty() && name != "." && name != ".." &&
+         name.find('/') == std::string_view::npos;
+}
+
+// What DEL and GC read is part of what ADD reads: they never ask for more.
+Result<AddResult> read_host_local(const Request& request) {
+  const auto store = host_local::parse_store(request);
+  CNIO_LET(const host_local::Config config, host_local::parse_config(request));
+  require(store.ok() && store.value().folder == config.store.folder, "what ADD reserves, DEL finds");
+  require(!config.sets.empty(), "there is a range");
+  const std::string& folder = config.store.folder;
+  require(names_file_below(folder, folder.substr(0, folder.rfind('/') + 1)), "a network has a folder of its own",
+          folder);
+  AddResult result;
+  result.routes = config.routes;
+  for (const feature::RangeSet& set : config.sets) {
+    const auto given = set.next_free({}, [](const IpAddr&) { return false; });
+    require(given.has_value(), "each range set has an address to give");
+    result.ips.push_back({Cidr::host(*given), std::nullopt, std::nullopt});
+  }
+  return result;
+}
+
+Result<AddResult> read_bridge(const Request& request) {
+  const auto types = bridge::parse_config(request, bridge::Validation::kTypes);
+  CNIO_LET(const bridge::Config config, bridge::parse_config(request, bridge::Validation::kFull));
+  require(types.ok(), "what ADD takes, DEL takes");
+  require(!config.bridge.empty() && config.bridge.size() <= 15 && config.bridge.find('/') == std::string::npos,
+          "the bridge can have that name", config.bridge);
+  require(config.vlan <= 4094 && config.mtu <= 65535, "numbers are within their limits");
+  AddResult result;
+  if (config.dns) result.dns = *config.dns;
+  return result;
+}
+
+Result<AddResult> read_loopback(const Request& request) {
+  CNIO_TRY(protocol::check_common_keys(request.fields()));
+  CNIO_LET(const auto previous, protocol::parse_prev_result(request.fields(), request.version));
+  return previous.value_or(AddResult());
+}
+
+Result<AddResult> read(std::string_view plugin, const Request& request) {
+  if (plugin == "host-local") return read_host_local(request);
+  if (plugin == "loopback") return read_loopback(request);
+  return read_bridge(request);
+}
+
+// A plugin whose verbs only read.
+protocol::Plugin reader(std::string_view name) {
+  const auto verb = [name](const Request& request) -> Status {
+    CNIO_TRY(protocol::parse_prev_result(request.fields(), request.version));
+    if (request.command == protocol::Command::kGc) CNIO_TRY(protocol::parse_valid_attachments(request.fields()));
+    CNIO_TRY(read(name, request));
+    return {};
+  };
+  return {name, "reads", "{}", [name](const Request& request, Rollback&) { return read(name, request); },
+          verb, verb,    verb, verb};
+}
+
+void check_answer(const std::string& out, int status, bool add) {
+  if (status == 0 && !add) return require(out.empty(), "success has nothing to say", out);
+  const auto parsed = protocol::parse_json(out);
+  require(parsed.ok() && parsed.value().is_object(), "an answer is a JSON object", out);
+  const protocol::Fields fields(parsed.value());
+  require(protocol::parse_version(fields.text("cniVersion").value()).has_value(), "an answer has a version", out);
+  if (status == 0) return;
+  const auto code = fields.integer("code");
+  const auto msg = fields.text("msg");
+  require(status == 1 && code.ok() && code.value().value_or(0) > 0, "an error has a code", out);
+  require(code.value() != static_cast<int64_t>(Code::kInternal), "nothing escapes", out);
+  require(msg.ok() && fields.text("details").ok(), "what it says is text", out);
+  require(!msg.value().empty(), "an error has a message", out);
+  require(msg.value().find_first_of("\n\r") == std::string::npos, "a message is one line", out);
+  if (code.value() == static_cast<int64_t>(Code::kInvalidConfig)) {
+    require(msg.value().find("key \"") != std::string::npos, "the error names a key", out);
+  }
+}
+
+std::string_view word(std::string_view line, std::initializer_list<std::string_view> words) {
+  for (const std::string_view each : words) {
+    if (line.find(each) != std::string_view::npos) return each;
+  }
+  return *words.begin();
+}
+
+void fuzz_one(std::string_view text) {
+  const std::string_view line = text.substr(0, std::min(text.find('\n'), text.size()));
+  const std::string_view config = text.substr(std::min(line.size() + 1, text.size()));
+  const std::string_view plugin = word(line, {"bridge", "host-local", "loopback"});
+  const std::string_view command = word(line, {"ADD", "DEL", "CHECK", "STATUS", "GC"});
+
+  static const UniqueFd in(memfd_create("stdin", 0));
+  static const UniqueFd out(memfd_create("stdout", 0));
+  const bool ready = ftruncate(in.get(), 0) == 0 && ftruncate(out.get(), 0) == 0 && lseek(in.get(), 0, SEEK_SET) == 0 &&
+                     lseek(out.get(), 0, SEEK_SET) == 0 && write_all(in.get(), config, "stdin").ok() &&
+                     lseek(in.get(), 0, SEEK_SET) == 0;
+  require(ready, "the streams are ready");
+  const protocol::Environment environment({"CNI_COMMAND=" + std::string(command), "CNI_CONTAINERID=c1",
+                                           "CNI_IFNAME=eth0", "CNI_NETNS=/run/netns/none", "CNI_PATH=/opt/cni/bin"});
+  const int status = protocol::run_plugin(reader(plugin), 0, nullptr, environment, {in.get(), out.get(), 2});
+  require(lseek(out.get(), 0, SEEK_SET) == 0, "the answer can be read");
+  check_answer(read_all(out.get(), kLongestAnswer, "stdout").value(), status, command == "ADD");
+}
+
+}  // namespace
+}  // namespace cnio::fuzz
+
+CNIO_FUZZ_TARGET(cnio::fuzz::fuzz_one)
