@@ -27,6 +27,8 @@ constexpr size_t kMessageBuffer = 1 << 17;  // bytes
 constexpr int kReceiveBuffer = 4 << 20;     // bytes; acknowledgements of a large batch and dumps of large nodes fit
 constexpr int kSendBuffer = 4 << 20;        // bytes; the kernel takes a batch in one piece or not at all
 
+constexpr int kMaxErrno = 4095;  // the kernel's MAX_ERRNO
+
 // What one exchange with the kernel came to.
 struct Reply {
   const Netlink::Handler* handler = nullptr;
@@ -36,6 +38,9 @@ struct Reply {
   int errnum = 0;           // positive
   std::string kernel_says;  // the extended acknowledgement's sentence
 };
+
+// The errno that the kernel gives as its negative; what cannot be one is a breach of the protocol.
+int errno_of(int error) { return error <= 0 && error >= -kMaxErrno ? -error : EPROTO; }
 
 // The sentence that the kernel may add to an acknowledgement (NLMSGERR_ATTR_MSG).
 std::string extended_ack(const nlmsghdr& header) {
@@ -70,7 +75,7 @@ int on_finish(nl_msg* message, void* context) {
   // The end of a dump carries its error, if any, as its first int.
   if (nlmsg_datalen(nlmsg_hdr(message)) >= static_cast<int>(sizeof(int))) {
     const int error = *static_cast<const int*>(nlmsg_data(nlmsg_hdr(message)));
-    if (error < 0) reply.errnum = -error;
+    if (error < 0) reply.errnum = errno_of(error);
   }
   return NL_OK;
 }
@@ -93,7 +98,7 @@ int on_interrupted(nl_msg* /*message*/, void* context) {
 int on_error(sockaddr_nl* /*from*/, nlmsgerr* error, void* context) {
   auto& reply = *static_cast<Reply*>(context);
   reply.done = true;
-  reply.errnum = -error->error;
+  reply.errnum = errno_of(error->error);
   const auto* header = reinterpret_cast<const nlmsghdr*>(reinterpret_cast<const char*>(error) - NLMSG_HDRLEN);
   reply.kernel_says = extended_ack(*header);
   return NL_STOP;
@@ -243,8 +248,8 @@ Result<std::optional<BatchFailure>> drain_answers(int fd, uint32_t last_acked, s
     int remaining = static_cast<int>(got);
     for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(header, remaining);
          header = nlmsg_next(header, &remaining)) {
-      if (header->nlmsg_type != NLMSG_ERROR) continue;
-      const int errnum = -static_cast<const nlmsgerr*>(nlmsg_data(header))->error;
+      if (header->nlmsg_type != NLMSG_ERROR || nlmsg_datalen(header) < static_cast<int>(sizeof(nlmsgerr))) continue;
+      const int errnum = errno_of(static_cast<const nlmsgerr*>(nlmsg_data(header))->error);
       if (errnum != 0 && !first) {
         first.emplace();
         first->sequence = header->nlmsg_seq;

@@ -1,0 +1,120 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+//
+// Answers that a kernel does not give: none is read beyond its end, or believed more than it says.
+#include <cerrno>
+#include <climits>
+#include <linux/rtnetlink.h>
+#include <memory>
+#include <new>
+
+#include <gtest/gtest.h>
+#include <netlink/msg.h>
+
+#include "cnio/net/netlink.hpp"
+
+#include "support/forged_kernel/forged_kernel.hpp"
+#include "support/matchers.hpp"
+
+namespace cnio::net {
+namespace {
+
+struct FreeMessage {
+  void operator()(nl_msg* message) const { nlmsg_free(message); }
+};
+using MsgPtr = std::unique_ptr<nl_msg, FreeMessage>;
+
+MsgPtr make_message(int type, int flags = 0) {
+  MsgPtr message(nlmsg_alloc_simple(type, flags));
+  if (message == nullptr) throw std::bad_alloc();
+  return message;
+}
+
+template <class Body>
+MsgPtr make_message(int type, int flags, Body body) {
+  MsgPtr message = make_message(type, flags);
+  EXPECT_EQ(nlmsg_append(message.get(), &body, sizeof body, NLMSG_ALIGNTO), 0);
+  return message;
+}
+
+std::string bytes_of(const MsgPtr& message) {
+  const nlmsghdr* header = nlmsg_hdr(message.get());
+  return {reinterpret_cast<const char*>(header), NLMSG_ALIGN(header->nlmsg_len)};
+}
+
+std::string acknowledgement(int error = 0) {
+  nlmsgerr body{};
+  body.error = error;
+  return bytes_of(make_message(NLMSG_ERROR, 0, body));
+}
+
+std::string end_of_dump(int error = 0) { return bytes_of(make_message(NLMSG_DONE, NLM_F_MULTI, error)); }
+
+Netlink open_socket() {
+  auto opened = Netlink::open(NETLINK_ROUTE);
+  EXPECT_OK(opened);
+  return std::move(opened).value();
+}
+
+Status ask() {
+  Netlink socket = open_socket();
+  return socket.request(make_message(RTM_NEWLINK, 0, ifinfomsg{}).get(), "ask");
+}
+
+Status dump() {
+  Netlink socket = open_socket();
+  return socket.query(make_message(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{}).get(), "list", [](nlmsghdr&) {});
+}
+
+Status batch() {
+  Netlink socket = open_socket();
+  return socket.transact({make_message(RTM_NEWLINK, NLM_F_ACK, ifinfomsg{}).get()}, "change");
+}
+
+TEST(NetlinkAnswers, AnErrorThatIsNoErrnoIsABreachOfTheProtocol) {
+  for (const int error : {1, -4096, INT_MAX, INT_MIN}) {
+    for (const auto& call : {ask, batch}) {
+      const test::ForgedKernel kernel({acknowledgement(error)});
+      const Status status = call();
+      EXPECT_ERROR(status, Code::kKernel, "Protocol error");
+      EXPECT_EQ(status.error().errnum(), EPROTO) << error;
+    }
+  }
+  const test::ForgedKernel kernel({end_of_dump(INT_MIN)});
+  EXPECT_ERROR(dump(), Code::kKernel, "list: Protocol error");
+}
+
+TEST(NetlinkAnswers, ErrnosAreKept) {
+  const test::ForgedKernel kernel(
+      {acknowledgement(-EPERM), acknowledgement(-4095), end_of_dump(-EBUSY), acknowledgement(-EPERM)});
+  EXPECT_EQ(ask().error().errnum(), EPERM);
+  EXPECT_EQ(ask().error().errnum(), 4095);
+  EXPECT_EQ(dump().error().errnum(), EBUSY);
+  EXPECT_EQ(batch().error().errnum(), EPERM);
+}
+
+TEST(NetlinkAnswers, AnAcknowledgementOfABatchThatIsTooShortSaysNothing) {
+  const test::ForgedKernel kernel({bytes_of(make_message(NLMSG_ERROR, 0, -EPERM)) + acknowledgement()});
+  EXPECT_OK(batch());
+}TEST(NetlinkAnswers, VlansThatCannotBeAreLeftOut) {
+  br_vlan_msg about{};
+  about.family = AF_BRIDGE;
+  const MsgPtr answer = make_message(RTM_NEWVLAN, NLM_F_MULTI, about);
+  const auto put_range = [&](uint16_t first, uint16_t last) {
+    nlattr* entry = nla_nest_start(answer.get(), BRIDGE_VLANDB_ENTRY);
+    const bridge_vlan_info info = {0, first};
+    ASSERT_EQ(nla_put(answer.get(), BRIDGE_VLANDB_ENTRY_INFO, sizeof info, &info), 0);
+    ASSERT_EQ(nla_put_u16(answer.get(), BRIDGE_VLANDB_ENTRY_RANGE, last), 0);
+    nla_nest_end(answer.get(), entry);
+  };
+  put_range(0, 2);
+  put_range(4093, 65535);
+  put_range(9, 8);
+  const test::ForgedKernel kernel({bytes_of(answer) + end_of_dump()});
+  Netlink socket = open_socket();
+  const auto vlans = list_port_vlans(socket, Link());
+  ASSERT_OK(vlans);
+  EXPECT_EQ(to_string(vlans.value()), "1-2, 4093-4094");
+}
+
+}  // namespace
+}  // namespace cnio::net
