@@ -27,7 +27,7 @@ std::optional<OwnedAddress> parse_address(nlmsghdr& header) {
   // IPv4: the local address; IFA_ADDRESS is the other side of a point-to-point link.
   const nlattr* own = attributes[IFA_LOCAL] != nullptr ? attributes[IFA_LOCAL] : attributes[IFA_ADDRESS];
   if (own == nullptr || (info->ifa_family != AF_INET && info->ifa_family != AF_INET6)) return std::nullopt;
-  const uint32_t flags = attributes[IFA_FLAGS] != nullptr ? nla_get_u32(attributes[IFA_FLAGS]) : info->ifa_flags;
+  const uint32_t flags = attributes[IFA_FLAGS] != nullptr ? value_of<uint32_t>(attributes[IFA_FLAGS]) : info->ifa_flags;
   Address address;
   address.cidr = {to_ip(own), info->ifa_prefixlen};
   address.scope = info->ifa_scope;

@@ -62,10 +62,9 @@ void parse_entry(nlattr* entry, std::vector<PortVlan>& vlans) {
   nlattr* at[BRIDGE_VLANDB_ENTRY_RANGE + 1] = {};
   if (nla_parse_nested(at, BRIDGE_VLANDB_ENTRY_RANGE, entry, nullptr) < 0 || at[BRIDGE_VLANDB_ENTRY_INFO] == nullptr)
     return;
-  bridge_vlan_info info{};
-  nla_memcpy(&info, at[BRIDGE_VLANDB_ENTRY_INFO], sizeof info);
+  const auto info = value_of<bridge_vlan_info>(at[BRIDGE_VLANDB_ENTRY_INFO]);
   const uint16_t last =
-      at[BRIDGE_VLANDB_ENTRY_RANGE] != nullptr ? nla_get_u16(at[BRIDGE_VLANDB_ENTRY_RANGE]) : info.vid;
+      at[BRIDGE_VLANDB_ENTRY_RANGE] != nullptr ? value_of<uint16_t>(at[BRIDGE_VLANDB_ENTRY_RANGE]) : info.vid;
   for (unsigned id = info.vid; id <= last; ++id) {
     vlans.push_back({static_cast<uint16_t>(id), (info.flags & BRIDGE_VLAN_INFO_PVID) != 0,
                      (info.flags & BRIDGE_VLAN_INFO_UNTAGGED) != 0});

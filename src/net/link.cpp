@@ -43,11 +43,6 @@ struct Attributes {
   bool parse_nested(nlattr* parent) { return nla_parse_nested(at, kMax, parent, nullptr) >= 0; }
 };
 
-std::string text_of(const nlattr* attribute) {
-  const std::string raw_text(static_cast<const char*>(nla_data(attribute)), static_cast<size_t>(nla_len(attribute)));
-  return raw_text.c_str();  // without the terminating NUL
-}
-
 void parse_kind(nlattr* linkinfo, Link& link) {
   Attributes<IFLA_INFO_SLAVE_DATA> info;
   if (!info.parse_nested(linkinfo)) return;
@@ -55,7 +50,7 @@ void parse_kind(nlattr* linkinfo, Link& link) {
   if (link.kind == "bridge" && info.at[IFLA_INFO_DATA] != nullptr) {
     Attributes<IFLA_BR_VLAN_FILTERING> bridge;
     if (bridge.parse_nested(info.at[IFLA_INFO_DATA]) && bridge.at[IFLA_BR_VLAN_FILTERING] != nullptr) {
-      link.vlan_filtering = nla_get_u8(bridge.at[IFLA_BR_VLAN_FILTERING]) != 0;
+      link.vlan_filtering = value_of<uint8_t>(bridge.at[IFLA_BR_VLAN_FILTERING]) != 0;
     }
   }
   if (info.at[IFLA_INFO_SLAVE_KIND] == nullptr || text_of(info.at[IFLA_INFO_SLAVE_KIND]) != "bridge" ||
@@ -64,8 +59,8 @@ void parse_kind(nlattr* linkinfo, Link& link) {
   }
   Attributes<IFLA_BRPORT_ISOLATED> port;
   if (!port.parse_nested(info.at[IFLA_INFO_SLAVE_DATA])) return;
-  if (port.at[IFLA_BRPORT_MODE] != nullptr) link.hairpin = nla_get_u8(port.at[IFLA_BRPORT_MODE]) != 0;
-  if (port.at[IFLA_BRPORT_ISOLATED] != nullptr) link.isolated = nla_get_u8(port.at[IFLA_BRPORT_ISOLATED]) != 0;
+  if (port.at[IFLA_BRPORT_MODE] != nullptr) link.hairpin = value_of<uint8_t>(port.at[IFLA_BRPORT_MODE]) != 0;
+  if (port.at[IFLA_BRPORT_ISOLATED] != nullptr) link.isolated = value_of<uint8_t>(port.at[IFLA_BRPORT_ISOLATED]) != 0;
 }
 
 std::optional<Link> parse_link(nlmsghdr& header) {
@@ -82,11 +77,11 @@ std::optional<Link> parse_link(nlmsghdr& header) {
   if (at[IFLA_ADDRESS] != nullptr && nla_len(at[IFLA_ADDRESS]) == 6) {
     link.mac = MacAddr::from_bytes(nla_data(at[IFLA_ADDRESS]));
   }
-  if (at[IFLA_MTU] != nullptr) link.mtu = nla_get_u32(at[IFLA_MTU]);
-  if (at[IFLA_MASTER] != nullptr) link.master = IfIndex{static_cast<int>(nla_get_u32(at[IFLA_MASTER]))};
-  if (at[IFLA_LINK] != nullptr) link.peer = IfIndex{static_cast<int>(nla_get_u32(at[IFLA_LINK]))};
-  if (at[IFLA_LINK_NETNSID] != nullptr) link.peer_namespace = nla_get_s32(at[IFLA_LINK_NETNSID]);
-  if (at[IFLA_OPERSTATE] != nullptr) link.operational = nla_get_u8(at[IFLA_OPERSTATE]) == IF_OPER_UP;
+  if (at[IFLA_MTU] != nullptr) link.mtu = value_of<uint32_t>(at[IFLA_MTU]);
+  if (at[IFLA_MASTER] != nullptr) link.master = IfIndex{value_of<int>(at[IFLA_MASTER])};
+  if (at[IFLA_LINK] != nullptr) link.peer = IfIndex{value_of<int>(at[IFLA_LINK])};
+  if (at[IFLA_LINK_NETNSID] != nullptr) link.peer_namespace = value_of<int>(at[IFLA_LINK_NETNSID]);
+  if (at[IFLA_OPERSTATE] != nullptr) link.operational = value_of<uint8_t>(at[IFLA_OPERSTATE]) == IF_OPER_UP;
   if (at[IFLA_IFALIAS] != nullptr) link.alias = text_of(at[IFLA_IFALIAS]);
   if (at[IFLA_LINKINFO] != nullptr) parse_kind(at[IFLA_LINKINFO], link);
   return link;

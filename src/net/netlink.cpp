@@ -53,8 +53,7 @@ std::string extended_ack(const nlmsghdr& header) {
   const auto* attributes = reinterpret_cast<const nlattr*>(reinterpret_cast<const char*>(error) + offset);
   const nlattr* text = nla_find(attributes, static_cast<int>(length - offset), NLMSGERR_ATTR_MSG);
   if (text == nullptr) return {};
-  const std::string raw(static_cast<const char*>(nla_data(text)), static_cast<size_t>(nla_len(text)));
-  return raw.c_str();  // without the terminating NUL
+  return text_of(text);
 }
 
 // Is there an answer to read?

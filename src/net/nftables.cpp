@@ -13,7 +13,6 @@
 namespace cnio::net {
 namespace {
 
-using nft::get_text;
 using nft::get_u32;
 using nft::make_message;
 using nft::put_text;
@@ -38,9 +37,9 @@ std::optional<NftChain> parse_chain(nlmsghdr& message, const NftTable& table) {
   const Attributes<NFTA_CHAIN_MAX> attributes(message);
   const nlattr* in_table = attributes.at[NFTA_CHAIN_TABLE];
   const nlattr* name = attributes.at[NFTA_CHAIN_NAME];
-  if (in_table == nullptr || name == nullptr || get_text(in_table) != table.name) return std::nullopt;
+  if (in_table == nullptr || name == nullptr || text_of(in_table) != table.name) return std::nullopt;
   const nlattr* userdata = attributes.at[NFTA_CHAIN_USERDATA];
-  return NftChain{get_text(name), userdata != nullptr ? nft::find_comment(userdata) : std::string()};
+  return NftChain{text_of(name), userdata != nullptr ? nft::find_comment(userdata) : std::string()};
 }
 
 struct Element {
@@ -60,7 +59,7 @@ std::optional<Element> parse_element(nlattr* element) {
   nlattr* verdict[NFTA_VERDICT_MAX + 1] = {};
   nla_parse_nested(verdict, NFTA_VERDICT_MAX, data[NFTA_DATA_VERDICT], nullptr);
   const nlattr* chain = verdict[NFTA_VERDICT_CHAIN];
-  return Element{to_ip(key[NFTA_DATA_VALUE]), chain != nullptr ? get_text(chain) : std::string()};
+  return Element{to_ip(key[NFTA_DATA_VALUE]), chain != nullptr ? text_of(chain) : std::string()};
 }
 
 template <class Visit>

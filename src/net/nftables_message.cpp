@@ -80,17 +80,8 @@ void put_element(nl_msg* message, int attribute, const IpAddr& key, const std::s
   });
 }
 
-uint32_t get_u32(const nlattr* attribute) { return ntohl(nla_get_u32(attribute)); }
+uint32_t get_u32(const nlattr* attribute) { return ntohl(value_of<uint32_t>(attribute)); }
 
-uint64_t get_u64(const nlattr* attribute) {
-  uint64_t value = 0;
-  nla_memcpy(&value, attribute, sizeof value);
-  return be64toh(value);
-}
-
-std::string get_text(const nlattr* attribute) {
-  const std::string_view raw(static_cast<const char*>(nla_data(attribute)), static_cast<size_t>(nla_len(attribute)));
-  return std::string(raw.substr(0, raw.find('\0')));
-}
+uint64_t get_u64(const nlattr* attribute) { return be64toh(value_of<uint64_t>(attribute)); }
 
 }  // namespace cnio::net::nft

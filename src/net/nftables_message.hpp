@@ -53,7 +53,6 @@ void put_expressions(nl_msg* message, const NftRule& rule);
 
 uint32_t get_u32(const nlattr* attribute);
 uint64_t get_u64(const nlattr* attribute);
-std::string get_text(const nlattr* attribute);
 
 // The comment within libnftnl's user data of a chain or rule.
 std::string find_comment(const nlattr* userdata);

@@ -28,7 +28,7 @@ class RuleReader {
     nlattr* outer[NFTA_EXPR_MAX + 1] = {};
     nla_parse_nested(outer, NFTA_EXPR_MAX, const_cast<nlattr*>(expression), nullptr);
     if (outer[NFTA_EXPR_NAME] == nullptr) return;
-    const std::string name = get_text(outer[NFTA_EXPR_NAME]);
+    const std::string name = text_of(outer[NFTA_EXPR_NAME]);
     nlattr* data = outer[NFTA_EXPR_DATA];
     if (name == "meta") return read_meta(data);
     if (name == "payload") return read_payload(data);
@@ -156,7 +156,7 @@ class RuleReader {
       return;
     }
     rule_.action = NftRule::Action::kSourceMap;
-    rule_.target = get_text(attributes[NFTA_LOOKUP_SET]);
+    rule_.target = text_of(attributes[NFTA_LOOKUP_SET]);
   }
 
   void read_immediate(nlattr* data) {
@@ -165,7 +165,7 @@ class RuleReader {
       rule_.has_more = true;
       return;
     }
-    if (verdict[NFTA_VERDICT_CHAIN] != nullptr) rule_.target = get_text(verdict[NFTA_VERDICT_CHAIN]);
+    if (verdict[NFTA_VERDICT_CHAIN] != nullptr) rule_.target = text_of(verdict[NFTA_VERDICT_CHAIN]);
     switch (static_cast<int>(number(verdict[NFTA_VERDICT_CODE]))) {
       case NFT_JUMP:
         rule_.action = NftRule::Action::kJump;
@@ -190,12 +190,12 @@ class RuleReader {
   // iptables-nft keeps its comments in a match of x_tables: struct xt_comment_info, 256 bytes of text.
   void read_match(nlattr* data) {
     const Attributes attributes = parse(data);
-    if (attributes[NFTA_MATCH_NAME] == nullptr || get_text(attributes[NFTA_MATCH_NAME]) != "comment" ||
+    if (attributes[NFTA_MATCH_NAME] == nullptr || text_of(attributes[NFTA_MATCH_NAME]) != "comment" ||
         attributes[NFTA_MATCH_INFO] == nullptr) {
       rule_.has_more = true;
       return;
     }
-    rule_.comment = get_text(attributes[NFTA_MATCH_INFO]);
+    rule_.comment = text_of(attributes[NFTA_MATCH_INFO]);
   }
 
   NftRule rule_;

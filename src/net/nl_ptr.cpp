@@ -1,6 +1,8 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "nl_ptr.hpp"
 
+#include <array>
+#include <string_view>
 #include <sys/socket.h>
 
 namespace cnio::net {
@@ -15,8 +17,14 @@ Family family_of(int af) { return af == AF_INET ? Family::kIpv4 : Family::kIpv6;
 
 int af_of(Family family) { return family == Family::kIpv4 ? AF_INET : AF_INET6; }
 
+std::string text_of(const nlattr* nla) {
+  const std::string_view raw(static_cast<const char*>(nla_data(nla)), static_cast<size_t>(nla_len(nla)));
+  return std::string(raw.substr(0, raw.find('\0')));
+}
+
 IpAddr to_ip(const nlattr* nla) {
-  return IpAddr::from_bytes(nla_len(nla) == 4 ? Family::kIpv4 : Family::kIpv6, nla_data(nla));
+  const auto bytes = value_of<std::array<uint8_t, 16>>(nla);
+  return IpAddr::from_bytes(nla_len(nla) == 4 ? Family::kIpv4 : Family::kIpv6, bytes.data());
 }
 
 }  // namespace cnio::net

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <new>
+#include <string>
 
 #include <netlink/addr.h>
 #include <netlink/msg.h>
@@ -40,7 +41,17 @@ T* checked(T* object) {
 NlAddrPtr to_nl_addr(const Cidr& cidr);
 Family family_of(int af);
 int af_of(Family family);
-// `nla` holds 4 or 16 bytes.
+
+// What an attribute holds. libnl's own getters read on behind an attribute that is too short; here what is missing is
+// zero, as in an address that has neither 4 nor 16 bytes.
+template <class T>
+T value_of(const nlattr* nla) {
+  T value{};
+  nla_memcpy(&value, nla, sizeof value);
+  return value;
+}
+// Up to its first NUL.
+std::string text_of(const nlattr* nla);
 IpAddr to_ip(const nlattr* nla);
 
 }  // namespace cnio::net

@@ -28,8 +28,8 @@ struct ParsedRoute {
 void parse_metrics(nlattr* nested, KernelRoute& route) {
   nlattr* metrics[RTAX_MAX + 1] = {};
   if (nla_parse_nested(metrics, RTAX_MAX, nested, nullptr) < 0) return;
-  if (metrics[RTAX_MTU] != nullptr) route.mtu = nla_get_u32(metrics[RTAX_MTU]);
-  if (metrics[RTAX_ADVMSS] != nullptr) route.advmss = nla_get_u32(metrics[RTAX_ADVMSS]);
+  if (metrics[RTAX_MTU] != nullptr) route.mtu = value_of<uint32_t>(metrics[RTAX_MTU]);
+  if (metrics[RTAX_ADVMSS] != nullptr) route.advmss = value_of<uint32_t>(metrics[RTAX_ADVMSS]);
 }
 
 void parse_multipath(nlattr* multipath, std::vector<Hop>& hops) {
@@ -55,12 +55,12 @@ std::optional<ParsedRoute> parse_route(nlmsghdr& header) {
   ParsedRoute parsed;
   KernelRoute& route = parsed.route;
   route.dst = {at[RTA_DST] != nullptr ? to_ip(at[RTA_DST]) : IpAddr::from_bytes(family, kAny), info->rtm_dst_len};
-  route.table = at[RTA_TABLE] != nullptr ? nla_get_u32(at[RTA_TABLE]) : info->rtm_table;
+  route.table = at[RTA_TABLE] != nullptr ? value_of<uint32_t>(at[RTA_TABLE]) : info->rtm_table;
   route.scope = info->rtm_scope;
-  if (at[RTA_PRIORITY] != nullptr) route.priority = nla_get_u32(at[RTA_PRIORITY]);
+  if (at[RTA_PRIORITY] != nullptr) route.priority = value_of<uint32_t>(at[RTA_PRIORITY]);
   if (at[RTA_METRICS] != nullptr) parse_metrics(at[RTA_METRICS], route);
   if (at[RTA_OIF] != nullptr) {
-    parsed.hops.push_back({IfIndex{static_cast<int>(nla_get_u32(at[RTA_OIF]))},
+    parsed.hops.push_back({IfIndex{value_of<int>(at[RTA_OIF])},
                            at[RTA_GATEWAY] != nullptr ? std::optional(to_ip(at[RTA_GATEWAY])) : std::nullopt});
   }
   if (at[RTA_MULTIPATH] != nullptr) parse_multipath(at[RTA_MULTIPATH], parsed.hops);

@@ -21,7 +21,7 @@ Result<int> namespace_id(Netlink& route, const Namespace& other) {
   int id = NETNSA_NSID_NOT_ASSIGNED;
   CNIO_TRY(route.query(message.get(), "look up the number of the sandbox's network namespace", [&](nlmsghdr& answer) {
     const nlattr* number = nlmsg_find_attr(&answer, NLMSG_ALIGN(sizeof about), NETNSA_NSID);
-    if (number != nullptr) id = nla_get_s32(number);
+    if (number != nullptr) id = value_of<int>(number);
   }));
   return id;
 }

@@ -3,13 +3,18 @@
 // Answers that a kernel does not give: none is read beyond its end, or believed more than it says.
 #include <cerrno>
 #include <climits>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <memory>
 #include <new>
 
 #include <gtest/gtest.h>
+#include <netlink/attr.h>
 #include <netlink/msg.h>
 
+#include "cnio/net/address.hpp"
+#include "cnio/net/link.hpp"
 #include "cnio/net/netlink.hpp"
 
 #include "support/forged_kernel/forged_kernel.hpp"
@@ -48,6 +53,13 @@ std::string acknowledgement(int error = 0) {
 }
 
 std::string end_of_dump(int error = 0) { return bytes_of(make_message(NLMSG_DONE, NLM_F_MULTI, error)); }
+
+// With all of what is behind its end within the message set.
+void put_cut(const MsgPtr& message, int type, size_t length) {
+  const nlattr* attribute = nla_reserve(message.get(), type, static_cast<int>(length));
+  ASSERT_NE(attribute, nullptr);
+  std::memset(nla_data(attribute), 0xff, NLA_ALIGN(length));
+}
 
 Netlink open_socket() {
   auto opened = Netlink::open(NETLINK_ROUTE);
@@ -95,26 +107,38 @@ TEST(NetlinkAnswers, ErrnosAreKept) {
 TEST(NetlinkAnswers, AnAcknowledgementOfABatchThatIsTooShortSaysNothing) {
   const test::ForgedKernel kernel({bytes_of(make_message(NLMSG_ERROR, 0, -EPERM)) + acknowledgement()});
   EXPECT_OK(batch());
-}TEST(NetlinkAnswers, VlansThatCannotBeAreLeftOut) {
-  br_vlan_msg about{};
-  about.family = AF_BRIDGE;
-  const MsgPtr answer = make_message(RTM_NEWVLAN, NLM_F_MULTI, about);
-  const auto put_range = [&](uint16_t first, uint16_t last) {
-    nlattr* entry = nla_nest_start(answer.get(), BRIDGE_VLANDB_ENTRY);
-    const bridge_vlan_info info = {0, first};
-    ASSERT_EQ(nla_put(answer.get(), BRIDGE_VLANDB_ENTRY_INFO, sizeof info, &info), 0);
-    ASSERT_EQ(nla_put_u16(answer.get(), BRIDGE_VLANDB_ENTRY_RANGE, last), 0);
-    nla_nest_end(answer.get(), entry);
-  };
-  put_range(0, 2);
-  put_range(4093, 65535);
-  put_range(9, 8);
-  const test::ForgedKernel kernel({bytes_of(answer) + end_of_dump()});
-  Netlink socket = open_socket();
-  const auto vlans = list_port_vlans(socket, Link());
-  ASSERT_OK(vlans);
-  EXPECT_EQ(to_string(vlans.value()), "1-2, 4093-4094");
 }
 
+TEST(NetlinkAnswers, AnAttributeThatIsTooShortIsNotReadBeyondItsEnd) {
+  const MsgPtr answer = make_message(RTM_NEWLINK, 0, ifinfomsg{});
+  ASSERT_EQ(nla_put_string(answer.get(), IFLA_IFNAME, "p0"), 0);
+  put_cut(answer, IFLA_MTU, 1);
+  put_cut(answer, IFLA_OPERSTATE, 0);
+  put_cut(answer, IFLA_MASTER, 2);
+  const test::ForgedKernel kernel({bytes_of(answer) + acknowledgement()});
+  Netlink socket = open_socket();
+  const auto found = find_link(socket, "p0");
+  ASSERT_OK(found);
+  ASSERT_TRUE(found.value());
+  EXPECT_EQ(found.value()->mtu, 0xffU);
+  EXPECT_EQ(found.value()->master, IfIndex{0xffff});
+}
+
+TEST(NetlinkAnswers, AnAddressThatIsTooShortIsNotReadBeyondItsEnd) {
+  ifaddrmsg about{};
+  about.ifa_family = AF_INET6;
+  about.ifa_prefixlen = 64;
+  about.ifa_index = 7;
+  const MsgPtr answer = make_message(RTM_NEWADDR, NLM_F_MULTI, about);
+  put_cut(answer, IFA_ADDRESS, 2);
+  const test::ForgedKernel kernel({bytes_of(answer) + end_of_dump()});
+  Netlink socket = open_socket();
+  Link link;
+  link.index = IfIndex{7};
+  const auto addresses = list_addresses(socket, link);
+  ASSERT_OK(addresses);
+  ASSERT_EQ(addresses.value().size(), 1U);
+  EXPECT_EQ(addresses.value()[0].cidr.to_string(), "ffff::/64");
+}
 }  // namespace
 }  // namespace cnio::net
