@@ -11,6 +11,9 @@
 namespace cnio::net {
 namespace {
 
+constexpr uint16_t kFirstVlan = 1;  // IEEE 802.1Q
+constexpr uint16_t kLastVlan = 4094;
+
 // Room for 4094 VLANs, each an attribute of its own.
 constexpr size_t kMessageSize = 1 << 16;
 
@@ -65,9 +68,8 @@ void parse_entry(nlattr* entry, std::vector<PortVlan>& vlans) {
   const auto info = value_of<bridge_vlan_info>(at[BRIDGE_VLANDB_ENTRY_INFO]);
   const uint16_t last =
       at[BRIDGE_VLANDB_ENTRY_RANGE] != nullptr ? value_of<uint16_t>(at[BRIDGE_VLANDB_ENTRY_RANGE]) : info.vid;
-  for (unsigned id = info.vid; id <= last; ++id) {
-    vlans.push_back({static_cast<uint16_t>(id), (info.flags & BRIDGE_VLAN_INFO_PVID) != 0,
-                     (info.flags & BRIDGE_VLAN_INFO_UNTAGGED) != 0});
+  for (uint16_t id = std::max(info.vid, kFirstVlan); id <= std::min(last, kLastVlan); ++id) {
+    vlans.push_back({id, (info.flags & BRIDGE_VLAN_INFO_PVID) != 0, (info.flags & BRIDGE_VLAN_INFO_UNTAGGED) != 0});
   }
 }
 

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <climits>
 #include <linux/if_addr.h>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <memory>
@@ -14,6 +15,7 @@
 #include <netlink/msg.h>
 
 #include "cnio/net/address.hpp"
+#include "cnio/net/bridge_vlan.hpp"
 #include "cnio/net/link.hpp"
 #include "cnio/net/netlink.hpp"
 
@@ -140,5 +142,27 @@ TEST(NetlinkAnswers, AnAddressThatIsTooShortIsNotReadBeyondItsEnd) {
   ASSERT_EQ(addresses.value().size(), 1U);
   EXPECT_EQ(addresses.value()[0].cidr.to_string(), "ffff::/64");
 }
+
+TEST(NetlinkAnswers, VlansThatCannotBeAreLeftOut) {
+  br_vlan_msg about{};
+  about.family = AF_BRIDGE;
+  const MsgPtr answer = make_message(RTM_NEWVLAN, NLM_F_MULTI, about);
+  const auto put_range = [&](uint16_t first, uint16_t last) {
+    nlattr* entry = nla_nest_start(answer.get(), BRIDGE_VLANDB_ENTRY);
+    const bridge_vlan_info info = {0, first};
+    ASSERT_EQ(nla_put(answer.get(), BRIDGE_VLANDB_ENTRY_INFO, sizeof info, &info), 0);
+    ASSERT_EQ(nla_put_u16(answer.get(), BRIDGE_VLANDB_ENTRY_RANGE, last), 0);
+    nla_nest_end(answer.get(), entry);
+  };
+  put_range(0, 2);
+  put_range(4093, 65535);
+  put_range(9, 8);
+  const test::ForgedKernel kernel({bytes_of(answer) + end_of_dump()});
+  Netlink socket = open_socket();
+  const auto vlans = list_port_vlans(socket, Link());
+  ASSERT_OK(vlans);
+  EXPECT_EQ(to_string(vlans.value()), "1-2, 4093-4094");
+}
+
 }  // namespace
 }  // namespace cnio::net
