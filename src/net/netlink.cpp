@@ -299,15 +299,22 @@ Result<bool> Netlink::wait_for(int timeout_ms, const std::function<bool(nlmsghdr
   const auto deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
   std::vector<char> buffer(1 << 16);
   const int fd = nl_socket_get_fd(socket_.get());
-  for (;;) {
+  for (bool lost = false;;) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
     pollfd waiting = {fd, POLLIN, 0};
-    const int ready = poll(&waiting, 1, left > 0 ? static_cast<int>(left) : 0);
+    const int ready = poll(&waiting, 1, left > 0 && !lost ? static_cast<int>(left) : 0);
     if (ready < 0 && errno != EINTR) return Error::sys("wait for a netlink notification", errno, Code::kKernel);
-    if (ready == 0) return false;
+    if (ready == 0 && !lost) return false;
+    if (ready == 0) {
+      lost = false;
+      if (seen(nullptr)) return true;
+      continue;
+    }
     if (ready < 0) continue;
     const ssize_t got = recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (got < 0 && errno == ENOBUFS) {
+      // Until the socket has been read empty the kernel drops all that comes, and does not say so again.
+      lost = true;
       if (seen(nullptr)) return true;
       continue;
     }

@@ -171,5 +171,22 @@ TEST_F(NetlinkTest, WaitsForANotificationUpToItsTime) {
   EXPECT_TRUE(found.value());
 }
 
+// Between the kernel's word that it dropped some and the last that it kept, it drops more without a word.
+TEST_F(NetlinkTest, NotificationsThatAreLostWhileOthersAreReadAreMadeUpFor) {
+  add_veth("busy0", "busy1");
+  auto opened = Netlink::open(NETLINK_ROUTE, {RTNLGRP_LINK});
+  ASSERT_OK(opened);
+  std::string lines;
+  for (int i = 0; i < 10'000; ++i) lines += "link set busy0 mtu 1400\nlink set busy0 mtu 1500\n";
+  ip_batch(lines);
+  int told = 0;
+  const auto seen = opened.value().wait_for(1000, [&](nlmsghdr* message) {
+    if (message == nullptr && ++told == 1) ip("link add late type bridge");
+    return told == 2;
+  });
+  ASSERT_OK(seen);
+  EXPECT_TRUE(seen.value());
+}
+
 }  // namespace
 }  // namespace cnio::net
