@@ -20,10 +20,13 @@ using protocol::Request;
 
 constexpr size_t kLongestAnswer = size_t{1} << 22;
 
-bool names_file_below(const std::string& path, std::string_view folder) {
-  const std::string_view name = std::string_view(path).substr(folder.size());
-  return path.starts_with(folder) && !name.empty() && name != "." && name != ".." &&
-         name.find('/') == std::string_view::npos;
+// One element of a path, below the folder it is put into.
+bool is_path_element(const std::string& name) {
+  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos;
+}
+
+void require_one_line(const std::string& msg) {
+  require(!msg.empty() && msg.find_first_of("\n\r") == std::string::npos, "a message is one line", msg);
 }
 
 // What DEL and GC read is part of what ADD reads: they never ask for more.
@@ -32,9 +35,8 @@ Result<AddResult> read_host_local(const Request& request) {
   CNIO_LET(const host_local::Config config, host_local::parse_config(request));
   require(store.ok() && store.value().folder == config.store.folder, "what ADD reserves, DEL finds");
   require(!config.sets.empty(), "there is a range");
-  const std::string& folder = config.store.folder;
-  require(names_file_below(folder, folder.substr(0, folder.rfind('/') + 1)), "a network has a folder of its own",
-          folder);
+  require(config.store.folder.ends_with("/" + request.network), "a network has a folder of its own",
+          config.store.folder);
   AddResult result;
   result.routes = config.routes;
   for (const feature::RangeSet& set : config.sets) {
@@ -64,9 +66,13 @@ Result<AddResult> read_loopback(const Request& request) {
 }
 
 Result<AddResult> read(std::string_view plugin, const Request& request) {
-  if (plugin == "host-local") return read_host_local(request);
-  if (plugin == "loopback") return read_loopback(request);
-  return read_bridge(request);
+  require(is_path_element(request.network), "a network's name is no path", request.network);
+  auto result = plugin == "host-local" ? read_host_local(request)
+                : plugin == "loopback" ? read_loopback(request)
+                                       : read_bridge(request);
+  // What is not quoted here would be escaped in the answer, and hard to read.
+  if (!result.ok()) require_one_line(result.error().msg());
+  return result;
 }
 
 // A plugin whose verbs only read.
@@ -93,8 +99,7 @@ void check_answer(const std::string& out, int status, bool add) {
   require(status == 1 && code.ok() && code.value().value_or(0) > 0, "an error has a code", out);
   require(code.value() != static_cast<int64_t>(Code::kInternal), "nothing escapes", out);
   require(msg.ok() && fields.text("details").ok(), "what it says is text", out);
-  require(!msg.value().empty(), "an error has a message", out);
-  require(msg.value().find_first_of("\n\r") == std::string::npos, "a message is one line", out);
+  require_one_line(msg.value());
   if (code.value() == static_cast<int64_t>(Code::kInvalidConfig)) {
     require(msg.value().find("key \"") != std::string::npos, "the error names a key", out);
   }

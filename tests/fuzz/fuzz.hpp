@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -42,8 +43,48 @@ inline void check_key_error(const Error& error, Code code) {
   require(error.msg().find("key \"") != std::string::npos, "the error names a key", error.msg());
 }
 
+// What the newest version can say, all but the texts of `dns`: what is not UTF-8 in a file is replaced.
+inline std::string described(const protocol::AddResult& result) {
+  std::string out;
+  const auto add = [&](std::string_view text) { out.append(text).append("|"); };
+  // Zero is not written: it says the same as nothing.
+  const auto add_number = [&](const std::optional<int64_t>& number) { add(std::to_string(number.value_or(0))); };
+  const auto add_addr = [&](const std::optional<IpAddr>& addr) { add(addr ? addr->to_string() : ""); };
+  for (const protocol::Interface& each : result.interfaces) {
+    for (const auto& text : {each.name, each.mac, each.sandbox, each.socket_path, each.pci_id}) add(text);
+    add_number(each.mtu);
+  }
+  for (const protocol::IpConfig& each : result.ips) {
+    add(each.address.to_string());
+    add_addr(each.gateway);
+    add(each.interface ? std::to_string(*each.interface) : "");
+  }
+  for (const protocol::Route& each : result.routes) {
+    add(each.dst.to_string());
+    add_addr(each.gw);
+    for (const auto& number : {each.mtu, each.advmss, each.priority, each.table, each.scope}) add_number(number);
+  }
+  const protocol::Dns& dns = result.dns;
+  for (const size_t count : {dns.nameservers.size(), dns.search.size(), dns.options.size()}) add(std::to_string(count));
+  return out;
+}
+
+inline void check_prefix(const Cidr& cidr) {
+  require(cidr.prefix <= cidr.addr.bits(), "a prefix is no longer than its address", cidr.to_string());
+}
+
+inline void check_meaning(const protocol::AddResult& result) {
+  for (const protocol::IpConfig& ip : result.ips) {
+    check_prefix(ip.address);
+    require(!ip.interface || result.interfaces.empty() || *ip.interface < result.interfaces.size(),
+            "an address is of an interface that is there");
+  }
+  for (const protocol::Route& route : result.routes) check_prefix(route.dst);
+}
+
 // A result can be written if the version has room for it, and what was written is read back as the same.
 inline void check_result(const protocol::AddResult& result, protocol::SpecVersion version) {
+  check_meaning(result);
   const auto text = protocol::format_result(result, version);
   if (!text.ok()) {
     check_error(text.error());
@@ -51,6 +92,8 @@ inline void check_result(const protocol::AddResult& result, protocol::SpecVersio
   }
   const auto again = protocol::parse_delegate_result(text.value(), version, "it");
   require(again.ok(), "a written result can be read", text.value());
+  require(version != protocol::kLatestVersion || described(again.value()) == described(result),
+          "the newest version can say everything", text.value());
   const auto text_again = protocol::format_result(again.value(), version);
   require(text_again.ok() && text_again.value() == text.value(), "writing and reading changes nothing", text.value());
 }
