@@ -30,7 +30,7 @@ constexpr const char* kPrivateFolders[] = {"/run", "/var/lib"};
 
 IsolatedHost::IsolatedHost() {
   require(::unshare(CLONE_NEWNET | CLONE_NEWNS), "unshare");
-  require(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "make mounts private");
+  require(::mount("none", "/", "none", MS_REC | MS_PRIVATE, nullptr), "make mounts private");
   for (const char* folder : kPrivateFolders) {
     require(::mount("cnio-test", folder, "tmpfs", 0, "mode=755"), folder);
   }
