@@ -294,6 +294,27 @@ Status Netlink::transact(const std::vector<nl_msg*>& messages, std::string_view 
   return refused(what, failure->reply);
 }
 
+namespace {
+
+// Is there something to read within this time? After an interruption, trying to shows it.
+Result<bool> wait_readable(int fd, int64_t timeout_ms) {
+  pollfd waiting = {fd, POLLIN, 0};
+  const int ready = poll(&waiting, 1, timeout_ms > 0 ? static_cast<int>(timeout_ms) : 0);
+  if (ready < 0 && errno != EINTR) return Error::sys("wait for a netlink notification", errno, Code::kKernel);
+  return ready != 0;
+}
+
+bool any_seen(std::vector<char>& buffer, ssize_t size, const std::function<bool(nlmsghdr* message)>& seen) {
+  int remaining = static_cast<int>(size);
+  for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(header, remaining);
+       header = nlmsg_next(header, &remaining)) {
+    if (seen(header)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 Result<bool> Netlink::wait_for(int timeout_ms, const std::function<bool(nlmsghdr* message)>& seen) {
   using Clock = std::chrono::steady_clock;
   const auto deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
@@ -301,31 +322,19 @@ Result<bool> Netlink::wait_for(int timeout_ms, const std::function<bool(nlmsghdr
   const int fd = nl_socket_get_fd(socket_.get());
   for (bool lost = false;;) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
-    pollfd waiting = {fd, POLLIN, 0};
-    const int ready = poll(&waiting, 1, left > 0 && !lost ? static_cast<int>(left) : 0);
-    if (ready < 0 && errno != EINTR) return Error::sys("wait for a netlink notification", errno, Code::kKernel);
-    if (ready == 0 && !lost) return false;
-    if (ready == 0) {
-      lost = false;
-      if (seen(nullptr)) return true;
-      continue;
-    }
-    if (ready < 0) continue;
-    const ssize_t got = recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
-    if (got < 0 && errno == ENOBUFS) {
-      // Until the socket has been read empty the kernel drops all that comes, and does not say so again.
-      lost = true;
-      if (seen(nullptr)) return true;
-      continue;
-    }
-    if (got < 0) {
-      if (errno == EINTR || errno == EAGAIN) continue;
+    CNIO_LET(const bool readable, wait_readable(fd, lost ? 0 : left));
+    if (!readable && !lost) return false;
+    const ssize_t got = readable ? recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT) : 0;
+    const bool full = got < 0 && errno == ENOBUFS;
+    if (got < 0 && !full && errno != EINTR && errno != EAGAIN) {
       return Error::sys("receive a netlink notification", errno, Code::kKernel);
     }
-    int remaining = static_cast<int>(got);
-    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(header, remaining);
-         header = nlmsg_next(header, &remaining)) {
-      if (seen(header)) return true;
+    // Until the socket has been read empty the kernel drops all that comes, and does not say so again.
+    if (full || !readable) {
+      lost = full;
+      if (seen(nullptr)) return true;
+    } else if (any_seen(buffer, got, seen)) {
+      return true;
     }
   }
 }
