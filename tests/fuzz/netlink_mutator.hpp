@@ -82,10 +82,29 @@ class NetlinkMutator {
     }
   }
 
+  // How many attributes there are that hold no others.
+  static size_t leaves(const Attribute& attribute) {
+    const auto within = parse(attribute.value);
+    if (!within) return 1;
+    size_t count = 0;
+    for (const Attribute& each : *within) count += leaves(each);
+    return count;
+  }
+
+  // The way to any of these, to each as likely, however deep it is.
+  Attribute& choose(Attributes& attributes) {
+    size_t total = 0;
+    for (const Attribute& each : attributes) total += leaves(each);
+    size_t left = below(total);
+    auto chosen = attributes.begin();
+    for (; left >= leaves(*chosen); ++chosen) left -= leaves(*chosen);
+    return *chosen;
+  }
+
   void change(Attributes& attributes) {
-    Attribute& chosen = attributes[below(attributes.size())];
+    Attribute& chosen = choose(attributes);
     auto within = parse(chosen.value);
-    if (within && below(4) != 0) {
+    if (within && below(16) != 0) {
       change(*within);
       chosen.value = format(*within);
       return;
