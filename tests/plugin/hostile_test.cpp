@@ -222,7 +222,7 @@ TEST_F(Hostile, ReservationsStayInTheNetworksFolder) {
 
 TEST_F(Hostile, PathsInMessagesStayOnOneLine) {
   Json config = host_local_config();
-  config["ipam"]["dataDir"] = "/proc/a\nb";
+  config["ipam"]["dataDir"] = "/dev/null/a\nb";
   for (const char* verb : {"ADD", "STATUS"}) {
     EXPECT_TRUE(failed(call("host-local", verb, config, pod()),
                        verb == std::string("ADD") ? code::kIo : code::kUnavailable, {"a\\x0ab"}));
