@@ -4,6 +4,7 @@
 The gate is a shell script in the place of host-local. A pod named before-* stops before host-local reserved an address,
 one named after-* when it has, but before the bridge plugin hears of it. All others pass.
 """
+import contextlib
 import os
 import pathlib
 import signal
@@ -63,7 +64,8 @@ def plugin_processes(pod: str = "") -> list[int]:
 
 def kill_plugins(pod: str) -> None:
     for process in plugin_processes(pod):
-        os.kill(process, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it died with the one that had started it
+            os.kill(process, signal.SIGKILL)
 
 
 def _environment(folder: pathlib.Path) -> bytes:
