@@ -189,7 +189,7 @@ Status disconnect(const Request& request, const Config& config) {
   auto recorded = protocol::parse_prev_result(request.fields(), request.version);
   const std::optional<AddResult> prev_result = recorded.ok() ? std::move(recorded).value() : std::nullopt;
   CNIO_LET(const Leftover left, find_leftover(host, sandbox, request, config, prev_result));
-  if (!left.foreign.empty()) (void)write_all(STDERR_FILENO, "bridge: " + left.foreign + "\n", "stderr");
+  if (!left.foreign.empty()) protocol::note("bridge", left.foreign);
 
   const Recorded ours = recorded_attachment(prev_result, request.attachment.ifname);
   const std::vector<IpAddr> addresses = known_addresses(ours, sandbox, left.sandbox_end, errors);

@@ -1,11 +1,10 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <unistd.h>
 
 #include "cnio/base/error_list.hpp"
-#include "cnio/base/unique_fd.hpp"
 #include "cnio/net/conntrack.hpp"
 #include "cnio/net/neighbour.hpp"
+#include "cnio/protocol/plugin.hpp"
 
 #include "bridge/addressing.hpp"
 #include "bridge/steps.hpp"
@@ -62,9 +61,8 @@ void take_over_addresses(net::Netlink& host, const Config& config, const BridgeL
   errors.collect(correct_host(host, config, bridge, *sandbox_end.mac, addresses_of(result)));
   errors.collect(net::set_mac(sandbox.route(), sandbox_end, *sandbox_end.mac));
   if (errors.empty()) return;
-  const std::string note = "bridge: an address that another pod had before may be unreachable for some seconds: " +
-                           errors.status().error().msg() + "\n";
-  (void)write_all(STDERR_FILENO, note, "stderr");
+  protocol::note("bridge", "an address that another pod had before may be unreachable for some seconds: " +
+                               errors.status().error().msg());
 }
 
 Status forget_addresses(net::Netlink& host, const Config& config, std::vector<IpAddr> addresses,

@@ -2,9 +2,8 @@
 #include "host-local/allocation.hpp"
 
 #include <algorithm>
-#include <unistd.h>
 
-#include "cnio/base/unique_fd.hpp"
+#include "cnio/protocol/plugin.hpp"
 
 namespace cnio::host_local {
 namespace {
@@ -147,7 +146,7 @@ std::string holder_of(const IpAddr& addr, const std::vector<Reservation>& reserv
   return "not reserved";
 }
 
-void note(const std::string& text) { (void)write_all(STDERR_FILENO, "host-local: " + text + "\n", "stderr"); }
+void note(const std::string& text) { protocol::note("host-local", text); }
 
 Result<std::vector<std::optional<IpAddr>>> assign_requested(const Config& config) {
   std::vector<std::optional<IpAddr>> assigned(config.sets.size());

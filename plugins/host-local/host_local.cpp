@@ -99,9 +99,8 @@ Status check_held(const Request& request, const Config& config, const std::vecto
 // A torn reservation is held by nobody, and so is stale. What names no attachment may be anybody's, unless we made it
 // before the last boot: then a crash has damaged it.
 bool is_stale(const Reservation& reservation, const std::vector<Attachment>& valid, bool reclaim,
-              const ReservationStore& store) {
-  if (reservation.state == Reservation::State::kForeign)
-    return is_given_up(reservation, reclaim, Origin::here(""), store);
+              const std::optional<Origin>& now, const ReservationStore& store) {
+  if (reservation.state == Reservation::State::kForeign) return is_given_up(reservation, reclaim, now, store);
   return std::none_of(valid.begin(), valid.end(),
                       [&](const Attachment& attachment) { return reservation.held_by(attachment); });
 }
@@ -170,9 +169,10 @@ Status gc(const Request& request) {
   CNIO_LET(const std::vector<Attachment> valid, protocol::parse_valid_attachments(request.fields()));
   CNIO_LET(std::optional<ReservationStore> store, ReservationStore::open(where.folder, where.lock_limit));
   if (!store) return {};
+  const std::optional<Origin> now = Origin::here("");
   ErrorList failures;
   for (const Reservation& reservation : store->reservations(failures)) {
-    if (is_stale(reservation, valid, where.reclaim, *store)) {
+    if (is_stale(reservation, valid, where.reclaim, now, *store)) {
       failures.collect(store->release(reservation));
     } else if (reservation.state == Reservation::State::kForeign) {
       note(where.folder + "/" + reservation.file + " left alone: no plugin wrote it");

@@ -7,6 +7,8 @@
 #include <sys/file.h>
 #include <sys/time.h>
 
+#include "cnio/base/interrupted.hpp"
+
 namespace cnio {
 namespace {
 
@@ -67,11 +69,7 @@ std::string who_holds(const std::string& shown) {
 Status lock_file(int fd, const std::string& shown, std::chrono::milliseconds limit, LockKind kind) {
   const int operation = kind == LockKind::kAlone ? LOCK_EX : LOCK_SH;
   // The rule is a free lock, and then one call is enough.
-  int locked = 0;
-  do {
-    locked = flock(fd, operation | LOCK_NB);
-  } while (locked != 0 && errno == EINTR);
-  if (locked == 0) return {};
+  if (retry_interrupted([&] { return flock(fd, operation | LOCK_NB); }) == 0) return {};
   if (errno != EWOULDBLOCK) return Error::sys("lock " + shown, errno);
 
   const auto deadline = Clock::now() + limit;

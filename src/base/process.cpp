@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cnio/base/interrupted.hpp"
 #include "cnio/base/unique_fd.hpp"
 
 namespace cnio {
@@ -97,8 +98,7 @@ pid_t start(const Preparation& ready, int& failure) {
   }
   failure = pid < 0 ? errno : child_failure;
   if (pid < 0 || failure == 0) return pid;
-  while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
-  }
+  retry_interrupted([&] { return waitpid(pid, nullptr, 0); });
   return -1;
 }
 
@@ -119,8 +119,7 @@ class Child {
 
   int wait() {
     int status = 0;
-    while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-    }
+    retry_interrupted([&] { return waitpid(pid_, &status, 0); });
     pid_ = -1;
     return status;
   }

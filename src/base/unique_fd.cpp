@@ -6,6 +6,8 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "cnio/base/interrupted.hpp"
+
 namespace cnio {
 namespace {
 
@@ -42,10 +44,7 @@ Result<UniqueFd> open_file(const std::string& path, int flags, unsigned mode) {
 }
 
 Result<UniqueFd> open_file_at(int folder, const std::string& name, int flags, unsigned mode, const std::string& shown) {
-  int fd = -1;
-  do {
-    fd = openat(folder, name.c_str(), flags | O_CLOEXEC, mode);
-  } while (fd < 0 && errno == EINTR);
+  const int fd = retry_interrupted([&] { return openat(folder, name.c_str(), flags | O_CLOEXEC, mode); });
   if (fd < 0) return Error::sys("open " + shown, errno);
   return UniqueFd(fd);
 }

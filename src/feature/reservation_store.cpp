@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cnio/base/file_lock.hpp"
+#include "cnio/base/interrupted.hpp"
 
 #include "store_folder.hpp"
 
@@ -194,10 +195,7 @@ std::optional<IpAddr> ReservationStore::last_given(size_t set) const {
   const auto file = open_file_at(folder_fd_.get(), name, O_RDONLY | kSafeOpen, 0, path_of(name));
   if (!file.ok()) return std::nullopt;
   char text[64];  // longer than any address; what does not fit is none
-  ssize_t size = 0;
-  do {
-    size = read(file.value().get(), text, sizeof text);
-  } while (size < 0 && errno == EINTR);
+  const ssize_t size = retry_interrupted([&] { return read(file.value().get(), text, sizeof text); });
   if (size < 0) return std::nullopt;
   return IpAddr::parse({text, static_cast<size_t>(size)});
 }
@@ -309,10 +307,9 @@ Status ReservationStore::record_given(const Grant& grant) const {
   CNIO_LET(const bool regular, is_regular(file.value().get(), path));
   if (!regular) return Error::make(Code::kIo, "write " + path + ": not a regular file");
   CNIO_TRY(write_all(file.value().get(), text, path));
-  while (ftruncate(file.value().get(), static_cast<off_t>(text.size())) != 0) {
-    if (errno != EINTR) return Error::sys("write " + path, errno);
-  }
-  return {};
+  const auto length = static_cast<off_t>(text.size());
+  const int cut = retry_interrupted([&] { return ftruncate(file.value().get(), length); });
+  return cut == 0 ? Status() : Error::sys("write " + path, errno);
 }
 
 }  // namespace cnio::feature

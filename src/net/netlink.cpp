@@ -14,6 +14,8 @@
 #include <netlink/netlink.h>
 #include <netlink/socket.h>
 
+#include "cnio/base/interrupted.hpp"
+
 #include "nl_ptr.hpp"
 
 namespace cnio::net {
@@ -186,17 +188,20 @@ Status Netlink::receive(uint32_t sequence, const Handler& handler, std::string_v
 
 namespace {
 
+// libnl's functions tell a number of their own; the system call's is left in errno.
+template <class Call>
+Status send_by(Call call, std::string_view operation) {
+  const int sent = retry_interrupted([&] {
+    errno = 0;
+    return call();
+  });
+  if (sent >= 0) return {};
+  return Error::sys(std::string(operation) + ": send to the kernel", errno, Code::kKernel);
+}
+
 Status send(nl_sock* socket, nl_msg* message, std::string_view operation) {
   nl_complete_msg(socket, message);
-  int sent = 0;
-  do {
-    errno = 0;
-    sent = nl_send(socket, message);
-  } while (sent < 0 && errno == EINTR);
-  if (sent < 0) {
-    return Error::sys(std::string(operation) + ": send to the kernel", errno, Code::kKernel);
-  }
-  return {};
+  return send_by([&] { return nl_send(socket, message); }, operation);
 }
 
 }  // namespace
@@ -277,14 +282,7 @@ Status Netlink::transact(const std::vector<nl_msg*>& messages, std::string_view 
     bytes.append(reinterpret_cast<const char*>(header), header->nlmsg_len);
     bytes.append(NLMSG_ALIGN(header->nlmsg_len) - header->nlmsg_len, '\0');
   }
-  int sent = 0;
-  do {
-    errno = 0;
-    sent = nl_sendto(socket_.get(), bytes.data(), bytes.size());
-  } while (sent < 0 && errno == EINTR);
-  if (sent < 0) {
-    return Error::sys(std::string(operation) + ": send to the kernel", errno, Code::kKernel);
-  }
+  CNIO_TRY(send_by([&] { return nl_sendto(socket_.get(), bytes.data(), bytes.size()); }, operation));
   CNIO_LET(const auto failure, drain_answers(nl_socket_get_fd(socket_.get()), last_acked, operation));
   if (!failure) return {};
   std::string what(operation);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cnio/base/file_lock.hpp"
+#include "cnio/base/interrupted.hpp"
 
 namespace cnio::net {
 namespace {
@@ -109,10 +110,7 @@ Result<NamespaceLock> NamespaceLock::share(std::chrono::milliseconds limit) {
 
 Result<std::optional<NamespaceLock>> NamespaceLock::try_alone() {
   CNIO_LET(UniqueFd netns, open_file(kOwn, O_RDONLY));
-  int locked = 0;
-  do {
-    locked = flock(netns.get(), LOCK_EX | LOCK_NB);
-  } while (locked < 0 && errno == EINTR);
+  const int locked = retry_interrupted([&] { return flock(netns.get(), LOCK_EX | LOCK_NB); });
   if (locked == 0) return std::optional(NamespaceLock(std::move(netns)));
   if (errno == EWOULDBLOCK) return std::optional<NamespaceLock>();
   return Error::sys("lock the host's network namespace", errno, Code::kKernel);

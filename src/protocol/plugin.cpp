@@ -149,6 +149,10 @@ void open_standard_streams() {
 
 }  // namespace
 
+void note(std::string_view plugin, std::string_view text) {
+  say(STDERR_FILENO, std::string(plugin).append(": ").append(text));
+}
+
 std::function<Status(const Request&)> nothing_to_do(std::string_view /*why*/) {
   return [](const Request&) { return Status(); };
 }

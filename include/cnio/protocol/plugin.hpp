@@ -26,6 +26,9 @@ struct Plugin {
   std::function<Status(const Request&)> gc;
 };
 
+// One line on standard error, for people: what a call did, or did not, besides its answer.
+void note(std::string_view plugin, std::string_view text);
+
 // A verb without work, with the reason for the reader.
 std::function<Status(const Request&)> nothing_to_do(std::string_view why);
 

@@ -11,6 +11,7 @@ SIGKILL and ctest's time limit included, the kernel kills every process of the w
 and the rest goes with the last one. Only control groups outlive their processes: those below cgroup_parent() are
 removed at the end, or by the next program that enters a world.
 """
+import argparse
 import contextlib
 import json
 import os
@@ -47,6 +48,21 @@ def enter(main: Callable[[], Any]) -> NoReturn:
     finally:
         remove_cgroups(group)
     sys.exit(status if status >= 0 else 128 - status)
+
+
+def add_plugins_option(parser: argparse.ArgumentParser) -> None:
+    """--plugins, for programs that people start by hand. find_plugins() says which folder it is."""
+    parser.add_argument("--plugins", type=pathlib.Path, help="their folder (default: that of the release build)")
+
+
+def find_plugins(parser: argparse.ArgumentParser, given: pathlib.Path | None) -> pathlib.Path:
+    """The folder: given, or that of a test's, or of the release build. It stays visible inside."""
+    build = pathlib.Path(__file__).resolve().parents[3] / "build/release/bin"
+    folder = (given or pathlib.Path(os.environ.get("CNIO_PLUGIN_DIR") or build)).resolve()
+    if not (folder / "bridge").is_file():
+        parser.error(f"there is no executable bridge in {folder}")
+    os.environ["CNIO_PLUGIN_DIR"] = str(folder)
+    return folder
 
 
 def cgroup_parent() -> str:
