@@ -134,8 +134,8 @@ TEST_F(AfterReboot, WhatOthersReservedCountsAsAlive) {
   write_file(kStore + "/10.1.0.4", "old-format");
   for (const char* id : {"c5", "c6"}) added_in("first", config, pod(id));
   // A copy, as a backup makes it, does not know any more where it was made.
-  must_run({"cp", "--preserve=mode", kStore + "/10.1.0.5", kStore + "/copy"});
-  must_run({"mv", kStore + "/copy", kStore + "/10.1.0.5"});
+  std::filesystem::copy_file(kStore + "/10.1.0.5", kStore + "/copy");
+  std::filesystem::rename(kStore + "/copy", kStore + "/10.1.0.5");
   EXPECT_EQ(added_in("second", config, pod("new")), "10.1.0.6/29");
   EXPECT_TRUE(failed(run_in("second", "ADD", config, pod("late")), code::kNoAddress));
   for (const char* address : {"10.1.0.2", "10.1.0.3", "10.1.0.4", "10.1.0.5"}) EXPECT_TRUE(reserved(address));
