@@ -60,11 +60,15 @@ Result<std::vector<std::optional<Reservation>>> find_former(const Config& config
   return former;
 }
 
-// Releases the reservations that `which` names and whose containers ran before the last boot.
+// Nothing seems to be free: looks at every file, releases torn ones, and of the reservations that `which` names those
+// whose containers ran before the last boot.
 template <typename Which>
 Status give_up(const Config& config, const std::optional<Origin>& now, ReservationStore& store, const Which& which) {
+  ErrorList unreadable;
+  (void)store.reservations(unreadable);
+  CNIO_TRY(unreadable.status());
+  CNIO_TRY(store.reclaim_torn());
   if (!config.store.reclaim || !now) return {};
-  ErrorList unreadable;  // one of them would have ended this ADD before
   ErrorList failures;
   size_t count = 0;
   for (const Reservation& each : store.reservations(unreadable)) {

@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "cnio/feature/reservation_store.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <dirent.h>
@@ -13,6 +14,7 @@
 #include "cnio/base/interrupted.hpp"
 
 #include "store_folder.hpp"
+#include "store_index.hpp"
 
 namespace cnio::feature {
 namespace {
@@ -21,6 +23,8 @@ constexpr unsigned kLockMode = 0750;
 constexpr unsigned kFileMode = 0600;
 // More than a container id in an environment variable can have; a larger file is nobody's reservation.
 constexpr size_t kMaxContent = size_t{256} * 1024;
+// To read fewer files costs no more than to keep an index.
+constexpr size_t kWorthAnIndex = 32;
 // O_NONBLOCK: opening a pipe or a device that someone put there must not stop us.
 constexpr int kSafeOpen = O_NOFOLLOW | O_NONBLOCK;
 
@@ -30,9 +34,30 @@ Result<bool> is_regular(int fd, const std::string& shown) {
   return S_ISREG(info.st_mode);
 }
 
-constexpr std::string_view kCursorName = "last_reserved_ip.";
+std::string cursor_name(size_t set) { return "last_reserved_ip." + std::to_string(set); }
 
-std::string cursor_name(size_t set) { return std::string(kCursorName) + std::to_string(set); }
+// Opening alone can have effects: of a device, or of a folder that is mounted on demand. What is not there is not odd.
+bool is_odd(int folder, const std::string& name) {
+  struct stat info {};
+  return fstatat(folder, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(info.st_mode);
+}
+
+// A change of the folder that the index, if there is one, follows.
+class Change {
+ public:
+  Change(StoreIndex* index, int folder) : index_(index), folder_(folder) {
+    if (index_ != nullptr) index_->begin_change();
+  }
+  ~Change() {
+    if (index_ != nullptr) index_->end_change(folder_);
+  }
+  Change(const Change&) = delete;
+  Change& operator=(const Change&) = delete;
+
+ private:
+  StoreIndex* index_;
+  int folder_;
+};
 
 // Where a file system does not tell, it shows when the file is opened.
 bool may_be_regular(const dirent& entry) { return entry.d_type == DT_REG || entry.d_type == DT_UNKNOWN; }
@@ -47,6 +72,12 @@ bool link_unnamed(int fd, int folder, const std::string& name) {
 }
 
 }  // namespace
+
+ReservationStore::ReservationStore(std::string folder, UniqueFd folder_fd, UniqueFd lock_fd)
+    : folder_(std::move(folder)), folder_fd_(std::move(folder_fd)), lock_fd_(std::move(lock_fd)) {}
+ReservationStore::ReservationStore(ReservationStore&&) noexcept = default;
+ReservationStore& ReservationStore::operator=(ReservationStore&&) noexcept = default;
+ReservationStore::~ReservationStore() = default;
 
 Result<ReservationStore> ReservationStore::create(const std::string& folder, std::chrono::milliseconds limit) {
   CNIO_TRY(create_folder(folder));
@@ -88,11 +119,16 @@ Result<ReservationStore> ReservationStore::lock(const std::string& folder, Uniqu
   if (!regular) return Error::make(Code::kIo, "lock " + path + ": not a regular file");
   CNIO_TRY(lock_file(lock_fd.get(), path, limit));
   ReservationStore store(folder, std::move(folder_fd), std::move(lock_fd));
-  CNIO_TRY(store.list());
+  if (auto index = StoreIndex::open(store.folder_fd_.get())) {
+    store.index_ = std::make_unique<StoreIndex>(*std::move(index));
+  } else {
+    CNIO_TRY(store.list());
+  }
   return store;
 }
 
 Status ReservationStore::list() {
+  listed_ = true;
   CNIO_LET(UniqueFd fd, open_file_at(folder_fd_.get(), ".", O_RDONLY | O_DIRECTORY, 0, folder_));
   const int duplicate = fcntl(fd.get(), F_DUPFD_CLOEXEC, 0);  // closed by closedir
   if (duplicate < 0) return Error::sys("list " + folder_, errno);
@@ -109,12 +145,12 @@ Status ReservationStore::list() {
     if (entry == nullptr) break;
     const std::string_view name = static_cast<const char*>(entry->d_name);
     if (const auto addr = IpAddr::parse(name)) entries_.insert({*addr, std::string(name), may_be_regular(*entry)});
-    if (name.starts_with(kCursorName) && !may_be_regular(*entry)) odd_cursors_.emplace(name);
   }
   return {};
 }
 
 bool ReservationStore::taken(const IpAddr& addr) const {
+  if (index_) return index_->holds(addr);
   const auto found = entries_.lower_bound({addr, ""});
   return found != entries_.end() && found->address == addr;
 }
@@ -131,10 +167,26 @@ size_t ReservationStore::count_taken(const std::function<bool(const IpAddr&)>& i
 
 std::vector<Reservation> ReservationStore::find_by_attachment(const protocol::Attachment& attachment,
                                                               ErrorList& failures) {
+  if (auto known = find_by_index(attachment)) return *std::move(known);
   std::vector<Reservation> found;
   for (const Reservation& reservation : reservations(failures)) {
     if (reservation.held_by(attachment)) found.push_back(reservation);
   }
+  return found;
+}
+
+// Nothing if there is no index, or if it is wrong about the container.
+std::optional<std::vector<Reservation>> ReservationStore::find_by_index(const protocol::Attachment& attachment) const {
+  if (!index_) return std::nullopt;
+  std::vector<Reservation> found;
+  for (const IpAddr& addr : index_->of_container(attachment.container_id)) {
+    const Entry entry{addr, addr.to_string()};
+    const auto reservation = read_holder(entry);
+    if (!reservation.ok() || !reservation.value()) return std::nullopt;
+    if (reservation.value()->holder.container_id != attachment.container_id) return std::nullopt;
+    if (reservation.value()->held_by(attachment)) found.push_back(*reservation.value());
+  }
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.address < b.address; });
   return found;
 }
 
@@ -146,6 +198,9 @@ const std::vector<Reservation>& ReservationStore::reservations(ErrorList& failur
 
 void ReservationStore::read_holders() {
   holders_read_ = true;
+  if (!listed_) {
+    if (Status listed = list(); !listed.ok()) unreadable_.push_back(std::move(listed).error());
+  }
   for (const Entry& entry : entries_) {
     auto reservation = read_holder(entry);
     if (!reservation.ok()) {
@@ -153,6 +208,20 @@ void ReservationStore::read_holders() {
     } else if (reservation.value()) {
       reservations_.push_back(*std::move(reservation).value());
     }
+  }
+  make_index();
+}
+
+// From what has been read. Not of a store where something has to be done or looked at first.
+void ReservationStore::make_index() {
+  index_.reset();
+  if (!lock_fd_.valid() || !unreadable_.empty() || reservations_.size() < kWorthAnIndex) return;
+  const bool plain = std::all_of(reservations_.begin(), reservations_.end(), [](const Reservation& each) {
+    return each.state != Reservation::State::kTorn && each.file == each.address.to_string();
+  });
+  if (!plain) return;
+  if (auto made = StoreIndex::make(folder_fd_.get(), reservations_)) {
+    index_ = std::make_unique<StoreIndex>(*std::move(made));
   }
 }
 
@@ -180,6 +249,7 @@ Result<std::optional<Reservation>> ReservationStore::read_holder(const Entry& en
 }
 
 Status ReservationStore::reclaim_torn() {
+  if (index_ && !holders_read_) return {};  // there was none when it was made
   ErrorList failures;
   for (const Reservation& reservation : reservations(failures)) {
     if (reservation.state != Reservation::State::kTorn) continue;
@@ -191,7 +261,7 @@ Status ReservationStore::reclaim_torn() {
 // It says where to look first and nothing else: without it the search starts at the beginning.
 std::optional<IpAddr> ReservationStore::last_given(size_t set) const {
   const std::string name = cursor_name(set);
-  if (odd_cursors_.contains(name)) return std::nullopt;
+  if (is_odd(folder_fd_.get(), name)) return std::nullopt;
   const auto file = open_file_at(folder_fd_.get(), name, O_RDONLY | kSafeOpen, 0, path_of(name));
   if (!file.ok()) return std::nullopt;
   char text[64];  // longer than any address; what does not fit is none
@@ -202,6 +272,7 @@ std::optional<IpAddr> ReservationStore::last_given(size_t set) const {
 
 Status ReservationStore::reserve(const protocol::Attachment& attachment, const std::vector<Grant>& grants,
                                  const std::optional<Origin>& origin) {
+  const Change change(index_.get(), folder_fd_.get());
   const std::string content = format_holder(attachment);
   size_t made = 0;
   Status status;
@@ -217,28 +288,30 @@ Status ReservationStore::reserve(const protocol::Attachment& attachment, const s
     if (!status.ok()) break;
   }
   for (size_t i = 0; status.ok() && i < grants.size(); ++i) status = record_given(grants[i]);
+  for (size_t i = 0; index_ && i < made; ++i) index_->add(grants[i].address, attachment.container_id);
   if (status.ok()) return {};
 
   Error error = std::move(status).error();
   while (made-- > 0) {
     const Status removed = remove(grants[made].address.to_string());
     if (!removed.ok()) error = std::move(error).hint("could not be undone: " + removed.error().msg());
+    if (removed.ok() && index_) index_->remove(grants[made].address);
   }
   return error;
 }
 
 Status ReservationStore::release(const Reservation& reservation) {
+  const Change change(index_.get(), folder_fd_.get());
   CNIO_TRY(remove(reservation.file));
   entries_.erase({reservation.address, reservation.file});
+  if (index_) index_->remove(reservation.address);
   return {};
 }
 
 std::optional<Origin> ReservationStore::origin_of(const Reservation& reservation) const {
-  const Entry entry{reservation.address, reservation.file};
-  const auto known = entries_.find(entry);
-  if (known == entries_.end() || !known->may_be_regular) return std::nullopt;
-  const std::string path = path_of(entry.file);
-  const auto file = open_file_at(folder_fd_.get(), entry.file, O_RDONLY | kSafeOpen, 0, path);
+  if (is_odd(folder_fd_.get(), reservation.file)) return std::nullopt;
+  const std::string path = path_of(reservation.file);
+  const auto file = open_file_at(folder_fd_.get(), reservation.file, O_RDONLY | kSafeOpen, 0, path);
   if (!file.ok()) return std::nullopt;
   const auto regular = is_regular(file.value().get(), path);
   if (!regular.ok() || !regular.value()) return std::nullopt;
@@ -295,7 +368,7 @@ Result<bool> ReservationStore::create_plain(const std::string& name, std::string
 // the two a crash may leave another address, or none, which only changes where the next search starts.
 Status ReservationStore::record_given(const Grant& grant) const {
   const std::string name = cursor_name(grant.set);
-  if (odd_cursors_.contains(name)) return {};
+  if (is_odd(folder_fd_.get(), name)) return {};
   const std::string path = path_of(name);
   const std::string text = grant.address.to_string();
   auto file = open_file_at(folder_fd_.get(), name, O_WRONLY | kSafeOpen, 0, path);

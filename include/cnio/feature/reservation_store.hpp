@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -36,6 +37,10 @@ struct Grant {
 // Only files whose name is an address are reservations; nothing else in the folder is read or removed. What is no
 // regular file is not even opened, and no symbolic link is followed, nor if it takes the place of the folder itself. An
 // object of this class holds the lock from its making to its end, but for those of `peek`.
+//
+// An index (src/feature/store_index.hpp) says who has what without reading all files, where one can be kept; it is not
+// believed but checked. Where it cannot, or is stale, all files are read, and it is made anew.
+class StoreIndex;
 class ReservationStore {
  public:
   static constexpr std::chrono::milliseconds kLockLimit{20'000};
@@ -53,15 +58,19 @@ class ReservationStore {
   // is not read-only, room. Leaves no trace. Errors: code 50.
   static Status check_writable(const std::string& folder);
 
+  ReservationStore(ReservationStore&&) noexcept;
+  ReservationStore& operator=(ReservationStore&&) noexcept;
+  ~ReservationStore();
+
   [[nodiscard]] bool taken(const IpAddr& addr) const;
-  // How many different taken addresses satisfy `in`.
+  // How many different taken addresses satisfy `in`. REQUIRES: reservations() has been called.
   [[nodiscard]] size_t count_taken(const std::function<bool(const IpAddr&)>& in) const;
 
   // What the attachment holds, in either format. `failures` gains an error for each file that could not be read and
-  // therefore may be the attachment's too. Today this reads every file, once in the life of the object.
+  // therefore may be the attachment's too.
   [[nodiscard]] std::vector<Reservation> find_by_attachment(const protocol::Attachment& attachment,
                                                             ErrorList& failures);
-  // Every reservation, ordered by address; `failures` as above.
+  // Every reservation, ordered by address; `failures` as above. Reads every file, once in the life of the object.
   [[nodiscard]] const std::vector<Reservation>& reservations(ErrorList& failures);
 
   // Frees the addresses of torn files.
@@ -91,12 +100,13 @@ class ReservationStore {
     bool operator<(const Entry& other) const { return std::tie(address, file) < std::tie(other.address, other.file); }
   };
 
-  ReservationStore(std::string folder, UniqueFd folder_fd, UniqueFd lock_fd)
-      : folder_(std::move(folder)), folder_fd_(std::move(folder_fd)), lock_fd_(std::move(lock_fd)) {}
+  ReservationStore(std::string folder, UniqueFd folder_fd, UniqueFd lock_fd);
 
   static Result<ReservationStore> lock(const std::string& folder, UniqueFd folder_fd, std::chrono::milliseconds limit);
   Status list();
   void read_holders();
+  void make_index();
+  [[nodiscard]] std::optional<std::vector<Reservation>> find_by_index(const protocol::Attachment& attachment) const;
   [[nodiscard]] Result<std::optional<Reservation>> read_holder(const Entry& entry) const;
   // False if the name is taken.
   [[nodiscard]] Result<bool> create_whole(const std::string& name, std::string_view content,
@@ -110,8 +120,9 @@ class ReservationStore {
   std::string folder_;
   UniqueFd folder_fd_;
   UniqueFd lock_fd_;
-  std::set<Entry> entries_;            // what the folder held when the lock was taken
-  std::set<std::string> odd_cursors_;  // names of records of the last address that are no regular files
+  std::unique_ptr<StoreIndex> index_;  // null if there is none
+  bool listed_ = false;
+  std::set<Entry> entries_;  // what the folder held when the lock was taken, if listed
   bool holders_read_ = false;
   std::vector<Reservation> reservations_;
   std::vector<Error> unreadable_;

@@ -44,6 +44,7 @@ class Scenario:
     resident: bool
     foreign: bool = False  # the programs that are started are mostly not ours
     verbs: tuple[str, ...] = VERBS
+    crowd: int = 0  # how many others have reservations: from some on an index is kept
 
 
 SCENARIOS = {
@@ -54,6 +55,7 @@ SCENARIOS = {
                          foreign=True),
     "layer2": Scenario("bridge", "bridge: layer 2 only", {"bridge": "cnio0", "ipam": {}}, True),
     "host-local": Scenario("host-local", "host-local alone, both families", {"ipam": _IPAM}, True),
+    "crowded": Scenario("host-local", "host-local alone, with 50 reservations of others", {"ipam": _IPAM}, True, crowd=50),
     "loopback": Scenario("loopback", "loopback", {}, False, verbs=("ADD", "DEL")),
 }
 
@@ -82,6 +84,8 @@ ERRORS: dict[str, tuple[str, ...]] = {
     "close": ("EIO", "EINTR", "ENOSPC"),
     "close_range": ("ENOMEM",),
     **dict.fromkeys(("linkat", "mkdir", "renameat", "renameat2"), ("ENOSPC", "EIO", "ENOMEM", "EPERM")),
+    "utimensat": ("EIO", "EPERM"),
+    "fallocate": ("ENOSPC", "EINTR", "ENOMEM"),
     "unlinkat": ("EIO", "ENOMEM", "EBUSY", "EPERM"),
     **dict.fromkeys(("ftruncate", "fsync", "fdatasync"), ("EINTR", "EIO", "ENOSPC")),
     "memfd_create": ("ENOMEM", "EPERM"),
@@ -158,6 +162,8 @@ class Stage:
             expect_success("ADD of the resident", self.call("ADD", RESIDENT))
         self.result = json.loads(expect_success("ADD", self.call("ADD")))
         expect_success("DEL", self.call("DEL"))
+        for number in range(scenario.crowd):
+            (STORE / f"faults/10.240.0.{100 + number}").write_text(f"other{number}\r\neth0")
         self._cursors = {path: path.read_bytes() for path in STORE.glob("*/last_reserved_ip.*")}
         # A result of the ADDs to come, for their DELs: the addresses are the same if the cursors are.
         self.result = json.loads(expect_success("ADD", self.attach()))
@@ -178,7 +184,8 @@ class Stage:
     def config(self, verb: str, prev_result: bool = False) -> str:
         config = {"cniVersion": "1.1.0", "name": "faults", "type": self.scenario.plugin} | self.scenario.config
         if verb == "GC":
-            valid = [{"containerID": RESIDENT, "ifname": "eth0"}] if self.scenario.resident else []
+            others = [RESIDENT] * self.scenario.resident + [f"other{number}" for number in range(self.scenario.crowd)]
+            valid = [{"containerID": other, "ifname": "eth0"} for other in others]
             config["cni.dev/valid-attachments"] = valid
         if prev_result:
             config["prevResult"] = self.result
