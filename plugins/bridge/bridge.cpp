@@ -41,8 +41,8 @@ Result<feature::MasqueradeSpec> masquerade_of(const Request& request, const Conf
 }
 
 // What masquerading needs must be there before anything is changed.
-Status require_masquerade(const Request& request, const Config& config) {
-  if (!config.ip_masq || config.layer2()) return {};
+Result<std::optional<net::NftConnection>> require_masquerade(const Request& request, const Config& config) {
+  if (!config.ip_masq || config.layer2()) return std::optional<net::NftConnection>();
   CNIO_LET(const feature::MasqueradeBackend backend, masquerade_backend(config));
   return feature::require_masquerade_backend(backend, request.environment);
 }
@@ -65,20 +65,41 @@ Result<std::optional<Delegate>> find_ipam(const Request& request, const Config& 
   return std::optional(std::move(ipam));
 }
 
+// Where an ADD acts.
+struct Places {
+  net::Netlink host;
+  net::Sandbox sandbox;
+  std::optional<net::NftConnection> nft;  // if masquerading needs it
+};
+
 struct Joined {
   BridgeLink bridge;
   Veth veth;
 };
 
 // The bridge, and the attachment's port in it.
-Result<Joined> join_bridge(const Request& request, const Config& config, net::Netlink& host, net::Sandbox& sandbox,
-                           Rollback& undo) {
+Result<Joined> join_bridge(const Request& request, const Config& config, Places& at, Rollback& undo) {
   // Until it has our port, no DEL may take the bridge for empty.
   CNIO_LET(const net::NamespaceLock lock, net::NamespaceLock::share());
-  CNIO_LET(const BridgeLink bridge, ensure_bridge(host, config, undo));
-  auto veth = create_attachment_veth(host, sandbox, request, config, bridge.link, undo);
-  if (!veth.ok()) return explain_lost_bridge(host, bridge.link, std::move(veth).error());
+  CNIO_LET(const BridgeLink bridge, ensure_bridge(at.host, config, undo));
+  auto veth = create_attachment_veth(at.host, at.sandbox, request, config, bridge.link, undo);
+  if (!veth.ok()) return explain_lost_bridge(at.host, bridge.link, std::move(veth).error());
   return Joined{bridge, std::move(veth).value()};
+}
+
+// The addresses, while the port is configured. The pair is there by now: of several ADDs of one attachment only one has
+// come so far.
+Result<AddResult> get_addresses(const Request& request, const Config& config, const Delegate& ipam,
+                                std::optional<Delegate::Adding> early, Places& at, const Veth& veth, Rollback& undo) {
+  if (early) CNIO_TRY(early->begin());
+  const Status configured = configure_attachment(at.host, request, config, veth);
+  if (!configured.ok() && !early) return configured.error();
+  auto answer = early ? early->finish() : ipam.add();
+  if (answer.ok()) {
+    undo.last("release the addresses of " + request.attachment.container_id, [ipam] { return ipam.undo_add(); });
+  }
+  CNIO_TRY(configured);
+  return answer;
 }
 
 Status guard_against_spoofing(const Request& request, const Config& config, const Veth& veth, Rollback& undo) {
@@ -87,37 +108,36 @@ Status guard_against_spoofing(const Request& request, const Config& config, cons
 }
 
 // Everything above the link: addresses, routes, gateway, masquerade. Returns the result without its interfaces.
-Result<AddResult> connect_layer3(const Request& request, const Config& config, const Delegate& ipam, net::Netlink& host,
-                                 net::Sandbox& sandbox, const Joined& joined, Rollback& undo) {
+Result<AddResult> connect_layer3(const Request& request, const Config& config, AddResult addresses, Places& at,
+                                 const Joined& joined, Rollback& undo) {
   const Veth& veth = joined.veth;
-  CNIO_LET(AddResult answer, ipam.add());
-  undo.last("release the addresses of " + request.attachment.container_id, [ipam] { return ipam.undo_add(); });
-  CNIO_TRY(remove_former_pairs(host, request, config, veth));
-  CNIO_LET(AddResult result, complete_ipam_result(config, std::move(answer), kSandboxEntry));
+  CNIO_TRY(remove_former_pairs(at.host, request, config, veth));
+  CNIO_LET(AddResult result, complete_ipam_result(config, std::move(addresses), kSandboxEntry));
   CNIO_LET(const std::vector<net::RouteSpec> routes, kernel_routes(result));
   const std::vector<Cidr> gateways = config.is_gateway ? gateway_addresses(result) : std::vector<Cidr>();
-  CNIO_LET(const GatewayPlan plan, plan_gateway(host, config, gateways));
+  CNIO_LET(const GatewayPlan plan, plan_gateway(at.host, config, gateways));
 
   undo.last("forget the addresses of " + request.attachment.container_id, [=]() -> Status {
     CNIO_LET(net::Netlink again, net::Netlink::open(NETLINK_ROUTE));
-    return forget_addresses(again, config, addresses_of(result), veth.sandbox_end.mac);
+    return forget_addresses(again, nullptr, config, addresses_of(result), veth.sandbox_end.mac);
   });
-  CNIO_TRY(configure_sandbox_end(sandbox, veth.sandbox_end, config, result, routes));
-  CNIO_TRY(wait_for_port(host, veth.host_end));
+  CNIO_TRY(configure_sandbox_end(at.sandbox, veth.sandbox_end, config, result, routes));
+  CNIO_TRY(wait_for_port(at.host, veth.host_end));
   if (config.ip_masq) {
     CNIO_LET(const feature::MasqueradeSpec spec, masquerade_of(request, config, result));
-    CNIO_TRY(feature::install_masquerade(spec, request.environment, undo));
+    CNIO_TRY(feature::install_masquerade(at.nft, spec, request.environment, undo));
   }
   // Last, since other attachments come to rely on it at once: what can fail has not failed.
-  CNIO_TRY(configure_gateway(host, joined.bridge, config, plan, gateways));
-  take_over_addresses(host, config, joined.bridge, sandbox, veth.sandbox_end, result);
+  CNIO_TRY(configure_gateway(at.host, joined.bridge, config, plan, gateways));
+  take_over_addresses(at.host, config, joined.bridge, at.sandbox, veth.sandbox_end, result);
   return result;
 }
 
-Result<AddResult> connect_layer2(const Config& config, net::Netlink& host, net::Sandbox& sandbox, const Veth& veth) {
+Result<AddResult> connect_layer2(const Request& request, const Config& config, Places& at, const Veth& veth) {
+  CNIO_TRY(configure_attachment(at.host, request, config, veth));
   if (config.sandbox_end_down) return AddResult{};
-  CNIO_TRY(net::set_link_up(sandbox.route(), veth.sandbox_end));
-  CNIO_TRY(wait_for_port(host, veth.host_end));
+  CNIO_TRY(net::set_link_up(at.sandbox.route(), veth.sandbox_end));
+  CNIO_TRY(wait_for_port(at.host, veth.host_end));
   return AddResult{};
 }
 
@@ -137,11 +157,17 @@ Result<std::vector<Interface>> list_interfaces(const Request& request, const Con
 
 // All that follows once the pod's interface is a port of the bridge.
 Result<AddResult> connect(const Request& request, const Config& config, const std::optional<Delegate>& ipam,
-                          net::Netlink& host, net::Sandbox& sandbox, const Joined& joined, Rollback& undo) {
-  CNIO_TRY(guard_against_spoofing(request, config, joined.veth, undo));
-  CNIO_LET(AddResult result, ipam ? connect_layer3(request, config, *ipam, host, sandbox, joined, undo)
-                                  : connect_layer2(config, host, sandbox, joined.veth));
-  CNIO_LET(result.interfaces, list_interfaces(request, config, host, joined));
+                          std::optional<Delegate::Adding> early, Places& at, const Joined& joined, Rollback& undo) {
+  AddResult result;
+  if (ipam) {
+    CNIO_LET(AddResult addresses, get_addresses(request, config, *ipam, std::move(early), at, joined.veth, undo));
+    CNIO_TRY(guard_against_spoofing(request, config, joined.veth, undo));
+    CNIO_LET(result, connect_layer3(request, config, std::move(addresses), at, joined, undo));
+  } else {
+    CNIO_TRY(guard_against_spoofing(request, config, joined.veth, undo));
+    CNIO_LET(result, connect_layer2(request, config, at, joined.veth));
+  }
+  CNIO_LET(result.interfaces, list_interfaces(request, config, at.host, joined));
   return result;
 }
 
@@ -149,7 +175,7 @@ Result<AddResult> add(const Request& request, Rollback& undo) {
   CNIO_LET(Config config, parse_config(request, Validation::kFull));
   CNIO_LET(const std::optional<Delegate> ipam, find_ipam(request, config));
   if (!ipam) CNIO_TRY(protocol::format_result({}, request.version));  // before 0.3.0 a result needs addresses
-  CNIO_TRY(require_masquerade(request, config));
+  CNIO_LET(auto nft, require_masquerade(request, config));
   CNIO_LET(net::Sandbox sandbox, net::Sandbox::open(request.netns_path));
   CNIO_TRY(check_name_is_free(sandbox, request));
 
@@ -157,9 +183,14 @@ Result<AddResult> add(const Request& request, Rollback& undo) {
   if (config.mtu_auto) {
     CNIO_LET(config.mtu, default_route_mtu(host));
   }
-  CNIO_LET(const Joined joined, join_bridge(request, config, host, sandbox, undo));
-  auto connected = connect(request, config, ipam, host, sandbox, joined, undo);
-  if (!connected.ok()) return explain_lost_bridge(host, joined.bridge.link, std::move(connected).error());
+  Places at{std::move(host), std::move(sandbox), std::move(nft)};
+  std::optional<Delegate::Adding> early;
+  if (ipam) {
+    CNIO_LET(early, ipam->prepare_add());
+  }
+  CNIO_LET(const Joined joined, join_bridge(request, config, at, undo));
+  auto connected = connect(request, config, ipam, std::move(early), at, joined, undo);
+  if (!connected.ok()) return explain_lost_bridge(at.host, joined.bridge.link, std::move(connected).error());
   AddResult result = std::move(connected).value();
   if (config.dns) result.dns = *config.dns;
   return result;
@@ -179,6 +210,15 @@ std::vector<IpAddr> known_addresses(const Recorded& recorded, std::optional<net:
   return out;
 }
 
+// The links of an attachment. `nft` has just removed its rules, so that closing it takes long.
+Status remove_links(net::Netlink& host, std::optional<net::Sandbox>& sandbox, const Leftover& left,
+                    std::optional<net::NftConnection>& nft) {
+  if (!left.host_end) return {};
+  if (!left.sandbox_end) return net::remove_link(host, *left.host_end);
+  const std::vector<int> slow = nft ? std::vector<int>{nft->netfilter().fd()} : std::vector<int>();
+  return net::remove_pair(host, *left.host_end, sandbox->route(), *left.sandbox_end, slow);
+}
+
 // The rules of the attachment, then its links and what the host knows of its addresses. A foreign interface under its
 // name is left alone.
 Status disconnect(const Request& request, const Config& config) {
@@ -193,11 +233,16 @@ Status disconnect(const Request& request, const Config& config) {
 
   const Recorded ours = recorded_attachment(prev_result, request.attachment.ifname);
   const std::vector<IpAddr> addresses = known_addresses(ours, sandbox, left.sandbox_end, errors);
-  errors.collect(feature::remove_masquerade(identity_of(request), addresses, request.environment));
-  errors.collect(feature::remove_spoof_check(request.network, request.attachment));
-  if (left.host_end) errors.collect(net::remove_link(host, *left.host_end));
+  auto opened = net::NftConnection::open();
+  if (!opened.ok()) errors.collect(opened.error());
+  std::optional<net::NftConnection> nft = opened.ok() ? std::move(opened).value() : std::nullopt;
+  errors.collect(feature::remove_masquerade(nft, identity_of(request), addresses, request.environment));
+  if (nft) errors.collect(feature::remove_spoof_check(*nft, request.network, request.attachment));
+  errors.collect(remove_links(host, sandbox, left, nft));
   // When nobody sends under them any more.
-  errors.collect(forget_addresses(host, config, addresses, left.sandbox_end ? left.sandbox_end->mac : ours.mac));
+  net::Netlink* netfilter = nft ? &nft->netfilter() : nullptr;
+  const auto& mac = left.sandbox_end ? left.sandbox_end->mac : ours.mac;
+  errors.collect(forget_addresses(host, netfilter, config, addresses, mac));
   if (config.delete_when_empty) errors.collect(remove_bridge_if_empty(host, config));
   return errors.status();
 }

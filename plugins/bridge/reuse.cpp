@@ -65,8 +65,8 @@ void take_over_addresses(net::Netlink& host, const Config& config, const BridgeL
                                errors.status().error().msg());
 }
 
-Status forget_addresses(net::Netlink& host, const Config& config, std::vector<IpAddr> addresses,
-                        const std::optional<MacAddr>& mac) {
+Status forget_addresses(net::Netlink& host, net::Netlink* netfilter, const Config& config,
+                        std::vector<IpAddr> addresses, const std::optional<MacAddr>& mac) {
   // Others follow from the MAC address, and are never given to anybody else.
   std::erase_if(addresses, [](const IpAddr& address) { return address.is_link_local_unicast(); });
   std::sort(addresses.begin(), addresses.end());
@@ -80,7 +80,7 @@ Status forget_addresses(net::Netlink& host, const Config& config, std::vector<Ip
     if (!forgotten.ok()) errors.collect(forgotten.error());
     if (forgotten.ok() && forgotten.value()) ours.push_back(address);
   }
-  errors.collect(net::forget_connections(ours));
+  errors.collect(net::forget_connections(ours, netfilter));
   return errors.status();
 }
 

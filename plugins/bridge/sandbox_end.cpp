@@ -25,7 +25,7 @@ Status prepare_ipv6(const std::string& link) {
   }
   CNIO_LET(const bool there, net::write_sysctl("ipv6/conf/" + link + "/disable_ipv6", "0"));
   if (!there) return Error::make(Code::kKernel, "interface " + link + " vanished from the sandbox during ADD");
-  CNIO_TRY(net::write_sysctl("ipv6/conf/" + link + "/keep_addr_on_down", "1"));
+  CNIO_TRY(net::change_sysctl("ipv6/conf/" + link + "/keep_addr_on_down", "1"));
   return {};
 }
 
@@ -33,10 +33,10 @@ Status prepare_ipv6(const std::string& link) {
 Status prepare_settings(const std::string& link, const Config& config, const AddResult& result) {
   if (has_ipv6(result)) CNIO_TRY(prepare_ipv6(link));
   // Best effort, as in the reference: a kernel without these settings serves as well.
-  (void)net::write_sysctl("ipv4/conf/" + link + "/arp_notify", "1");
-  (void)net::write_sysctl("ipv6/conf/" + link + "/ndisc_notify", "1");  // see take_over_addresses
-  if (config.detect_duplicates) (void)net::write_sysctl("ipv6/conf/" + link + "/enhanced_dad", "1");
-  (void)net::write_sysctl("ipv6/conf/" + link + "/accept_dad", config.detect_duplicates ? "1" : "0");
+  (void)net::change_sysctl("ipv4/conf/" + link + "/arp_notify", "1");  // see take_over_addresses
+  if (has_ipv6(result)) (void)net::change_sysctl("ipv6/conf/" + link + "/ndisc_notify", "1");
+  if (config.detect_duplicates) (void)net::change_sysctl("ipv6/conf/" + link + "/enhanced_dad", "1");
+  (void)net::change_sysctl("ipv6/conf/" + link + "/accept_dad", config.detect_duplicates ? "1" : "0");
   return {};
 }
 
@@ -54,13 +54,20 @@ Status configure_sandbox_end(net::Sandbox& sandbox, const net::Link& link, const
     return {};
   }));
   const auto detection = config.detect_duplicates ? net::DuplicateDetection::kOn : net::DuplicateDetection::kOff;
-  for (const IpConfig& ip : result.ips) {
-    CNIO_TRY(net::add_address(sandbox.route(), link, ip.address, detection));
-  }
-  CNIO_TRY(net::set_link_up(sandbox.route(), link));
-  if (events) CNIO_TRY(events->wait_settled(sandbox.route(), link, kDuplicateDetectionTimeoutMs));
-  for (const net::RouteSpec& route : routes) CNIO_TRY(net::add_route(sandbox.route(), link, route));
-  return {};
+  const auto add_routes = [&]() -> Status {
+    for (const net::RouteSpec& route : routes) CNIO_TRY(net::add_route(sandbox.route(), link, route));
+    return {};
+  };
+  CNIO_TRY(sandbox.route().together([&]() -> Status {
+    for (const IpConfig& ip : result.ips) {
+      CNIO_TRY(net::add_address(sandbox.route(), link, ip.address, detection));
+    }
+    CNIO_TRY(net::set_link_up(sandbox.route(), link));
+    return events ? Status() : add_routes();
+  }));
+  if (!events) return {};
+  CNIO_TRY(events->wait_settled(sandbox.route(), link, kDuplicateDetectionTimeoutMs));
+  return sandbox.route().together(add_routes);
 }
 
 }  // namespace cnio::bridge

@@ -11,6 +11,7 @@
 #include "cnio/net/address.hpp"
 #include "cnio/net/link.hpp"
 #include "cnio/net/netlink.hpp"
+#include "cnio/net/nftables.hpp"
 #include "cnio/net/route.hpp"
 #include "cnio/net/sandbox.hpp"
 #include "cnio/protocol/request.hpp"
@@ -96,9 +97,13 @@ struct Veth {
 // Error: code 103 if the sandbox has an interface of that name already, or one with it as an alternative name.
 Status check_name_is_free(net::Sandbox& sandbox, const protocol::Request& request);
 
-// Creates the pair, with the host end in its bridge and marked. Registers its removal.
+// Creates the pair, with the host end in its bridge. Registers its removal.
 Result<Veth> create_attachment_veth(net::Netlink& host, net::Sandbox& sandbox, const protocol::Request& request,
                                     const Config& config, const net::Link& bridge, Rollback& undo);
+
+// Marks the host end as the attachment's, and makes of it the port that the configuration asks for.
+Status configure_attachment(net::Netlink& host, const protocol::Request& request, const Config& config,
+                            const Veth& veth);
 
 // Removes the pairs of an earlier life of the attachment: when its container was started again in another namespace,
 // and something keeps the former one alive. `own` is the pair of now. To be called once the IPAM plugin has agreed,
@@ -152,8 +157,9 @@ void take_over_addresses(net::Netlink& host, const Config& config, const BridgeL
 
 // Removes what the host remembers of the attachment whose MAC address is `mac`: neighbours and connections. An address
 // that the host knows under another MAC address belongs to somebody else by now and is left alone, with all its
-// connections: the host translates none without sending to it. Goes on past failures.
-Status forget_addresses(net::Netlink& host, const Config& config, std::vector<IpAddr> addresses,
-                        const std::optional<MacAddr>& mac);
+// connections: the host translates none without sending to it. `netfilter`: see forget_connections. Goes on past
+// failures.
+Status forget_addresses(net::Netlink& host, net::Netlink* netfilter, const Config& config,
+                        std::vector<IpAddr> addresses, const std::optional<MacAddr>& mac);
 
 }  // namespace cnio::bridge

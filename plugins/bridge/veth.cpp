@@ -145,11 +145,16 @@ Result<Veth> create_attachment_veth(net::Netlink& host, net::Sandbox& sandbox, c
   CNIO_LET(const std::optional<net::Link> sandbox_end, net::find_link(sandbox.route(), request.attachment.ifname));
   if (!host_end || !sandbox_end)
     return Error::make(Code::kTryAgain, "veth pair " + name + " vanished after its creation");
-  CNIO_TRY(net::configure_port(host, *host_end,
-                               {.alias = alias_of(request), .hairpin = config.hairpin, .isolated = config.isolated}));
-  CNIO_TRY(configure_vlans(host, *host_end, config));
-  (void)net::write_sysctl("ipv6/conf/" + name + "/accept_ra", "0");  // best effort: see prepare_new_bridge
   return Veth{*host_end, *sandbox_end};
+}
+
+Status configure_attachment(net::Netlink& host, const Request& request, const Config& config, const Veth& veth) {
+  CNIO_TRY(net::configure_port(host, veth.host_end,
+                               {.alias = alias_of(request), .hairpin = config.hairpin, .isolated = config.isolated}));
+  CNIO_TRY(configure_vlans(host, veth.host_end, config));
+  // Best effort: see prepare_new_bridge.
+  (void)net::change_sysctl("ipv6/conf/" + veth.host_end.name + "/accept_ra", "0");
+  return {};
 }
 
 Status remove_former_pairs(net::Netlink& host, const Request& request, const Config& config, const Veth& own) {

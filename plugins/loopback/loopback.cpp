@@ -23,15 +23,17 @@ Result<net::Link> find_lo(net::Sandbox& sandbox) {
 
 // The first IPv4 and the first IPv6 address, in the order in which the kernel lists them.
 Result<std::vector<protocol::IpConfig>> loopback_addresses(net::Sandbox& sandbox, const net::Link& lo) {
+  CNIO_LET(const std::vector<net::Address> addresses, net::list_addresses(sandbox.route(), lo));
+  for (const net::Address& address : addresses) {
+    if (address.cidr.addr.is_loopback()) continue;
+    return Error::make(Code::kConflict,
+                       "lo has the address " + address.cidr.to_string() + ", which is no loopback address");
+  }
   std::vector<protocol::IpConfig> out;
   for (const Family family : {Family::kIpv4, Family::kIpv6}) {
-    CNIO_LET(const std::vector<net::Address> addresses, net::list_addresses(sandbox.route(), lo, family));
-    for (const net::Address& address : addresses) {
-      if (address.cidr.addr.is_loopback()) continue;
-      return Error::make(Code::kConflict,
-                         "lo has the address " + address.cidr.to_string() + ", which is no loopback address");
-    }
-    if (!addresses.empty()) out.push_back({addresses.front().cidr, std::nullopt, 0});
+    const auto first = std::find_if(addresses.begin(), addresses.end(),
+                                    [&](const net::Address& each) { return each.cidr.family() == family; });
+    if (first != addresses.end()) out.push_back({first->cidr, std::nullopt, 0});
   }
   return out;
 }

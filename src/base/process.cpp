@@ -17,21 +17,12 @@
 #include "cnio/base/interrupted.hpp"
 #include "cnio/base/unique_fd.hpp"
 
+#include "pipe.hpp"
+
 namespace cnio {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-struct Pipe {
-  UniqueFd read_end;
-  UniqueFd write_end;
-};
-
-Result<Pipe> make_pipe() {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) < 0) return Error::sys("create a pipe", errno);
-  return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
-}
 
 // A file in memory as the child's stdin: whatever its size and however the child reads, nobody waits for anybody.
 Result<UniqueFd> stdin_file(std::string_view data) {
@@ -59,14 +50,6 @@ struct Preparation {
   pid_t parent;
 };
 
-// Ours are close-on-exec; those that we were started with need not be.
-void close_others() {
-  constexpr int kFirst = STDERR_FILENO + 1;
-  if (close_range(kFirst, ~0U, 0) == 0) return;
-  constexpr int kUsualLimit = 1024;  // some filters of system calls do not know close_range
-  for (int fd = kFirst; fd < kUsualLimit; ++fd) (void)close(fd);
-}
-
 // In the child, on the parent's memory, while that waits: system calls only. Returns only if it failed, with the errno.
 int become(const Preparation& ready) {
   // Whoever calls us may go on as soon as we have ended, however that came about: with a DEL, say. A program that
@@ -78,7 +61,7 @@ int become(const Preparation& ready) {
       if (errno != EINTR && errno != EBUSY) return errno;
     }
   }
-  close_others();
+  close_descriptors(STDERR_FILENO + 1);  // ours are close-on-exec; those that we were started with need not be
   // The usual meaning, which we have changed to see failed writes.
   struct sigaction usual {};
   usual.sa_handler = SIG_DFL;
@@ -89,7 +72,7 @@ int become(const Preparation& ready) {
 
 // The id of a new process that runs the program. On failure -1, and `failure` is the errno. By vfork, since a copy of
 // our memory would be for nothing; posix_spawn cannot tie the child's life to ours.
-pid_t start(const Preparation& ready, int& failure) {
+pid_t start_program(const Preparation& ready, int& failure) {
   volatile int child_failure = 0;
   const pid_t pid = vfork();  // NOLINT(clang-analyzer-security.insecureAPI.vfork)
   if (pid == 0) {
@@ -191,34 +174,78 @@ std::string ProcessResult::how_it_ended() const {
   return signal != 0 ? "killed by signal " + std::to_string(signal) : "exit status " + std::to_string(exit_status);
 }
 
-Result<ProcessResult> run_process(const ProcessSpec& spec, int timeout_ms) {
+struct RunningProcess::State {
+  ProcessSpec spec;
+  UniqueFd late_in;  // where stdin is still to be written to; closed after a child that is left behind has been killed
+  Child child;
+  ProcessResult result = {};
+  Capture out;
+  Capture err;
+
+  State(ProcessSpec what, pid_t pid, UniqueFd out_fd, UniqueFd err_fd)
+      : spec(std::move(what)),
+        child(pid),
+        out{std::move(out_fd), &result.out, "stdout"},
+        err{std::move(err_fd), &result.err, "stderr"} {}
+};
+
+RunningProcess::RunningProcess(std::unique_ptr<State> state) : state_(std::move(state)) {}
+RunningProcess::RunningProcess(RunningProcess&&) noexcept = default;
+RunningProcess& RunningProcess::operator=(RunningProcess&&) noexcept = default;
+RunningProcess::~RunningProcess() = default;
+
+Result<RunningProcess> RunningProcess::start(ProcessSpec spec) {
   CNIO_LET(const UniqueFd in, stdin_file(spec.stdin_data));
+  return start_with(std::move(spec), in.get());
+}
+
+Result<RunningProcess> RunningProcess::start_waiting(ProcessSpec spec) {
+  CNIO_LET(Pipe in, make_pipe());
+  CNIO_LET(RunningProcess process, start_with(std::move(spec), in.read_end.get()));
+  process.state_->late_in = std::move(in.write_end);
+  return process;
+}
+
+Status RunningProcess::feed() {
+  if (!state_->late_in.valid()) return {};
+  const Status fed = write_all(state_->late_in.get(), state_->spec.stdin_data, "pipe to " + state_->spec.path);
+  // One that does not want it, or is gone, says why by its end.
+  if (!fed.ok() && fed.error().errnum() != EPIPE) return fed;
+  state_->late_in.reset();
+  return {};
+}
+
+Result<RunningProcess> RunningProcess::start_with(ProcessSpec spec, int stdin_fd) {
   CNIO_LET(Pipe out, make_pipe());
   CNIO_LET(Pipe err, make_pipe());
   const std::vector<char*> args = pointers(spec.args);
   const std::vector<char*> environment = pointers(spec.environment);
   int failure = 0;
-  const pid_t pid = start({.path = spec.path.c_str(),
-                           .args = args.data(),
-                           .environment = environment.data(),
-                           .streams = {in.get(), out.write_end.get(), err.write_end.get()},
-                           .parent = getpid()},
-                          failure);
+  const pid_t pid = start_program({.path = spec.path.c_str(),
+                                   .args = args.data(),
+                                   .environment = environment.data(),
+                                   .streams = {stdin_fd, out.write_end.get(), err.write_end.get()},
+                                   .parent = getpid()},
+                                  failure);
   if (failure != 0) {
     return Error::sys("start " + spec.path, failure, failure == ETXTBSY ? Code::kTryAgain : Code::kDelegate);
   }
-  Child child(pid);
-  out.write_end.reset();
-  err.write_end.reset();
+  return RunningProcess(
+      std::make_unique<State>(std::move(spec), pid, std::move(out.read_end), std::move(err.read_end)));
+}
 
-  ProcessResult result;
-  Capture captured_out{std::move(out.read_end), &result.out, "stdout"};
-  Capture captured_err{std::move(err.read_end), &result.err, "stderr"};
-  CNIO_TRY(gather(spec, timeout_ms, child, captured_out, captured_err));
-  const int status = child.wait();
-  if (WIFSIGNALED(status)) result.signal = WTERMSIG(status);
-  if (WIFEXITED(status)) result.exit_status = WEXITSTATUS(status);
-  return result;
+Result<ProcessResult> RunningProcess::finish(int timeout_ms) {
+  CNIO_TRY(feed());
+  CNIO_TRY(gather(state_->spec, timeout_ms, state_->child, state_->out, state_->err));
+  const int status = state_->child.wait();
+  if (WIFSIGNALED(status)) state_->result.signal = WTERMSIG(status);
+  if (WIFEXITED(status)) state_->result.exit_status = WEXITSTATUS(status);
+  return std::move(state_->result);
+}
+
+Result<ProcessResult> run_process(ProcessSpec spec, int timeout_ms) {
+  CNIO_LET(RunningProcess process, RunningProcess::start(std::move(spec)));
+  return process.finish(timeout_ms);
 }
 
 std::string find_file(std::string_view path_list, const std::string& name, mode_t any_of) {

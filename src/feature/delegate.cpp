@@ -51,16 +51,29 @@ Result<Delegate> Delegate::find(const Request& request, const std::string& type,
   return Delegate(request, type, std::move(path), limits);
 }
 
-Result<std::string> Delegate::execute(Command command, int timeout_ms) const {
+ProcessSpec Delegate::call_of(Command command) const {
   ProcessSpec spec;
   spec.path = path_;
   spec.args = {path_};
   spec.environment = request_->environment.with("CNI_COMMAND", protocol::to_string(command));
   spec.stdin_data = request_->stdin_data;
-  CNIO_LET(ProcessResult ended, run_process(spec, timeout_ms).context("IPAM plugin " + quote(type_)));
+  return spec;
+}
+
+Result<RunningProcess> Delegate::start(Command command) const {
+  return RunningProcess::start(call_of(command)).context("IPAM plugin " + quote(type_));
+}
+
+Result<std::string> Delegate::finish(RunningProcess process, int timeout_ms) const {
+  CNIO_LET(ProcessResult ended, process.finish(timeout_ms).context("IPAM plugin " + quote(type_)));
   if (!ended.success()) return failure(ended.out, ended.err, ended.how_it_ended());
   (void)write_all(STDERR_FILENO, ended.err, "stderr");  // notes for people: nobody to tell if that fails
   return std::move(ended.out);
+}
+
+Result<std::string> Delegate::execute(Command command, int timeout_ms) const {
+  CNIO_LET(RunningProcess process, start(command));
+  return finish(std::move(process), timeout_ms);
 }
 
 Error Delegate::failure(const std::string& out, const std::string& err, const std::string& how_it_ended) const {
@@ -80,9 +93,25 @@ Error Delegate::failure(const std::string& out, const std::string& err, const st
   return said.empty() ? error : std::move(error).hint("it printed " + quote(joined_lines(std::move(said)), 512));
 }
 
+Result<std::optional<Delegate::Adding>> Delegate::prepare_add() const {
+  if (request_->stdin_data.size() > RunningProcess::kMaxLateInput) return std::optional<Adding>();
+  CNIO_LET(RunningProcess process,
+           RunningProcess::start_waiting(call_of(Command::kAdd)).context("IPAM plugin " + quote(type_)));
+  return std::optional(Adding(*this, std::move(process)));
+}
+
+Status Delegate::Adding::begin() { return process_.feed().context("IPAM plugin " + quote(delegate_->type_)); }
+
+Result<AddResult> Delegate::Adding::finish() { return delegate_->settle_add(std::move(process_)); }
+
 Result<AddResult> Delegate::add() const {
+  CNIO_LET(RunningProcess process, start(Command::kAdd));
+  return settle_add(std::move(process));
+}
+
+Result<AddResult> Delegate::settle_add(RunningProcess process) const {
   Result<AddResult> result = [&]() -> Result<AddResult> {
-    CNIO_LET(const std::string out, execute(Command::kAdd, limits_.call_ms));
+    CNIO_LET(const std::string out, finish(std::move(process), limits_.call_ms));
     auto parsed = protocol::parse_delegate_result(out, request_->version, type_);
     if (!parsed.ok()) return with_name(std::move(parsed).error(), type_);
     return parsed;

@@ -22,8 +22,7 @@ constexpr std::string_view kNeeds =
 // What the kernel answers when a table family, chain type or expression is not built in and no module has it.
 bool lacks_support(int errnum) { return errnum == ENOENT || errnum == EOPNOTSUPP || errnum == EAFNOSUPPORT; }
 
-Status install_nftables(const MasqueradeSpec& spec, Rollback& undo) {
-  CNIO_LET(NftConnection nft, NftConnection::require(kNeeds));
+Status install_nftables(NftConnection& nft, const MasqueradeSpec& spec, Rollback& undo) {
   // Before: it may be done although its answer is lost.
   undo.add("remove masquerading", [chain = attachment_chain(spec.who)]() -> Status {
     CNIO_LET(NftConnection again, NftConnection::require(kNeeds));
@@ -42,43 +41,40 @@ Result<MasqueradeBackend> parse_backend(std::string_view text, bool given) {
   return Error::config("ipMasqBackend", "must be \"nftables\" or \"iptables\" (got " + quote(text) + ")");
 }
 
-Status require_masquerade_backend(MasqueradeBackend backend, const protocol::Environment& environment) {
+Result<std::optional<NftConnection>> require_masquerade_backend(MasqueradeBackend backend,
+                                                                const protocol::Environment& environment) {
   if (backend == MasqueradeBackend::kIptables) {
     CNIO_TRY(Iptables::find(Family::kIpv4, environment));
-  } else {
-    CNIO_TRY(NftConnection::require(kNeeds));
+    return std::optional<NftConnection>();
   }
-  return {};
+  CNIO_LET(NftConnection nft, NftConnection::require(kNeeds));
+  return std::optional(std::move(nft));
 }
 
 Status rehearse_masquerade(MasqueradeBackend backend, const protocol::Environment& environment) {
-  if (backend == MasqueradeBackend::kIptables) return require_masquerade_backend(backend, environment);
-  CNIO_LET(NftConnection nft, NftConnection::require(kNeeds));
-  Status status = rehearse_nftables_masquerade(nft);
+  CNIO_LET(std::optional<NftConnection> nft, require_masquerade_backend(backend, environment));
+  Status status = nft ? rehearse_nftables_masquerade(*nft) : Status();
   if (!status.ok() && lacks_support(status.error().errnum())) return std::move(status).error().hint(kNeeds);
   return status;
 }
 
-Status install_masquerade(const MasqueradeSpec& spec, const protocol::Environment& environment, Rollback& undo) {
+Status install_masquerade(std::optional<NftConnection>& nft, const MasqueradeSpec& spec,
+                          const protocol::Environment& environment, Rollback& undo) {
   if (spec.addresses.empty()) return {};
   if (spec.backend == MasqueradeBackend::kIptables) return install_iptables_masquerade(spec, environment, undo);
-  return install_nftables(spec, undo);
+  return install_nftables(*nft, spec, undo);
 }
 
-Status remove_masquerade(const MasqueradeIdentity& who, const std::vector<IpAddr>& known_addresses,
-                         const protocol::Environment& environment) {
+Status remove_masquerade(std::optional<NftConnection>& nft, const MasqueradeIdentity& who,
+                         const std::vector<IpAddr>& known_addresses, const protocol::Environment& environment) {
   ErrorList errors;
   SharedChain shared = {iptables_chain(who), iptables_comment(who), known_addresses};
   // An interface without its addresses still has a link-local one, which says nothing about what was masqueraded.
   std::erase_if(shared.sources, [](const IpAddr& address) { return address.is_link_local_unicast(); });
-  auto nft = NftConnection::open();
-  if (!nft.ok()) {
-    errors.collect(nft.error());
-  } else if (nft.value()) {
-    NftConnection& connection = *nft.value();
-    errors.collect(remove_attachment_chain(connection, attachment_chain(who)));
-    errors.collect(remove_reference_rules(connection, who));
-    errors.collect(remove_iptables_nft_chain(connection, shared));
+  if (nft) {
+    errors.collect(remove_attachment_chain(*nft, attachment_chain(who)));
+    errors.collect(remove_reference_rules(*nft, who));
+    errors.collect(remove_iptables_nft_chain(*nft, shared));
   }
   errors.collect(remove_iptables_legacy_chain(shared, environment));
   return errors.status();

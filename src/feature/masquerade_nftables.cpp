@@ -99,6 +99,17 @@ Result<std::vector<IpAddr>> obsolete_elements(NftConnection& nft, const std::str
   return obsolete;
 }
 
+// Where others have pods and this attachment has no rules yet, which is the rule: nothing has to be read. Fails if that
+// is not so, and then changes nothing.
+Status install_new(NftConnection& nft, const MasqueradeSpec& spec) {
+  const std::string chain = attachment_chain(spec.who);
+  NftBatch batch(kTable);
+  batch.create_chain(chain, readable_identity(spec.who));
+  for (const NftRule& rule : masquerade_rules(spec)) batch.append_rule(chain, rule);
+  for (const IpAddr& address : addresses_of(spec)) batch.add_goto(map_of(address.family()), address, chain);
+  return nft.commit(batch, "install masquerading");
+}
+
 // `hurried`: rely on as little of what was read as possible, because others keep changing it.
 Status install_once(NftConnection& nft, const MasqueradeSpec& spec, bool hurried) {
   const std::string chain = attachment_chain(spec.who);
@@ -204,6 +215,8 @@ Status rehearse_nftables_masquerade(NftConnection& nft) {
 }
 
 Status install_nftables_masquerade(NftConnection& nft, const MasqueradeSpec& spec) {
+  CNIO_LET(const bool stands, skeleton_stands(nft));
+  if (stands && install_new(nft, spec).ok()) return {};
   int attempts = 0;
   return net::retry_while_changing([&] { return install_once(nft, spec, ++attempts > kUnhurriedAttempts); });
 }

@@ -196,13 +196,11 @@ Status install_spoof_check(const SpoofCheckSpec& spec, Rollback& undo) {
   return {};
 }
 
-Status remove_spoof_check(const std::string& network, const Attachment& attachment) {
-  CNIO_LET(auto nft, NftConnection::open());
-  if (!nft) return {};
+Status remove_spoof_check(NftConnection& nft, const std::string& network, const Attachment& attachment) {
   const std::string name = port_chain(attachment);
-  CNIO_LET(const auto chain, nft->find_chain(kTable, name));
+  CNIO_LET(const auto chain, nft.find_chain(kTable, name));
   const bool foreign = chain && !chain->comment.empty() && !belongs_to(*chain, network);
-  return foreign ? Status() : remove_chains(*nft, name);
+  return foreign ? Status() : remove_chains(nft, name);
 }
 
 Status check_spoof_check(const SpoofCheckSpec& spec) {

@@ -13,6 +13,8 @@
 #include <netlink/route/link.h>
 #include <netlink/route/link/veth.h>
 
+#include "cnio/base/caretaker.hpp"
+
 #include "nl_ptr.hpp"
 
 namespace cnio::net {
@@ -253,18 +255,63 @@ Result<bool> can_create(Netlink& route, const std::string& kind) {
   return status.error();
 }
 
-Status remove_link(Netlink& route, const Link& link) {
+namespace {
+
+// Of a link that is there.
+Status delete_link(Netlink& route, const Link& link) {
   ifinfomsg info{};
   info.ifi_index = raw(link.index);
   const MsgPtr message = link_message(RTM_DELLINK, 0, info);
-  const Status removed = route.request(message.get(), "remove interface " + link.name);
+  return route.request(message.get(), "remove interface " + link.name);
+}
+
+}  // namespace
+
+Status remove_link(Netlink& route, const Link& link) {
+  const Status removed = delete_link(route, link);
   if (!removed.ok() && !is_absent(removed.error())) return removed.error();
   return {};
+}
+
+namespace {
+
+constexpr int kRemovalTimeoutMs = 10'000;
+
+// By a process that stays behind. False if it has to be done without.
+Result<bool> remove_swiftly(const Link& host_end, Netlink& sandbox, const Link& sandbox_end,
+                            const std::vector<int>& slow) {
+  CNIO_LET(LinkEvents events, LinkEvents::open());
+  std::vector<int> kept = slow;
+  kept.push_back(sandbox.fd());
+  CNIO_LET(const Caretaker caretaker, Caretaker::start(kept, [&] { return delete_link(sandbox, sandbox_end).ok(); }));
+  return events.hear_of_removal(host_end, kRemovalTimeoutMs, caretaker.ended());
+}
+
+}  // namespace
+
+Status remove_pair(Netlink& host, const Link& host_end, Netlink& sandbox, const Link& sandbox_end,
+                   const std::vector<int>& slow) {
+  const auto removed = remove_swiftly(host_end, sandbox, sandbox_end, slow);
+  return removed.ok() && removed.value() ? Status() : remove_link(host, host_end);
 }
 
 Result<LinkEvents> LinkEvents::open() {
   CNIO_LET(Netlink events, Netlink::open(NETLINK_ROUTE, {RTNLGRP_LINK}));
   return LinkEvents(std::move(events));
+}
+
+Result<bool> LinkEvents::hear_of_removal(const Link& link, int timeout_ms, int end) {
+  bool gone = false;
+  const auto seen = [&](nlmsghdr* message) {
+    if (message == nullptr) return true;
+    // When a port leaves its bridge, that tells so, too, in a message of its own family.
+    const auto* info = static_cast<const ifinfomsg*>(nlmsg_data(message));
+    gone = message->nlmsg_type == RTM_DELLINK && nlmsg_datalen(message) >= static_cast<int>(sizeof *info) &&
+           info->ifi_family == AF_UNSPEC && info->ifi_index == raw(link.index);
+    return gone;
+  };
+  CNIO_TRY(events_.wait_for(timeout_ms, seen, end));
+  return gone;
 }
 
 Status LinkEvents::wait_operational(Netlink& route, const Link& link, int timeout_ms) {

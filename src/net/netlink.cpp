@@ -113,6 +113,12 @@ Error refused(std::string_view operation, const Reply& reply) {
 }  // namespace
 
 void Netlink::Free::operator()(nl_sock* socket) const { nl_socket_free(socket); }
+struct Netlink::Group {
+  std::vector<MsgPtr> messages;
+  std::vector<std::string> operations;
+};
+
+Netlink::Netlink(nl_sock* socket) : socket_(socket) {}
 Netlink::Netlink(Netlink&&) noexcept = default;
 Netlink& Netlink::operator=(Netlink&&) noexcept = default;
 Netlink::~Netlink() = default;
@@ -143,6 +149,8 @@ Result<Netlink> Netlink::open(int protocol, const std::vector<int>& groups) {
   // Both are missing in old kernels only, which then give shorter explanations and longer echoes.
   (void)setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
   (void)setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
+  // Old kernels do not filter dumps; whoever lists addresses of one link then gets all.
+  if (protocol == NETLINK_ROUTE) (void)setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof on);
   if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBuffer, sizeof kReceiveBuffer) < 0) {
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof kReceiveBuffer);
   }
@@ -207,11 +215,29 @@ Status send(nl_sock* socket, nl_msg* message, std::string_view operation) {
 }  // namespace
 
 Status Netlink::request(nl_msg* message, std::string_view operation) {
+  if (group_) {
+    group_->messages.emplace_back(checked(nlmsg_convert(nlmsg_hdr(message))));
+    group_->operations.emplace_back(operation);
+    return {};
+  }
   nlmsg_hdr(message)->nlmsg_flags |= NLM_F_ACK;
   CNIO_TRY(send(socket_.get(), message, operation));
   bool interrupted = false;
   return receive(
       nlmsg_hdr(message)->nlmsg_seq, [](nlmsghdr&) {}, operation, interrupted);
+}
+
+Status Netlink::together(const std::function<Status()>& work) {
+  group_ = std::make_unique<Group>();
+  const Status gathered = work();
+  const std::unique_ptr<Group> group = std::move(group_);
+  CNIO_TRY(gathered);
+  if (group->messages.empty()) return {};
+  std::vector<nl_msg*> messages;
+  for (const MsgPtr& message : group->messages) messages.push_back(message.get());
+  // Failures are reported in any case.
+  nlmsg_hdr(messages.back())->nlmsg_flags |= NLM_F_ACK;
+  return transact(messages, {}, group->operations);
 }
 
 Status Netlink::query(nl_msg* message, std::string_view operation, const Handler& handler,
@@ -282,24 +308,25 @@ Status Netlink::transact(const std::vector<nl_msg*>& messages, std::string_view 
     bytes.append(reinterpret_cast<const char*>(header), header->nlmsg_len);
     bytes.append(NLMSG_ALIGN(header->nlmsg_len) - header->nlmsg_len, '\0');
   }
-  CNIO_TRY(send_by([&] { return nl_sendto(socket_.get(), bytes.data(), bytes.size()); }, operation));
-  CNIO_LET(const auto failure, drain_answers(nl_socket_get_fd(socket_.get()), last_acked, operation));
+  const std::string what(operation.empty() ? steps.front() : operation);
+  CNIO_TRY(send_by([&] { return nl_sendto(socket_.get(), bytes.data(), bytes.size()); }, what));
+  CNIO_LET(const auto failure, drain_answers(nl_socket_get_fd(socket_.get()), last_acked, what));
   if (!failure) return {};
-  std::string what(operation);
   for (size_t i = 0; i < steps.size() && i < sequences.size(); ++i) {
-    if (sequences[i] == failure->sequence && !steps[i].empty()) what += ": " + steps[i];
+    if (sequences[i] != failure->sequence || steps[i].empty()) continue;
+    return refused(operation.empty() ? steps[i] : what + ": " + steps[i], failure->reply);
   }
   return refused(what, failure->reply);
 }
 
 namespace {
 
-// Is there something to read within this time? After an interruption, trying to shows it.
-Result<bool> wait_readable(int fd, int64_t timeout_ms) {
-  pollfd waiting = {fd, POLLIN, 0};
-  const int ready = poll(&waiting, 1, timeout_ms > 0 ? static_cast<int>(timeout_ms) : 0);
+// Is there something to read within this time, or before `end` is? After an interruption, trying to shows it.
+Result<bool> wait_readable(int fd, int end, int64_t timeout_ms) {
+  pollfd waiting[] = {{fd, POLLIN, 0}, {end, POLLIN, 0}};
+  const int ready = poll(waiting, 2, timeout_ms > 0 ? static_cast<int>(timeout_ms) : 0);
   if (ready < 0 && errno != EINTR) return Error::sys("wait for a netlink notification", errno, Code::kKernel);
-  return ready != 0;
+  return ready < 0 || waiting[0].revents != 0;
 }
 
 bool any_seen(std::vector<char>& buffer, ssize_t size, const std::function<bool(nlmsghdr* message)>& seen) {
@@ -313,14 +340,16 @@ bool any_seen(std::vector<char>& buffer, ssize_t size, const std::function<bool(
 
 }  // namespace
 
-Result<bool> Netlink::wait_for(int timeout_ms, const std::function<bool(nlmsghdr* message)>& seen) {
+int Netlink::fd() const { return nl_socket_get_fd(socket_.get()); }
+
+Result<bool> Netlink::wait_for(int timeout_ms, const std::function<bool(nlmsghdr* message)>& seen, int end) {
   using Clock = std::chrono::steady_clock;
   const auto deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
   std::vector<char> buffer(1 << 16);
   const int fd = nl_socket_get_fd(socket_.get());
   for (bool lost = false;;) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
-    CNIO_LET(const bool readable, wait_readable(fd, lost ? 0 : left));
+    CNIO_LET(const bool readable, wait_readable(fd, end, lost ? 0 : left));
     if (!readable && !lost) return false;
     const ssize_t got = readable ? recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT) : 0;
     const bool full = got < 0 && errno == ENOBUFS;

@@ -89,8 +89,14 @@ void NftBatch::ensure_base_chain(const NftBaseChain& chain) {
   put_u32(message, NFTA_CHAIN_POLICY, NF_ACCEPT);
 }
 
-void NftBatch::ensure_chain(const std::string& chain, std::string_view comment) {
-  nl_msg* message = add(NFT_MSG_NEWCHAIN, kCreate, "add chain " + chain);
+void NftBatch::ensure_chain(const std::string& chain, std::string_view comment) { add_chain(kCreate, chain, comment); }
+
+void NftBatch::create_chain(const std::string& chain, std::string_view comment) {
+  add_chain(kCreate | NLM_F_EXCL, chain, comment);
+}
+
+void NftBatch::add_chain(uint16_t flags, const std::string& chain, std::string_view comment) {
+  nl_msg* message = add(NFT_MSG_NEWCHAIN, flags, "add chain " + chain);
   put_text(message, NFTA_CHAIN_TABLE, table_.name);
   put_text(message, NFTA_CHAIN_NAME, chain);
   put_comment(message, NFTA_CHAIN_USERDATA, kChainComment, comment);

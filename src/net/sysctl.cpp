@@ -36,4 +36,10 @@ Result<bool> write_sysctl(const std::string& key, std::string_view value) {
   return true;
 }
 
+Result<bool> change_sysctl(const std::string& key, std::string_view value) {
+  const auto fd = open_file(path_of(key), O_WRONLY);
+  if (fd.ok() && write_all(fd.value().get(), value, path_of(key)).ok()) return true;
+  return write_sysctl(key, value);
+}
+
 }  // namespace cnio::net

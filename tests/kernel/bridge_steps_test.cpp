@@ -226,7 +226,9 @@ class AttachmentTest : public BridgeStepsTest {
     return out;
   }
   Result<Veth> create(Rollback& undo, const protocol::Request& call = request()) {
-    return create_attachment_veth(route(), *sandbox_, call, config_, bridge_.link, undo);
+    CNIO_LET(const Veth veth, create_attachment_veth(route(), *sandbox_, call, config_, bridge_.link, undo));
+    CNIO_TRY(configure_attachment(route(), call, config_, veth));
+    return veth;
   }
   // A pair that stays.
   Veth created(const protocol::Request& call = request()) {

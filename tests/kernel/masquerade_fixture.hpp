@@ -39,9 +39,13 @@ class MasqueradeTest : public HostTest {
     return protocol::Environment({"PATH=" + path});
   }
 
+  static Status install(const feature::MasqueradeSpec& what, const protocol::Environment& environment, Rollback& undo) {
+    CNIO_LET(std::optional<net::NftConnection> nft, net::NftConnection::open());
+    return feature::install_masquerade(nft, what, environment, undo);
+  }
   static Status install(const feature::MasqueradeSpec& what, const std::string& path = kPath) {
     Rollback undo;
-    Status status = feature::install_masquerade(what, environment(path), undo);
+    Status status = install(what, environment(path), undo);
     if (status.ok()) undo.commit();
     return status;
   }
@@ -50,7 +54,8 @@ class MasqueradeTest : public HostTest {
                        const std::string& path = kPath) {
     std::vector<IpAddr> addresses;
     for (const auto& text : known) addresses.push_back(IpAddr::parse(text).value());
-    return feature::remove_masquerade(who, addresses, environment(path));
+    CNIO_LET(std::optional<net::NftConnection> nft, net::NftConnection::open());
+    return feature::remove_masquerade(nft, who, addresses, environment(path));
   }
 
   static Status check(const feature::MasqueradeSpec& what) { return feature::check_masquerade(what, environment()); }

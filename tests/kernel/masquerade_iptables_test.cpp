@@ -89,7 +89,7 @@ TEST_F(MasqueradeIptables, UndoLeavesWhatWasThereBefore) {
   auto second = iptables_spec({"10.2.0.2/24"});
   second.who.attachment.ifname = "eth1";
   Rollback undo;
-  ASSERT_OK(feature::install_masquerade(second, environment(), undo));
+  ASSERT_OK(install(second, environment(), undo));
   EXPECT_NE(rules(), before);
   EXPECT_THAT(undo.run(), IsEmpty());
   EXPECT_EQ(rules(), before);
@@ -98,13 +98,12 @@ TEST_F(MasqueradeIptables, UndoLeavesWhatWasThereBefore) {
 TEST_F(MasqueradeIptables, MissingProgramIsNamedAndWhatWasMadeIsUndone) {
   PARITY("T65 D16");
   Rollback undo;
-  EXPECT_ERROR(feature::install_masquerade(iptables_spec({"10.1.0.2/24"}), environment("/nonexistent"), undo),
-               Code::kInvalidConfig, "ipMasqBackend", "iptables");
+  EXPECT_ERROR(install(iptables_spec({"10.1.0.2/24"}), environment("/nonexistent"), undo), Code::kInvalidConfig,
+               "ipMasqBackend", "iptables");
   EXPECT_EQ(ruleset(), "");
   const std::string only_ipv4 = path_with({"iptables"});
-  EXPECT_ERROR(
-      feature::install_masquerade(iptables_spec({"10.1.0.2/24", "fd00:1::2/64"}), environment(only_ipv4), undo),
-      Code::kInvalidConfig, "ip6tables");
+  EXPECT_ERROR(install(iptables_spec({"10.1.0.2/24", "fd00:1::2/64"}), environment(only_ipv4), undo),
+               Code::kInvalidConfig, "ip6tables");
   EXPECT_THAT(rules(), HasSubstr(kChain));
   EXPECT_THAT(undo.run(), IsEmpty());
   EXPECT_EQ(rules(), kEmpty);

@@ -217,7 +217,7 @@ TEST_F(MasqueradeNftables, UndoRemovesWhatInstallMade) {
   ASSERT_OK(install(spec("other", {"10.1.0.9/24"})));
   const std::string before = ruleset();
   Rollback undo;
-  ASSERT_OK(feature::install_masquerade(spec("c1", {"10.1.0.2/24"}), environment(), undo));
+  ASSERT_OK(install(spec("c1", {"10.1.0.2/24"}), environment(), undo));
   EXPECT_NE(ruleset(), before);
   EXPECT_THAT(undo.run(), IsEmpty());
   EXPECT_EQ(ruleset(), before);

@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <sys/types.h>
@@ -29,11 +30,36 @@ struct ProcessResult {
   [[nodiscard]] std::string how_it_ended() const;
 };
 
-// Runs one program to its end, or kills it after `timeout_ms`. It inherits the working directory and the standard three
-// descriptors, here connected to us, and nothing else. Errors: code 101 if it cannot be started (with errno; ETXTBSY:
-// code 11), writes more than the limit; code 11 if it does not end in time. The error names the path, never the
-// environment.
-Result<ProcessResult> run_process(const ProcessSpec& spec, int timeout_ms);
+// A program that runs. It inherits the working directory and the standard three descriptors, here connected to us, and
+// nothing else. It is killed if it is left behind, and when we die. Errors name the path, never the environment.
+class RunningProcess {
+ public:
+  // Errors: code 101 if it cannot be started, with errno (ETXTBSY: code 11).
+  static Result<RunningProcess> start(ProcessSpec spec);
+  // The same, but stdin stays empty, and open, until feed() or finish(): whoever reads it waits meanwhile.
+  // REQUIRES: at most kMaxLateInput bytes of stdin, which live as long.
+  static Result<RunningProcess> start_waiting(ProcessSpec spec);
+  static constexpr size_t kMaxLateInput = 65'536;  // what a pipe holds, pipe(7)
+  RunningProcess(RunningProcess&&) noexcept;
+  RunningProcess& operator=(RunningProcess&&) noexcept;
+  ~RunningProcess();
+
+  // Errors: code 5; the process is then to be left behind.
+  Status feed();
+  // Waits for its end, or kills it after `timeout_ms`. To be called once. Errors: code 101 if it writes more than the
+  // limit; code 11 if it does not end in time.
+  Result<ProcessResult> finish(int timeout_ms);
+
+ private:
+  struct State;
+  static Result<RunningProcess> start_with(ProcessSpec spec, int stdin_fd);
+  explicit RunningProcess(std::unique_ptr<State> state);
+
+  std::unique_ptr<State> state_;
+};
+
+// Both at once.
+Result<ProcessResult> run_process(ProcessSpec spec, int timeout_ms);
 
 // The path of `name` in the first entry of the colon-separated `path_list` that holds a regular file so called (after
 // following links) with one of these permission bits; empty if none does. `name` must hold no path separator.

@@ -1,8 +1,10 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 
+#include "cnio/base/process.hpp"
 #include "cnio/base/result.hpp"
 #include "cnio/protocol/request.hpp"
 #include "cnio/protocol/result.hpp"
@@ -27,8 +29,26 @@ class Delegate {
   static Result<Delegate> find(const protocol::Request& request, const std::string& type,
                                const DelegateLimits& limits = DelegateLimits());
 
-  // Runs ADD. If it fails the delegate gets DEL, as the specification asks, unless it says that the attachment exists
-  // already (code 103), since DEL would then take a living attachment's address.
+  // An ADD that is under way. The delegate has been started, which takes a while, but waits for its configuration, and
+  // so does nothing yet: left behind, it is killed, and there is nothing to undo. REQUIRES: finished once it has begun,
+  // whatever happens meanwhile, since only then is it known whether there is something to undo; the Delegate outlives
+  // it.
+  class Adding {
+   public:
+    Status begin();
+    // The result. If the ADD fails the delegate gets DEL, as the specification asks, unless it says that the attachment
+    // exists already (code 103), since DEL would then take a living attachment's address.
+    Result<protocol::AddResult> finish();
+
+   private:
+    friend class Delegate;
+    Adding(const Delegate& delegate, RunningProcess process) : delegate_(&delegate), process_(std::move(process)) {}
+
+    const Delegate* delegate_;
+    RunningProcess process_;
+  };
+  // Nothing if the configuration is too large to be held back; then add() has to do.
+  [[nodiscard]] Result<std::optional<Adding>> prepare_add() const;
   [[nodiscard]] Result<protocol::AddResult> add() const;
 
   // Runs DEL to take an ADD back that this process has run.
@@ -43,6 +63,10 @@ class Delegate {
   Delegate(const protocol::Request& request, std::string type, std::string path, const DelegateLimits& limits)
       : request_(&request), type_(std::move(type)), path_(std::move(path)), limits_(limits) {}
 
+  [[nodiscard]] ProcessSpec call_of(protocol::Command command) const;
+  [[nodiscard]] Result<protocol::AddResult> settle_add(RunningProcess process) const;
+  [[nodiscard]] Result<RunningProcess> start(protocol::Command command) const;
+  [[nodiscard]] Result<std::string> finish(RunningProcess process, int timeout_ms) const;
   [[nodiscard]] Result<std::string> execute(protocol::Command command, int timeout_ms) const;
   [[nodiscard]] Error failure(const std::string& out, const std::string& err, const std::string& how_it_ended) const;
 

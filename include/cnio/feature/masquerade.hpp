@@ -9,6 +9,7 @@
 #include "cnio/base/ip.hpp"
 #include "cnio/base/result.hpp"
 #include "cnio/base/rollback.hpp"
+#include "cnio/net/nftables.hpp"
 #include "cnio/protocol/request.hpp"
 
 // Masquerading: what a pod sends beyond its own subnet leaves the host under the host's address. All functions act in
@@ -31,8 +32,9 @@ enum class MasqueradeBackend {
 Result<MasqueradeBackend> parse_backend(std::string_view text, bool given);
 
 // Is what the backend needs there at all: nf_tables in the kernel, or iptables in PATH? For asking before the first
-// change. Errors: as install_masquerade.
-Status require_masquerade_backend(MasqueradeBackend backend, const protocol::Environment& environment);
+// change. Returns the connection to nf_tables if that is the backend. Errors: as install_masquerade.
+Result<std::optional<net::NftConnection>> require_masquerade_backend(MasqueradeBackend backend,
+                                                                     const protocol::Environment& environment);
 
 // For STATUS: would install_masquerade work? Asks the kernel for everything that it needs, and changes nothing. Errors:
 // as install_masquerade.
@@ -50,16 +52,17 @@ struct MasqueradeSpec {
 // Masquerades new connections from the given addresses; multicast is left alone. Rules that this identity had before
 // are replaced, and an address that still belongs to another attachment is taken over: the pod that has it now is
 // right. With nf_tables all of it happens at once or not at all. What was made is registered in `undo`, with iptables
-// step by step. Errors: code 100, naming what the kernel lacks or the program says; code 7 if iptables is asked for and
-// not there.
-Status install_masquerade(const MasqueradeSpec& spec, const protocol::Environment& environment, Rollback& undo);
+// step by step. `nft` is what require_masquerade_backend has returned. Errors: code 100, naming what the kernel lacks
+// or the program says; code 7 if iptables is asked for and not there.
+Status install_masquerade(std::optional<net::NftConnection>& nft, const MasqueradeSpec& spec,
+                          const protocol::Environment& environment, Rollback& undo);
 
 // Removes the attachment's rules of either backend, and those that the reference made for it with nft, iptables-nft or
 // iptables-legacy; what is not there is success. Goes on past failures. `known_addresses` are the attachment's own, if
 // known: in the iptables form all interfaces of a container in one network share a chain, of which then only the part
-// of these addresses goes; with none known all of it goes.
-Status remove_masquerade(const MasqueradeIdentity& who, const std::vector<IpAddr>& known_addresses,
-                         const protocol::Environment& environment);
+// of these addresses goes; with none known all of it goes. `nft`: nothing if this kernel has no nf_tables.
+Status remove_masquerade(std::optional<net::NftConnection>& nft, const MasqueradeIdentity& who,
+                         const std::vector<IpAddr>& known_addresses, const protocol::Environment& environment);
 
 // Success if everything that `install_masquerade` makes is in place, or if the reference's rules do the same. Error:
 // code 104, naming what is missing.

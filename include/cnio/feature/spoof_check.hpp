@@ -7,6 +7,7 @@
 #include "cnio/base/mac.hpp"
 #include "cnio/base/result.hpp"
 #include "cnio/base/rollback.hpp"
+#include "cnio/net/nftables.hpp"
 #include "cnio/protocol/request.hpp"
 
 // MAC spoof check: frames that come in by an attachment's bridge port under another source MAC address than its own are
@@ -30,7 +31,7 @@ Status install_spoof_check(const SpoofCheckSpec& spec, Rollback& undo);
 
 // Removes the attachment's rules; none is success, and so is finding those of an attachment of the same name in another
 // network, which stay. The table goes with its last rule.
-Status remove_spoof_check(const std::string& network, const protocol::Attachment& attachment);
+Status remove_spoof_check(net::NftConnection& nft, const std::string& network, const protocol::Attachment& attachment);
 
 // Error: code 104, naming what is missing or different.
 Status check_spoof_check(const SpoofCheckSpec& spec);

@@ -5,6 +5,7 @@
 
 #include "cnio/base/ip.hpp"
 #include "cnio/base/result.hpp"
+#include "cnio/net/netlink.hpp"
 
 namespace cnio::net {
 
@@ -12,7 +13,8 @@ namespace cnio::net {
 // their packets are translated to, in the calling thread's namespace: whoever gets an address next must inherit neither
 // packets nor translations. No connection, or a kernel that tracks none, is success and costs next to nothing; a kernel
 // module is loaded only where connections are tracked already. Addresses that packets were sent to, but that were
-// translated to others on arrival, do not count. Goes on past failures. Error: code 100.
-Status forget_connections(const std::vector<IpAddr>& addresses);
+// translated to others on arrival, do not count. Goes on past failures. `netfilter` is a socket of NETLINK_NETFILTER;
+// if there is none yet, one is opened when it is needed. Error: code 100.
+Status forget_connections(const std::vector<IpAddr>& addresses, Netlink* netfilter = nullptr);
 
 }  // namespace cnio::net

@@ -83,12 +83,29 @@ Result<bool> can_create(Netlink& route, const std::string& kind);
 // Removes a link; a link that is gone already is success.
 Status remove_link(Netlink& route, const Link& link);
 
+// Removes a veth pair whose one end is `sandbox_end`, and returns as soon as both ends are gone: nothing can use their
+// names, addresses or places in a bridge any more. The kernel says so after less than a millisecond, and acknowledges
+// after a grace period of about 20, in which it waits for processors that may still look at what it is about to free;
+// a Caretaker waits for that. It also keeps `slow`, sockets whose closing would wait for such a period, too.
+//
+// Why that is safe: the kernel closes both ends, takes them out of its lists and notifies of the end that it was asked
+// for, then of the other, all under its one lock for links (RTNL). So `host_end`'s notification is the last, and
+// whatever anybody asks of links after it finds neither end. What the acknowledgement waits for, outside that lock,
+// cannot fail and has no effect but memory that becomes free. If the kernel refuses, or is not heard, the removal is
+// done again, to its acknowledgement. REQUIRES: `sandbox` is not used afterwards. A pair that is gone already is
+// success.
+Status remove_pair(Netlink& host, const Link& host_end, Netlink& sandbox, const Link& sandbox_end,
+                   const std::vector<int>& slow);
+
 // Hears link notifications from its opening on, so that no change between a look and a wait is missed.
 class LinkEvents {
  public:
   static Result<LinkEvents> open();
   // Waits until the link is operationally up. Error: code 11, naming the link and how long was waited.
   Status wait_operational(Netlink& route, const Link& link, int timeout_ms);
+  // Waits for the notification that the link is gone. False if it has not come within this time, may have been lost, or
+  // the other side of the pipe `end` was closed before it.
+  Result<bool> hear_of_removal(const Link& link, int timeout_ms, int end);
 
  private:
   explicit LinkEvents(Netlink events) : events_(std::move(events)) {}

@@ -34,6 +34,11 @@ class Netlink {
   // Sends one request and waits for its acknowledgement. `operation` leads error messages. Borrows `message`.
   Status request(nl_msg* message, std::string_view operation);
 
+  // The requests that `work` makes of this socket are kept back and then sent in one system call, in their order. The
+  // first that fails is the error; those behind it have been carried out, or have failed, all the same. REQUIRES:
+  // `work` makes nothing but requests.
+  Status together(const std::function<Status()>& work);
+
   // Sends a get (one answer, or ENOENT/ENODEV and the like as an error) or, with NLM_F_DUMP in its flags, a dump, and
   // hands every answer to `handler`. A dump that the kernel reports as interrupted by a change is done again, up to ten
   // times, then reported (code 11), never passed on as complete: so `handler` may see objects twice, and `restart` is
@@ -49,19 +54,25 @@ class Netlink {
   Status transact(const std::vector<nl_msg*>& messages, std::string_view operation,
                   const std::vector<std::string>& steps = {});
 
-  // Waits for notifications until `seen` returns true (true) or `timeout_ms` is over (false). It gets null when the
-  // kernel had to drop some, because more came than the socket holds: then it has to look for itself.
-  Result<bool> wait_for(int timeout_ms, const std::function<bool(nlmsghdr* message)>& seen);
+  // Waits for notifications until `seen` returns true (true), or until `timeout_ms` is over or the other side of the
+  // pipe `end`, if there is one, is closed (false). `seen` gets null when the kernel had to drop some, because more
+  // came than the socket holds: then it has to look for itself.
+  Result<bool> wait_for(int timeout_ms, const std::function<bool(nlmsghdr* message)>& seen, int end = -1);
+
+  // For a process that is to keep the socket: see Caretaker.
+  [[nodiscard]] int fd() const;
 
  private:
   struct Free {
     void operator()(nl_sock* socket) const;
   };
-  explicit Netlink(nl_sock* socket) : socket_(socket) {}
+  explicit Netlink(nl_sock* socket);
+  struct Group;
 
   Status receive(uint32_t sequence, const Handler& handler, std::string_view operation, bool& interrupted);
 
   std::unique_ptr<nl_sock, Free> socket_;
+  std::unique_ptr<Group> group_;  // the requests kept back
 };
 
 }  // namespace cnio::net

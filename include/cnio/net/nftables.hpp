@@ -90,6 +90,7 @@ class NftBatch {
   void ensure_table(std::string_view comment);
   void ensure_base_chain(const NftBaseChain& chain);
   void ensure_chain(const std::string& chain, std::string_view comment);
+  void create_chain(const std::string& chain, std::string_view comment);  // errno EEXIST if it is there
   // A hash table from an address to the chain that a packet goes to.
   void ensure_verdict_map(const std::string& map, Family key, std::string_view comment);
 
@@ -115,6 +116,7 @@ class NftBatch {
   using Message = std::unique_ptr<nl_msg, Free>;
 
   nl_msg* add(uint16_t type, uint16_t flags, std::string step);
+  void add_chain(uint16_t flags, const std::string& chain, std::string_view comment);
   void create_table();  // errno EEXIST if it is there
 
   NftTable table_;
@@ -131,6 +133,9 @@ class NftConnection {
   static Result<std::optional<NftConnection>> open();
   // Where it must be there. Error: code 100, with `needs` as what to look at.
   static Result<NftConnection> require(std::string_view needs);
+
+  // The socket itself, for other requests to netfilter.
+  Netlink& netfilter() { return netlink_; }
 
   // The number that every change in this namespace counts up, for NftBatch.
   Result<uint32_t> generation();

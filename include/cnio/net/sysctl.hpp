@@ -15,5 +15,7 @@ namespace cnio::net {
 Result<std::optional<std::string>> read_sysctl(const std::string& key);
 // Success too if it has the value already. Nothing (false) if this kernel has no such setting.
 Result<bool> write_sysctl(const std::string& key, std::string_view value);
+// The same, without a look first: for settings of a new interface, which are hardly ever right already.
+Result<bool> change_sysctl(const std::string& key, std::string_view value);
 
 }  // namespace cnio::net

@@ -1,0 +1,104 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+//
+// DEL returns when the kernel says that the pair is gone, before it acknowledges: nobody may notice.
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "plugin/bridge_fixture.hpp"
+
+namespace cnio::test {
+namespace {
+
+class SwiftRemoval : public BridgeTest {
+ protected:
+  /// Runs the call with a pipe for stdout and stderr; is its other end closed the moment it has ended?
+  static bool pipe_is_closed_at_its_end(const Command& command) {
+    int in[2];
+    int out[2];
+    if (pipe2(static_cast<int*>(in), O_CLOEXEC) != 0 || pipe2(static_cast<int*>(out), O_CLOEXEC) != 0) return false;
+    const pid_t pid = fork();
+    if (pid == 0) {
+      dup2(in[0], STDIN_FILENO);
+      dup2(out[1], STDOUT_FILENO);
+      dup2(out[1], STDERR_FILENO);
+      (void)!dup(out[1]);  // one that is not close-on-exec: a runtime that is careless
+      std::vector<std::string> settings;
+      for (const auto& [name, value] : command.env) settings.push_back(name + "=" + value);
+      std::vector<char*> env;
+      for (std::string& setting : settings) env.push_back(setting.data());
+      env.push_back(nullptr);
+      std::string path = command.argv[0];
+      char* const argv[] = {path.data(), nullptr};
+      execve(path.c_str(), static_cast<char* const*>(argv), env.data());
+      _exit(127);
+    }
+    close(in[0]);
+    close(out[1]);
+    const bool fed = write(in[1], command.stdin_text.data(), command.stdin_text.size()) > 0;
+    close(in[1]);
+    int status = 0;
+    waitpid(pid, &status, 0);
+    pollfd waiting = {out[0], POLLIN, 0};
+    const bool closed = poll(&waiting, 1, 0) == 1 && (waiting.revents & POLLHUP) != 0;
+    close(out[0]);
+    return fed && status == 0 && closed;
+  }
+
+  /// Processes that are called as the plugin is.
+  static bool somebody_stayed() {
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+      std::error_code gone;
+      const auto program = std::filesystem::read_symlink(entry.path() / "exe", gone);
+      if (!gone && program == std::filesystem::canonical(plugin_dir() + "/bridge")) return true;
+    }
+    return false;
+  }
+
+  Json config_ = bridge_config();
+};
+
+TEST_F(SwiftRemoval, WhoWaitsForTheOutputIsNotHeldUp) {
+  config_["ipMasq"] = true;
+  bool outlived = false;
+  for (int i = 0; i < 50; ++i) {
+    must_add(config_, pod());
+    const Command command = plugin_command({"bridge", "DEL", pod(), config_.dump()});
+    ASSERT_TRUE(pipe_is_closed_at_its_end(command)) << i;
+    outlived = outlived || somebody_stayed();
+    ASSERT_TRUE(find_link("eth0", pod().netns).is_null());
+    ASSERT_THAT(names_on_bridge(), ::testing::IsEmpty());
+  }
+  EXPECT_TRUE(outlived) << "the caretaker was never seen: the test has proven nothing";
+}
+
+TEST_F(SwiftRemoval, TheSameAttachmentCanBeAddedAgainAThousandTimes) {
+  config_["ipMasq"] = true;
+  config_["ipam"]["ranges"] =
+      Json::parse(R"([[{"subnet": "10.1.0.0/24", "rangeStart": "10.1.0.9", "rangeEnd": "10.1.0.9"}]])");
+  must_add(bridge_config(), pod("other"));
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_EQ(must_add(config_, pod()).at("ips").at(0).at("address"), "10.1.0.9/24") << i;
+    if (i % 100 == 0) must_run({"ping", "-n", "-q", "-c", "1", "-W", "5", "10.1.0.1"}, pod().netns);
+    must_del(config_, pod());
+  }
+  EXPECT_TRUE(find_link("eth0", pod().netns).is_null());
+  EXPECT_EQ(names_on_bridge().size(), 1U);
+}
+
+// Somebody who hears of links must not be told of more than one removal, nor of one that comes back.
+TEST_F(SwiftRemoval, ARefusedRemovalIsNoSuccess) {
+  must_add(config_, pod());
+  Command command = plugin_command({"bridge", "DEL", pod(), config_.dump()});
+  // Neither the caretaker nor the plugin itself may change links then.
+  command.argv = {"setpriv", "--bounding-set=-net_admin", command.argv[0]};
+  EXPECT_TRUE(failed(run(command), code::kKernel, {"not permitted"}));
+  EXPECT_FALSE(find_link("eth0", pod().netns).is_null());
+  EXPECT_TRUE(store_holds("10.1.0.2"));
+  must_del(config_, pod());
+  EXPECT_TRUE(find_link("eth0", pod().netns).is_null());
+}
+
+}  // namespace
+}  // namespace cnio::test
