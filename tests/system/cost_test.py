@@ -1,0 +1,93 @@
+#!/usr/bin/python3
+# Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+"""What a call costs, in numbers that do not depend on the machine: system calls, and of these the messages sent by
+netlink, of a plugin and of the processes it starts, on a host where another pod lives already. More than recorded here
+is a regression; much less is a record that has to be renewed. How long it takes is for scripts/bench to say."""
+import json
+import os
+import pathlib
+import unittest
+from typing import Any
+
+from support import tracer, world
+
+PLUGINS = pathlib.Path(os.environ["CNIO_PLUGIN_DIR"])
+STORE = pathlib.Path("/var/lib/cni/networks/cost")
+CROWD = 2000
+ATTEMPTS = 3  # what is said twice by chance (an interruption) does not count
+# How often they come depends on who is faster.
+NOT_COUNTED = ("poll", "recvfrom", "restart_syscall", "pause")
+SENDING = ("sendmsg", "sendto")
+
+# System calls, and messages sent.
+BOUNDS = {
+    ("bridge", "ADD"): (220, 15),
+    ("bridge", "DEL"): (234, 18),
+    ("bridge with masquerade", "ADD"): (240, 18),
+    ("bridge with masquerade", "DEL"): (250, 22),
+    ("host-local", "ADD"): (70, 0),
+    ("host-local", "DEL"): (52, 0),
+    ("host-local in a crowd", "ADD"): (63, 0),
+    ("host-local in a crowd", "DEL"): (45, 0),
+    ("loopback", "ADD"): (61, 4),
+    ("loopback", "DEL"): (55, 2),
+    ("loopback", "VERSION"): (20, 0),
+    ("bridge", "VERSION"): (20, 0),
+}
+STALE = 0.85  # below this part of its bound
+
+
+def config(what: str) -> dict[str, Any]:
+    ipam = {"type": "host-local", "ranges": [[{"subnet": "10.240.0.0/16"}]], "routes": [{"dst": "0.0.0.0/0"}]}
+    kind = what.split()[0]
+    common = {"cniVersion": "1.1.0", "name": "cost", "type": kind}
+    if kind == "bridge":
+        return common | {"bridge": "cnio0", "isGateway": True, "ipMasq": "masquerade" in what, "ipam": ipam}
+    return common | ({"ipam": ipam} if kind == "host-local" else {})
+
+
+class Cost(unittest.TestCase):
+    def trace(self, what: str, verb: str, pod: str) -> list[str]:
+        """The names of all calls."""
+        kind = what.split()[0]
+        environment = {"CNI_COMMAND": verb, "CNI_CONTAINERID": pod, "CNI_IFNAME": "lo" if kind == "loopback" else "eth0",
+                       "CNI_NETNS": f"/run/netns/{pod}", "CNI_PATH": str(PLUGINS), "PATH": os.environ["PATH"]}
+        done = tracer.run([str(PLUGINS / kind)], environment, json.dumps(config(what)))
+        tracer.release(done)
+        self.assertEqual(done.status, 0, done.out)
+        return [call for calls in done.calls for call in calls]
+
+    def cost(self, what: str, verb: str) -> tuple[int, int]:
+        costs = []
+        for _ in range(ATTEMPTS):
+            world.run("ip", "netns", "add", "pod")
+            if verb == "DEL":
+                self.trace(what, "ADD", "pod")
+            calls = [call for call in self.trace(what, verb, "pod") if call not in NOT_COUNTED]
+            if verb == "ADD":
+                self.trace(what, "DEL", "pod")
+            world.run("ip", "netns", "delete", "pod")
+            costs.append((len(calls), sum(call in SENDING for call in calls)))
+        return min(costs)
+
+    def test_no_call_costs_more_than_recorded(self) -> None:
+        world.run("ip", "netns", "add", "resident")
+        for kind in ("bridge with masquerade", "host-local"):
+            self.trace(kind, "ADD", "resident")
+            self.trace(kind, "DEL", "resident")
+        self.trace("bridge with masquerade", "ADD", "resident")
+        for (what, verb), (most_calls, most_messages) in BOUNDS.items():
+            if "crowd" in what and not (STORE / "10.240.200.1").exists():
+                for number in range(CROWD):
+                    (STORE / f"10.240.{200 + number // 250}.{number % 250}").write_text(f"other{number}\r\neth0")
+                self.trace(what, "ADD", "another")  # which reads them all
+            with self.subTest(what=what, verb=verb):
+                calls, messages = self.cost(what, verb)
+                print(f"{what} {verb}: {calls} system calls, {messages} messages")
+                self.assertLessEqual(calls, most_calls)
+                self.assertLessEqual(messages, most_messages)
+                self.assertGreaterEqual(calls, most_calls * STALE, "better than recorded: record it")
+
+
+if __name__ == "__main__":
+    world.enter(lambda: unittest.main(verbosity=2))
