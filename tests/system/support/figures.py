@@ -1,5 +1,6 @@
 # Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
-"""The figures in docs/reliability.md: programs that try something many times print them, scripts/lib/figures takes them."""
+"""The figures in docs/reliability.md: programs that try something many times print them, scripts/lib/figures takes them.
+And what else a program writes into a page."""
 import dataclasses
 import json
 import pathlib
@@ -36,12 +37,12 @@ def read(line: str) -> Row | None:
     return Row(**json.loads(line.partition(_MARK)[2])) if _MARK in line else None
 
 
-def write(name: str, text: str) -> None:
+def write(name: str, text: str, page: pathlib.Path = PAGE) -> None:
     """Puts it between the page's marks of that name."""
-    page, number = _place(name).subn(lambda found: found[1] + text + found[3], PAGE.read_text())
+    written, number = _place(name).subn(lambda found: found[1] + text + found[3], page.read_text())
     if number != 1:
-        raise ValueError(f"{PAGE}: no place for the table: {name}")
-    PAGE.write_text(page)
+        raise ValueError(f"{page}: no place for the table: {name}")
+    page.write_text(written)
 
 
 def merge(rows: list[Row]) -> None:
