@@ -100,6 +100,34 @@ TEST(RunProcess, EmptyInputIsAnEndOfFile) {
 }
 
 // Its output is at its end long before the program is.
+TEST(RunProcess, AWaitingProgramGetsItsInputLater) {
+  auto process = RunningProcess::start_waiting(shell("cat", "some input"));
+  ASSERT_OK(process);
+  const auto ended = process.value().finish(kPatienceMs);
+  ASSERT_OK(ended);
+  EXPECT_EQ(ended.value().out, "some input");
+  EXPECT_TRUE(no_child_left());
+}
+
+TEST(RunProcess, AWaitingProgramThatIsLeftBehindIsKilledBeforeItsInputEnds) {
+  const test::TempFolder folder;
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_OK(RunningProcess::start_waiting(shell("cat; : >" + folder.at("began"), "some input")));
+    ASSERT_TRUE(no_child_left());
+    ASSERT_FALSE(std::filesystem::exists(folder.at("began")));
+  }
+}
+
+TEST(RunProcess, AWaitingProgramThatDoesNotWaitIsNoFailure) {
+  const auto usual = std::signal(SIGPIPE, SIG_IGN);  // as in plugins
+  auto process = RunningProcess::start_waiting(shell("exec <&-; echo done", "some input"));
+  ASSERT_OK(process);
+  const auto ended = process.value().finish(kPatienceMs);
+  ASSERT_OK(ended);
+  EXPECT_EQ(ended.value().out, "done\n");
+  (void)std::signal(SIGPIPE, usual);
+}
+
 TEST(RunProcess, WaitsForAProgramThatClosedItsOutput) {
   const test::TempFolder folder;
   const auto result = run(shell("exec >&- 2>&-; : > " + folder.at("late") + "; exit 4"));
