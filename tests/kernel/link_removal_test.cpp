@@ -4,6 +4,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <netlink/msg.h>
+
 #include "cnio/net/sandbox.hpp"
 
 #include "net_fixture.hpp"
@@ -44,7 +46,7 @@ TEST_F(LinkRemoval, TheKernelNotifiesOfTheOtherEndLast) {
   alignas(nlmsghdr) char buffer[1 << 16];
   for (ssize_t got = 0; (got = recv(events, buffer, sizeof buffer, MSG_DONTWAIT)) > 0;) {
     auto* header = reinterpret_cast<nlmsghdr*>(buffer);
-    for (int left = static_cast<int>(got); NLMSG_OK(header, left); header = NLMSG_NEXT(header, left)) {
+    for (int left = static_cast<int>(got); nlmsg_ok(header, left); header = nlmsg_next(header, &left)) {
       if (header->nlmsg_type != RTM_DELLINK) continue;
       auto* attribute = IFLA_RTA(NLMSG_DATA(header));
       int size = static_cast<int>(IFLA_PAYLOAD(header));
