@@ -16,6 +16,7 @@ namespace cnio {
 // our output does not wait for it. What it keeps is not closed before it ends, so our closing of the same costs
 // nothing. It ends when we end, or on the way into the kernel if we die before; a request that the kernel works on is
 // completed.
+//
 // Then it is an orphan of some milliseconds, which whoever adopts orphans (init, as a rule) has to reap.
 class Caretaker {
  public:

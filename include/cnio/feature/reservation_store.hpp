@@ -21,6 +21,8 @@
 
 namespace cnio::feature {
 
+class StoreIndex;
+
 // An address for an attachment from the range set with this number.
 struct Grant {
   size_t set = 0;
@@ -40,7 +42,6 @@ struct Grant {
 //
 // An index (src/feature/store_index.hpp) says who has what without reading all files, where one can be kept; it is not
 // believed but checked. Where it cannot, or is stale, all files are read, and it is made anew.
-class StoreIndex;
 class ReservationStore {
  public:
   static constexpr std::chrono::milliseconds kLockLimit{20'000};
