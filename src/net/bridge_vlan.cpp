@@ -2,6 +2,7 @@
 #include "cnio/net/bridge_vlan.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -104,7 +105,9 @@ Result<std::vector<PortVlan>> list_port_vlans(Netlink& route, const Link& port) 
       if (nla_type(entry) == BRIDGE_VLANDB_ENTRY) parse_entry(entry, vlans);
     }
   };
-  CNIO_TRY(route.query(message.get(), "list the VLANs of bridge port " + port.name, keep, [&] { vlans.clear(); }));
+  const Status listed =
+      route.query(message.get(), "list the VLANs of bridge port " + port.name, keep, [&] { vlans.clear(); });
+  if (!listed.ok() && listed.error().errnum() != ENODEV) return listed.error();
   std::sort(vlans.begin(), vlans.end());
   return vlans;
 }

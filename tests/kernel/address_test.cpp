@@ -117,6 +117,15 @@ TEST_F(AddressTest, AreListedOfOneLinkAndFamily) {
   EXPECT_THAT(listed("lo"), ElementsAre("127.0.0.1/8", "::1/128"));
 }
 
+TEST_F(AddressTest, OfALinkThatIsGoneThereAreNone) {
+  const Link gone = link("v0");
+  ASSERT_OK(add("10.1.2.3/24"));
+  ASSERT_OK(remove_link(route(), gone));
+  const auto list = list_addresses(route(), gone);
+  ASSERT_OK(list);
+  EXPECT_THAT(list.value(), IsEmpty());
+}
+
 TEST_F(AddressTest, OfAPointToPointLinkIsOurOwnSide) {
   ip("addr add 10.1.2.3/32 peer 10.1.2.4/24 dev v0");
   EXPECT_THAT(listed("v0"), ElementsAre("10.1.2.3/24"));

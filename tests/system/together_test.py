@@ -28,7 +28,7 @@ BRIDGE = "cnio0"
 STORE = pathlib.Path("/var/lib/cni/networks")
 KILLED = 0.15  # of all ADDs and DELs
 SIDES = (OURS, OURS, REFERENCE)
-DEL_ATTEMPTS = 30
+ADD_ATTEMPTS = DEL_ATTEMPTS = 30
 # The chain in each of them that has rules which belong to no pod.
 REFERENCE_TABLES = {"cni_plugins_masquerade": "postrouting", "nat": None}
 EMPTY_CHAINS = "empty iptables chain left by a killed DEL of the reference"
@@ -143,7 +143,10 @@ class Together:
     def _disrupt(self, what: str, name: str) -> None:
         """With a pod that certainly was there before, so that CHECK has to notice."""
         pod = Pod(self, name, random.Random(name), killed=0, sides=[OURS])
-        pod.add()
+        for _ in range(ADD_ATTEMPTS):  # the other disruption may meet one
+            if pod.add():
+                break
+            pod.delete()
         begin = time.monotonic()
         if what == verdict.BRIDGE_REMOVED:
             world.run("ip", "link", "delete", BRIDGE, check=False)  # another may have been faster

@@ -164,5 +164,13 @@ TEST(NetlinkAnswers, VlansThatCannotBeAreLeftOut) {
   EXPECT_EQ(to_string(vlans.value()), "1-2, 4093-4094");
 }
 
+TEST(NetlinkAnswers, APortThatIsGoneHasNoVlans) {
+  const test::ForgedKernel kernel({end_of_dump(-ENODEV)});
+  Netlink socket = open_socket();
+  const auto vlans = list_port_vlans(socket, Link());
+  ASSERT_OK(vlans);
+  EXPECT_EQ(to_string(vlans.value()), "none");
+}
+
 }  // namespace
 }  // namespace cnio::net

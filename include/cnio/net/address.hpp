@@ -19,6 +19,7 @@ struct Address {
   bool dad_failed = false;  // IPv6: someone else has it
 };
 
+// Of a link that is gone: none.
 Result<std::vector<Address>> list_addresses(Netlink& route, const Link& link,
                                             std::optional<Family> family = std::nullopt);
 

@@ -24,7 +24,7 @@ struct PortVlan {
 // "100 native untagged, 200-203": for messages. `vlans` in ascending order.
 std::string to_string(const std::vector<PortVlan>& vlans);
 
-// In ascending order.
+// In ascending order. Of a port that is gone: none.
 Result<std::vector<PortVlan>> list_port_vlans(Netlink& route, const Link& port);
 // An id that the port has takes the new flags; a new native one takes the place of the old.
 Status add_port_vlans(Netlink& route, const Link& port, const std::vector<PortVlan>& vlans);

@@ -82,7 +82,7 @@ def wait_until(what: str, condition: Callable[[], Any], seconds: float = 30) -> 
         time.sleep(0.02)
 
 
-def run(*command: str | os.PathLike[str], seconds: float = 60, check: bool = True,
+def run(*command: str | os.PathLike[str], seconds: float = 300, check: bool = True,
         **options: Any) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end and returns its output; AssertionError with all it said if it fails."""
     done = subprocess.run([os.fspath(word) for word in command], capture_output=True, text=True, timeout=seconds,
