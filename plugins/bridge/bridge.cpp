@@ -2,6 +2,7 @@
 #include "bridge/bridge.hpp"
 
 #include <linux/netlink.h>
+#include <memory>
 #include <unistd.h>
 
 #include "cnio/base/error_list.hpp"
@@ -72,34 +73,54 @@ struct Places {
   std::optional<net::NftConnection> nft;  // if masquerading needs it
 };
 
+// The IPAM plugin works while the pair is made, so several ADDs of one attachment would fail each other: one of them
+// has the interface's name by then, another the address. One after the other, the first succeeds, and the others learn
+// that the interface exists. Until the undo is over, too. (That no DEL or GC removes what is being added is up to the
+// runtime: CNI 1.1.0, "Lifecycle & Ordering".)
+Status lock_sandbox(const Request& request, const net::Sandbox& sandbox, Rollback& undo) {
+  if (request.netns_override) return {};  // it may be the host's own, which join_bridge locks
+  CNIO_LET(net::NamespaceLock locked, net::NamespaceLock::alone(sandbox.netns(), "the sandbox " + request.netns_path));
+  undo.last("let others add to the sandbox",
+            [lock = std::make_shared<net::NamespaceLock>(std::move(locked))] { return Status(); });
+  return {};
+}
+
 struct Joined {
   BridgeLink bridge;
   Veth veth;
 };
 
-// The bridge, and the attachment's port in it.
-Result<Joined> join_bridge(const Request& request, const Config& config, Places& at, Rollback& undo) {
+// The bridge, and the attachment's port in it. The IPAM plugin, if there is one, starts and works while the pair is
+// made; `adding` then is its ADD, even if this fails.
+Result<Joined> join_bridge(const Request& request, const Config& config, const std::optional<Delegate>& ipam,
+                           std::optional<Delegate::Adding>& adding, Places& at, Rollback& undo) {
   // Until it has our port, no DEL may take the bridge for empty.
   CNIO_LET(const net::NamespaceLock lock, net::NamespaceLock::share());
   CNIO_LET(const BridgeLink bridge, ensure_bridge(at.host, config, undo));
+  if (ipam) {
+    CNIO_LET(adding, ipam->start_add());
+  }
   auto veth = create_attachment_veth(at.host, at.sandbox, request, config, bridge.link, undo);
   if (!veth.ok()) return explain_lost_bridge(at.host, bridge.link, std::move(veth).error());
   return Joined{bridge, std::move(veth).value()};
 }
 
-// The addresses, while the port is configured. The pair is there by now: of several ADDs of one attachment only one has
-// come so far.
-Result<AddResult> get_addresses(const Request& request, const Config& config, const Delegate& ipam,
-                                std::optional<Delegate::Adding> early, Places& at, const Veth& veth, Rollback& undo) {
-  if (early) CNIO_TRY(early->begin());
-  const Status configured = configure_attachment(at.host, request, config, veth);
-  if (!configured.ok() && !early) return configured.error();
-  auto answer = early ? early->finish() : ipam.add();
+// The addresses that the IPAM plugin gives, and their undo: to be called also if the port has failed meanwhile.
+Result<AddResult> get_addresses(const Request& request, const Delegate& ipam, Delegate::Adding adding, Rollback& undo) {
+  auto answer = adding.finish();
   if (answer.ok()) {
     undo.last("release the addresses of " + request.attachment.container_id, [ipam] { return ipam.undo_add(); });
   }
-  CNIO_TRY(configured);
   return answer;
+}
+
+// The pod's interface as a port of the bridge that the configuration asks for.
+Result<Joined> plug_in(const Request& request, const Config& config, const std::optional<Delegate>& ipam,
+                       std::optional<Delegate::Adding>& adding, Places& at, Rollback& undo) {
+  CNIO_LET(Joined joined, join_bridge(request, config, ipam, adding, at, undo));
+  const Status configured = configure_attachment(at.host, request, config, joined.veth);
+  if (!configured.ok()) return explain_lost_bridge(at.host, joined.bridge.link, configured.error());
+  return joined;
 }
 
 Status guard_against_spoofing(const Request& request, const Config& config, const Veth& veth, Rollback& undo) {
@@ -111,6 +132,7 @@ Status guard_against_spoofing(const Request& request, const Config& config, cons
 Result<AddResult> connect_layer3(const Request& request, const Config& config, AddResult addresses, Places& at,
                                  const Joined& joined, Rollback& undo) {
   const Veth& veth = joined.veth;
+  CNIO_TRY(guard_against_spoofing(request, config, veth, undo));
   CNIO_TRY(remove_former_pairs(at.host, request, config, veth));
   CNIO_LET(AddResult result, complete_ipam_result(config, std::move(addresses), kSandboxEntry));
   CNIO_LET(const std::vector<net::RouteSpec> routes, kernel_routes(result));
@@ -121,22 +143,24 @@ Result<AddResult> connect_layer3(const Request& request, const Config& config, A
     CNIO_LET(net::Netlink again, net::Netlink::open(NETLINK_ROUTE));
     return forget_addresses(again, nullptr, config, addresses_of(result), veth.sandbox_end.mac);
   });
-  CNIO_TRY(configure_sandbox_end(at.sandbox, veth.sandbox_end, config, result, routes));
-  CNIO_TRY(wait_for_port(at.host, veth.host_end));
+  CNIO_TRY(configure_sandbox_end(at.host, at.sandbox, veth, config, result, routes));
   if (config.ip_masq) {
     CNIO_LET(const feature::MasqueradeSpec spec, masquerade_of(request, config, result));
     CNIO_TRY(feature::install_masquerade(at.nft, spec, request.environment, undo));
   }
+  CNIO_TRY(wait_for_port(at.host, veth.host_end));
   // Last, since other attachments come to rely on it at once: what can fail has not failed.
   CNIO_TRY(configure_gateway(at.host, joined.bridge, config, plan, gateways));
   take_over_addresses(at.host, config, joined.bridge, at.sandbox, veth.sandbox_end, result);
   return result;
 }
 
-Result<AddResult> connect_layer2(const Request& request, const Config& config, Places& at, const Veth& veth) {
-  CNIO_TRY(configure_attachment(at.host, request, config, veth));
+Result<AddResult> connect_layer2(const Request& request, const Config& config, Places& at, const Veth& veth,
+                                 Rollback& undo) {
+  CNIO_TRY(guard_against_spoofing(request, config, veth, undo));
+  if (!config.sandbox_end_down) CNIO_TRY(net::set_link_up(at.sandbox.route(), veth.sandbox_end));
+  CNIO_TRY(net::set_link_up(at.host, veth.host_end));
   if (config.sandbox_end_down) return AddResult{};
-  CNIO_TRY(net::set_link_up(at.sandbox.route(), veth.sandbox_end));
   CNIO_TRY(wait_for_port(at.host, veth.host_end));
   return AddResult{};
 }
@@ -156,16 +180,13 @@ Result<std::vector<Interface>> list_interfaces(const Request& request, const Con
 }
 
 // All that follows once the pod's interface is a port of the bridge.
-Result<AddResult> connect(const Request& request, const Config& config, const std::optional<Delegate>& ipam,
-                          std::optional<Delegate::Adding> early, Places& at, const Joined& joined, Rollback& undo) {
+Result<AddResult> connect(const Request& request, const Config& config, std::optional<AddResult> addresses, Places& at,
+                          const Joined& joined, Rollback& undo) {
   AddResult result;
-  if (ipam) {
-    CNIO_LET(AddResult addresses, get_addresses(request, config, *ipam, std::move(early), at, joined.veth, undo));
-    CNIO_TRY(guard_against_spoofing(request, config, joined.veth, undo));
-    CNIO_LET(result, connect_layer3(request, config, std::move(addresses), at, joined, undo));
+  if (addresses) {
+    CNIO_LET(result, connect_layer3(request, config, *std::move(addresses), at, joined, undo));
   } else {
-    CNIO_TRY(guard_against_spoofing(request, config, joined.veth, undo));
-    CNIO_LET(result, connect_layer2(request, config, at, joined.veth));
+    CNIO_LET(result, connect_layer2(request, config, at, joined.veth, undo));
   }
   CNIO_LET(result.interfaces, list_interfaces(request, config, at.host, joined));
   return result;
@@ -177,6 +198,7 @@ Result<AddResult> add(const Request& request, Rollback& undo) {
   if (!ipam) CNIO_TRY(protocol::format_result({}, request.version));  // before 0.3.0 a result needs addresses
   CNIO_LET(auto nft, require_masquerade(request, config));
   CNIO_LET(net::Sandbox sandbox, net::Sandbox::open(request.netns_path));
+  CNIO_TRY(lock_sandbox(request, sandbox, undo));
   CNIO_TRY(check_name_is_free(sandbox, request));
 
   CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
@@ -184,12 +206,16 @@ Result<AddResult> add(const Request& request, Rollback& undo) {
     CNIO_LET(config.mtu, default_route_mtu(host));
   }
   Places at{std::move(host), std::move(sandbox), std::move(nft)};
-  std::optional<Delegate::Adding> early;
-  if (ipam) {
-    CNIO_LET(early, ipam->prepare_add());
+  std::optional<Delegate::Adding> adding;
+  auto plugged_in = plug_in(request, config, ipam, adding, at, undo);
+  std::optional<Result<AddResult>> given;
+  if (adding) given = get_addresses(request, *ipam, *std::move(adding), undo);
+  CNIO_LET(const Joined joined, std::move(plugged_in));
+  std::optional<AddResult> addresses;
+  if (given) {
+    CNIO_LET(addresses, *std::move(given));
   }
-  CNIO_LET(const Joined joined, join_bridge(request, config, at, undo));
-  auto connected = connect(request, config, ipam, std::move(early), at, joined, undo);
+  auto connected = connect(request, config, std::move(addresses), at, joined, undo);
   if (!connected.ok()) return explain_lost_bridge(at.host, joined.bridge.link, std::move(connected).error());
   AddResult result = std::move(connected).value();
   if (config.dns) result.dns = *config.dns;
@@ -249,10 +275,15 @@ Status disconnect(const Request& request, const Config& config) {
 
 Status del(const Request& request) {
   CNIO_LET(const Config config, parse_config(request, Validation::kTypes));
+  const auto ipam = find_ipam(request, config);
+  std::optional<Result<Delegate::Prepared>> release;
+  if (ipam.ok() && ipam.value()) release = ipam.value()->prepare(Command::kDel);
   // An address is released only when neither link nor rule uses it any more.
   CNIO_TRY(disconnect(request, config));
-  CNIO_LET(const std::optional<Delegate> ipam, find_ipam(request, config));
-  return ipam ? ipam->run(Command::kDel) : Status();
+  if (!ipam.ok()) return ipam.error();
+  if (!release) return {};
+  CNIO_LET(Delegate::Prepared call, *std::move(release));
+  return call.run();
 }
 
 Status check(const Request& request) {

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <linux/netlink.h>
 
+#include "cnio/net/forwarding.hpp"
 #include "cnio/net/netns.hpp"
 #include "cnio/net/sysctl.hpp"
 
@@ -147,11 +148,10 @@ Result<GatewayPlan> plan_gateway(net::Netlink& host, const Config& config, const
 Status configure_gateway(net::Netlink& host, const BridgeLink& bridge, const Config& config, const GatewayPlan& plan,
                          const std::vector<Cidr>& wanted) {
   if (wanted.empty()) return {};
-  for (const auto& [family, key] :
-       {std::pair(Family::kIpv4, "ipv4/ip_forward"), std::pair(Family::kIpv6, "ipv6/conf/all/forwarding")}) {
-    const bool needed = std::any_of(wanted.begin(), wanted.end(),
-                                    [family = family](const Cidr& cidr) { return cidr.family() == family; });
-    if (needed) CNIO_TRY(net::write_sysctl(key, "1").context("switch on forwarding"));
+  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+    const bool needed =
+        std::any_of(wanted.begin(), wanted.end(), [&](const Cidr& cidr) { return cidr.family() == family; });
+    if (needed) CNIO_TRY(net::switch_on_forwarding(host, family));
   }
   CNIO_LET(const net::Link gateway, ensure_gateway_interface(host, bridge.link, config));
   for (const Cidr& cidr : plan.remove) CNIO_TRY(net::remove_address(host, gateway, cidr));

@@ -29,12 +29,12 @@ Status prepare_ipv6(const std::string& link) {
   return {};
 }
 
-// Inside the sandbox.
-Status prepare_settings(const std::string& link, const Config& config, const AddResult& result) {
-  if (has_ipv6(result)) CNIO_TRY(prepare_ipv6(link));
+// Inside the sandbox, for IPv6 addresses. Without any, nothing below its /proc/sys/net is touched: names that were
+// looked up there stay in the way of all such look-ups on the host, see net/forwarding.cpp.
+Status prepare_settings(const std::string& link, const Config& config) {
+  CNIO_TRY(prepare_ipv6(link));
   // Best effort, as in the reference: a kernel without these settings serves as well.
-  (void)net::change_sysctl("ipv4/conf/" + link + "/arp_notify", "1");  // see take_over_addresses
-  if (has_ipv6(result)) (void)net::change_sysctl("ipv6/conf/" + link + "/ndisc_notify", "1");
+  (void)net::change_sysctl("ipv6/conf/" + link + "/ndisc_notify", "1");  // see take_over_addresses
   if (config.detect_duplicates) (void)net::change_sysctl("ipv6/conf/" + link + "/enhanced_dad", "1");
   (void)net::change_sysctl("ipv6/conf/" + link + "/accept_dad", config.detect_duplicates ? "1" : "0");
   return {};
@@ -42,17 +42,19 @@ Status prepare_settings(const std::string& link, const Config& config, const Add
 
 }  // namespace
 
-Status configure_sandbox_end(net::Sandbox& sandbox, const net::Link& link, const Config& config,
+Status configure_sandbox_end(net::Netlink& host, net::Sandbox& sandbox, const Veth& veth, const Config& config,
                              const AddResult& result, const std::vector<net::RouteSpec>& routes) {
-  const bool detect = config.detect_duplicates && has_ipv6(result);
+  const net::Link& link = veth.sandbox_end;
   std::optional<net::AddressEvents> events;
-  CNIO_TRY(sandbox.run([&]() -> Status {
-    CNIO_TRY(prepare_settings(link.name, config, result));
-    if (detect) {
-      CNIO_LET(events, net::AddressEvents::open());
-    }
-    return {};
-  }));
+  if (has_ipv6(result)) {
+    CNIO_TRY(sandbox.run([&]() -> Status {
+      CNIO_TRY(prepare_settings(link.name, config));
+      if (config.detect_duplicates) {
+        CNIO_LET(events, net::AddressEvents::open());
+      }
+      return {};
+    }));
+  }
   const auto detection = config.detect_duplicates ? net::DuplicateDetection::kOn : net::DuplicateDetection::kOff;
   const auto add_routes = [&]() -> Status {
     for (const net::RouteSpec& route : routes) CNIO_TRY(net::add_route(sandbox.route(), link, route));
@@ -63,8 +65,10 @@ Status configure_sandbox_end(net::Sandbox& sandbox, const net::Link& link, const
       CNIO_TRY(net::add_address(sandbox.route(), link, ip.address, detection));
     }
     CNIO_TRY(net::set_link_up(sandbox.route(), link));
+    CNIO_TRY(net::set_arp_notify(sandbox.route(), link));  // see take_over_addresses
     return events ? Status() : add_routes();
   }));
+  CNIO_TRY(net::set_link_up(host, veth.host_end));
   if (!events) return {};
   CNIO_TRY(events->wait_settled(sandbox.route(), link, kDuplicateDetectionTimeoutMs));
   return sandbox.route().together(add_routes);

@@ -97,7 +97,7 @@ struct Veth {
 // Error: code 103 if the sandbox has an interface of that name already, or one with it as an alternative name.
 Status check_name_is_free(net::Sandbox& sandbox, const protocol::Request& request);
 
-// Creates the pair, with the host end in its bridge. Registers its removal.
+// Creates the pair, with the host end in its bridge, both down. Registers its removal.
 Result<Veth> create_attachment_veth(net::Netlink& host, net::Sandbox& sandbox, const protocol::Request& request,
                                     const Config& config, const net::Link& bridge, Rollback& undo);
 
@@ -137,9 +137,10 @@ Status remove_stale_links(net::Netlink& host, const Config& config, const std::s
 
 // ---- the sandbox's side
 
-// Addresses, up, duplicate address detection if asked for, routes.
+// Addresses, up, then the host end up (in this order: see net::create_veth), duplicate address detection if asked for,
+// routes.
 inline constexpr int kDuplicateDetectionTimeoutMs = 10'000;
-Status configure_sandbox_end(net::Sandbox& sandbox, const net::Link& link, const Config& config,
+Status configure_sandbox_end(net::Netlink& host, net::Sandbox& sandbox, const Veth& veth, const Config& config,
                              const protocol::AddResult& result, const std::vector<net::RouteSpec>& routes);
 
 // ---- addresses that had another owner before, or will have one

@@ -6,7 +6,6 @@
 
 #include "cnio/base/error_list.hpp"
 #include "cnio/base/sha512.hpp"
-#include "cnio/net/sysctl.hpp"
 
 #include "bridge/steps.hpp"
 
@@ -151,10 +150,7 @@ Result<Veth> create_attachment_veth(net::Netlink& host, net::Sandbox& sandbox, c
 Status configure_attachment(net::Netlink& host, const Request& request, const Config& config, const Veth& veth) {
   CNIO_TRY(net::configure_port(host, veth.host_end,
                                {.alias = alias_of(request), .hairpin = config.hairpin, .isolated = config.isolated}));
-  CNIO_TRY(configure_vlans(host, veth.host_end, config));
-  // Best effort: see prepare_new_bridge.
-  (void)net::change_sysctl("ipv6/conf/" + veth.host_end.name + "/accept_ra", "0");
-  return {};
+  return configure_vlans(host, veth.host_end, config);
 }
 
 Status remove_former_pairs(net::Netlink& host, const Request& request, const Config& config, const Veth& own) {

@@ -93,21 +93,12 @@ Error Delegate::failure(const std::string& out, const std::string& err, const st
   return said.empty() ? error : std::move(error).hint("it printed " + quote(joined_lines(std::move(said)), 512));
 }
 
-Result<std::optional<Delegate::Adding>> Delegate::prepare_add() const {
-  if (request_->stdin_data.size() > RunningProcess::kMaxLateInput) return std::optional<Adding>();
-  CNIO_LET(RunningProcess process,
-           RunningProcess::start_waiting(call_of(Command::kAdd)).context("IPAM plugin " + quote(type_)));
-  return std::optional(Adding(*this, std::move(process)));
+Result<Delegate::Adding> Delegate::start_add() const {
+  CNIO_LET(RunningProcess process, start(Command::kAdd));
+  return Adding(*this, std::move(process));
 }
-
-Status Delegate::Adding::begin() { return process_.feed().context("IPAM plugin " + quote(delegate_->type_)); }
 
 Result<AddResult> Delegate::Adding::finish() { return delegate_->settle_add(std::move(process_)); }
-
-Result<AddResult> Delegate::add() const {
-  CNIO_LET(RunningProcess process, start(Command::kAdd));
-  return settle_add(std::move(process));
-}
 
 Result<AddResult> Delegate::settle_add(RunningProcess process) const {
   Result<AddResult> result = [&]() -> Result<AddResult> {
@@ -131,6 +122,20 @@ Status Delegate::undo_add() const {
 
 Status Delegate::run(Command command) const {
   CNIO_TRY(execute(command, limits_.call_ms));  // these verbs have no answer
+  return {};
+}
+
+Result<Delegate::Prepared> Delegate::prepare(Command command) const {
+  std::optional<RunningProcess> process;
+  if (request_->stdin_data.size() <= RunningProcess::kMaxLateInput) {
+    CNIO_LET(process, RunningProcess::start_waiting(call_of(command)).context("IPAM plugin " + quote(type_)));
+  }
+  return Prepared(*this, std::move(process), command);
+}
+
+Status Delegate::Prepared::run() {
+  if (!process_) return delegate_->run(command_);
+  CNIO_TRY(delegate_->finish(*std::move(process_), delegate_->limits_.call_ms));
   return {};
 }
 

@@ -57,8 +57,7 @@ Result<std::vector<Address>> list_addresses(Netlink& route, const Link& link, st
     auto found = parse_address(answer);
     if (found && found->owner == link.index) addresses.push_back(found->address);
   };
-  const Status listed =
-      route.query(message.get(), "list addresses of " + link.name, add, [&] { addresses.clear(); });
+  const Status listed = route.query(message.get(), "list addresses of " + link.name, add, [&] { addresses.clear(); });
   // The kernel, which selects by link, says so if that is gone.
   if (!listed.ok() && listed.error().errnum() != ENODEV) return listed.error();
   return addresses;

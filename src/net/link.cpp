@@ -6,6 +6,7 @@
 #include <linux/if.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 
@@ -91,7 +92,13 @@ std::optional<Link> parse_link(nlmsghdr& header) {
 
 bool is_absent(const Error& error) { return error.errnum() == ENODEV || error.errnum() == ENOENT; }
 
+// Counters, which nobody looks at here, are the sum over all processors, and a third of an answer.
+void put_without_counters(nl_msg* message) {
+  if (nla_put_u32(message, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS) < 0) throw std::bad_alloc();
+}
+
 Result<std::optional<Link>> get_link(Netlink& route, nl_msg* message, const std::string& shown) {
+  put_without_counters(message);
   std::optional<Link> found;
   const Status status =
       route.query(message, "look up interface " + shown, [&](nlmsghdr& answer) { found = parse_link(answer); });
@@ -147,6 +154,7 @@ Result<std::vector<Link>> list_links(Netlink& route, IfIndex master) {
   if (master != IfIndex::kNone && nla_put_u32(message.get(), IFLA_MASTER, static_cast<uint32_t>(raw(master))) < 0) {
     throw std::bad_alloc();
   }
+  put_without_counters(message.get());
   std::vector<Link> links;
   const auto add = [&](nlmsghdr& answer) {
     auto link = parse_link(answer);
@@ -183,7 +191,6 @@ Result<bool> create_bridge(Netlink& route, const BridgeSpec& spec) {
 Status create_veth(Netlink& route, const VethSpec& spec) {
   const RtnlLinkPtr host(checked(rtnl_link_veth_alloc()));
   rtnl_link_set_name(host.get(), spec.host_name.c_str());
-  rtnl_link_set_flags(host.get(), IFF_UP);
   if (spec.master != IfIndex::kNone) rtnl_link_set_master(host.get(), raw(spec.master));
   const RtnlLinkPtr sandbox(checked(rtnl_link_veth_get_peer(host.get())));
   rtnl_link_set_name(sandbox.get(), spec.sandbox_name.c_str());
@@ -208,6 +215,20 @@ Status set_link_down(Netlink& route, const Link& link) {
   return change_flags(route, link, IFF_UP, 0, "set " + link.name + " down");
 }
 
+Status set_arp_notify(Netlink& route, const Link& link) {
+  ifinfomsg info{};
+  info.ifi_index = raw(link.index);
+  const MsgPtr message = link_message(RTM_NEWLINK, 0, info);
+  nlattr* families = checked(nla_nest_start(message.get(), IFLA_AF_SPEC));
+  nlattr* ipv4 = checked(nla_nest_start(message.get(), AF_INET));
+  nlattr* settings = checked(nla_nest_start(message.get(), IFLA_INET_CONF));
+  if (nla_put_u32(message.get(), IPV4_DEVCONF_ARP_NOTIFY, 1) < 0) throw std::bad_alloc();
+  nla_nest_end(message.get(), settings);
+  nla_nest_end(message.get(), ipv4);
+  nla_nest_end(message.get(), families);
+  return route.request(message.get(), "have the addresses of " + link.name + " announced");
+}
+
 Status set_promiscuous(Netlink& route, const Link& link) {
   return change_flags(route, link, IFF_PROMISC, IFF_PROMISC, "make " + link.name + " promiscuous");
 }
@@ -220,7 +241,17 @@ Status set_mac(Netlink& route, const Link& link, const MacAddr& mac) {
   return route.request(message.get(), "set the MAC address of " + link.name + " to " + mac.to_string());
 }
 
-Status configure_port(Netlink& route, const Link& link, const PortSpec& spec) {
+namespace {
+
+void put_no_ipv6_address(nl_msg* message) {
+  nlattr* families = checked(nla_nest_start(message, IFLA_AF_SPEC));
+  nlattr* ipv6 = checked(nla_nest_start(message, AF_INET6));
+  if (nla_put_u8(message, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE) < 0) throw std::bad_alloc();
+  nla_nest_end(message, ipv6);
+  nla_nest_end(message, families);
+}
+
+Status configure_port(Netlink& route, const Link& link, const PortSpec& spec, bool with_ipv6) {
   // libnl has no port attributes for RTM_NEWLINK: IFLA_LINKINFO { kind of the master, its data about this port }.
   ifinfomsg info{};
   info.ifi_index = raw(link.index);
@@ -237,7 +268,17 @@ Status configure_port(Netlink& route, const Link& link, const PortSpec& spec) {
   }
   nla_nest_end(message.get(), port);
   nla_nest_end(message.get(), linkinfo);
+  if (with_ipv6) put_no_ipv6_address(message.get());
   return route.request(message.get(), "configure bridge port " + link.name);
+}
+
+}  // namespace
+
+Status configure_port(Netlink& route, const Link& link, const PortSpec& spec) {
+  Status done = configure_port(route, link, spec, true);
+  // Without IPv6, in the kernel or on this link (its MTU may be too small), there is nothing to be asked for.
+  if (!done.ok() && done.error().errnum() == EAFNOSUPPORT) done = configure_port(route, link, spec, false);
+  return done;
 }
 
 Result<bool> can_create(Netlink& route, const std::string& kind) {

@@ -25,9 +25,12 @@ using CallbackPtr = std::unique_ptr<nl_cb, NlRelease<nl_cb_put>>;
 
 constexpr int kDumpAttempts = 10;
 constexpr int kReceiveAttempts = 3;
-constexpr size_t kMessageBuffer = 1 << 17;  // bytes
-constexpr int kReceiveBuffer = 4 << 20;     // bytes; acknowledgements of a large batch and dumps of large nodes fit
-constexpr int kSendBuffer = 4 << 20;        // bytes; the kernel takes a batch in one piece or not at all
+constexpr size_t kMessageBuffer = 1 << 17;  // bytes; only what is filled of it costs anything
+// Acknowledgements and notifications come one at a time, of some hundred bytes, and the former end in the kernel's
+// sentence. What is too long for this is cut, at its end.
+constexpr size_t kNoticeBuffer = 1 << 13;  // bytes
+constexpr int kReceiveBuffer = 4 << 20;    // bytes; acknowledgements of a large batch and dumps of large nodes fit
+constexpr int kSendBuffer = 4 << 20;       // bytes; the kernel takes a batch in one piece or not at all
 
 constexpr int kMaxErrno = 4095;  // the kernel's MAX_ERRNO
 
@@ -267,16 +270,16 @@ struct BatchFailure {
 // each that asked for it, in order. A batch that is refused as a whole (its generation is over) is answered for its
 // first message alone.
 Result<std::optional<BatchFailure>> drain_answers(int fd, uint32_t last_acked, std::string_view operation) {
-  std::vector<char> buffer(1 << 16);
+  alignas(nlmsghdr) char buffer[kNoticeBuffer];
   std::optional<BatchFailure> first;
   for (int setbacks = 0;;) {
-    const ssize_t got = recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
+    const ssize_t got = recv(fd, buffer, sizeof buffer, MSG_DONTWAIT);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno == ENOMEM && ++setbacks < kReceiveAttempts) continue;  // the answer was left where it is
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && first) return first;
     if (got < 0) return Error::sys(std::string(operation) + ": receive the kernel's answer", errno, Code::kKernel);
     int remaining = static_cast<int>(got);
-    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(header, remaining);
+    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer); nlmsg_ok(header, remaining);
          header = nlmsg_next(header, &remaining)) {
       if (header->nlmsg_type != NLMSG_ERROR || nlmsg_datalen(header) < static_cast<int>(sizeof(nlmsgerr))) continue;
       const int errnum = errno_of(static_cast<const nlmsgerr*>(nlmsg_data(header))->error);
@@ -329,9 +332,9 @@ Result<bool> wait_readable(int fd, int end, int64_t timeout_ms) {
   return ready < 0 || waiting[0].revents != 0;
 }
 
-bool any_seen(std::vector<char>& buffer, ssize_t size, const std::function<bool(nlmsghdr* message)>& seen) {
+bool any_seen(char* buffer, ssize_t size, const std::function<bool(nlmsghdr* message)>& seen) {
   int remaining = static_cast<int>(size);
-  for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); nlmsg_ok(header, remaining);
+  for (auto* header = reinterpret_cast<nlmsghdr*>(buffer); nlmsg_ok(header, remaining);
        header = nlmsg_next(header, &remaining)) {
     if (seen(header)) return true;
   }
@@ -345,13 +348,13 @@ int Netlink::fd() const { return nl_socket_get_fd(socket_.get()); }
 Result<bool> Netlink::wait_for(int timeout_ms, const std::function<bool(nlmsghdr* message)>& seen, int end) {
   using Clock = std::chrono::steady_clock;
   const auto deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
-  std::vector<char> buffer(1 << 16);
+  alignas(nlmsghdr) char buffer[kNoticeBuffer];
   const int fd = nl_socket_get_fd(socket_.get());
   for (bool lost = false;;) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
     CNIO_LET(const bool readable, wait_readable(fd, end, lost ? 0 : left));
     if (!readable && !lost) return false;
-    const ssize_t got = readable ? recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT) : 0;
+    const ssize_t got = readable ? recv(fd, buffer, sizeof buffer, MSG_DONTWAIT) : 0;
     const bool full = got < 0 && errno == ENOBUFS;
     if (got < 0 && !full && errno != EINTR && errno != EAGAIN) {
       return Error::sys("receive a netlink notification", errno, Code::kKernel);

@@ -102,10 +102,25 @@ Status Namespace::run_in_new(const std::function<Status()>& work) {
   return work();
 }
 
+Result<NamespaceLock> NamespaceLock::alone(const Namespace& sandbox, const std::string& shown,
+                                           std::chrono::milliseconds limit) {
+  UniqueFd netns(fcntl(sandbox.fd(), F_DUPFD_CLOEXEC, 0));
+  if (!netns.valid()) return Error::sys("lock " + shown, errno);
+  CNIO_TRY(lock_file(netns.get(), shown, limit, LockKind::kAlone));
+  return NamespaceLock(std::move(netns));
+}
+
 Result<NamespaceLock> NamespaceLock::share(std::chrono::milliseconds limit) {
   CNIO_LET(UniqueFd netns, open_file(kOwn, O_RDONLY));
   CNIO_TRY(lock_file(netns.get(), "the host's network namespace", limit, LockKind::kShared));
   return NamespaceLock(std::move(netns));
+}
+
+// A sandbox's lock would last as long as the Namespace that it was taken on, which has the same open file.
+NamespaceLock::~NamespaceLock() {
+  const int saved = errno;
+  if (netns_.valid()) (void)flock(netns_.get(), LOCK_UN);
+  errno = saved;
 }
 
 Result<std::optional<NamespaceLock>> NamespaceLock::try_alone() {

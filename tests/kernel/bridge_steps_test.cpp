@@ -261,7 +261,7 @@ TEST_F(AttachmentTest, IsMarkedAndJoinsItsBridge) {
   EXPECT_EQ(host.at("ifalias"), "cnio n/c1/eth0");
   EXPECT_EQ(host.at("mtu"), 1400);
   EXPECT_EQ(test::bridge_port(veth.host_end.name).at("hairpin"), true);
-  EXPECT_EQ(sysctl("net/ipv6/conf/" + veth.host_end.name + "/accept_ra"), "0");
+  EXPECT_THAT(host.at("flags"), ::testing::Not(Contains("UP")));
   EXPECT_EQ(seen("eth0", pod_).at("address"), "02:00:00:00:00:05");
   EXPECT_EQ(veth.sandbox_end.mac->to_string(), "02:00:00:00:00:05");
 }
@@ -310,6 +310,7 @@ TEST_F(AttachmentTest, AnAlternativeNameInTheSandboxIsAConflict) {
 TEST_F(AttachmentTest, ThePortIsWaitedFor) {
   const Veth veth = created();
   ip("link set eth0 up", pod_);
+  ASSERT_OK(net::set_link_up(route(), veth.host_end));
   EXPECT_OK(wait_for_port(route(), veth.host_end));
 }
 
@@ -423,7 +424,7 @@ class SandboxEndTest : public AttachmentTest {
   Status configure(const std::vector<std::string>& addresses, const std::vector<net::RouteSpec>& routes = {}) {
     AddResult result;
     for (const auto& text : addresses) result.ips.push_back({cidr(text), std::nullopt, std::nullopt});
-    CNIO_TRY(configure_sandbox_end(*sandbox_, veth_.sandbox_end, config_, result, routes));
+    CNIO_TRY(configure_sandbox_end(route(), *sandbox_, veth_, config_, result, routes));
     return {};
   }
   Veth veth_;
@@ -438,6 +439,7 @@ TEST_F(SandboxEndTest, GetsAddressesAndRoutesAndIsUp) {
   v6.gateway = IpAddr::parse("fd01::1");
   ASSERT_OK(configure({"10.1.0.5/24", "fd01::5/64"}, {v4, v6}));
   EXPECT_THAT(seen("eth0", pod_).at("flags"), Contains("UP"));
+  EXPECT_THAT(seen(veth_.host_end.name).at("flags"), Contains("UP"));
   EXPECT_THAT(address_texts("eth0", pod_), ElementsAre("10.1.0.5/24", "fd01::5/64"));
   EXPECT_EQ(test::routes_to("default", pod_).at(0).at("gateway"), "10.1.0.1");
   EXPECT_EQ(test::routes_to("default", pod_, "-6").at(0).at("gateway"), "fd01::1");

@@ -219,7 +219,7 @@ TEST_F(VethTest, IsMadeAcrossNamespacesInOneStep) {
   EXPECT_EQ(host.at("master"), "br0");
   EXPECT_EQ(host.at("mtu"), 1400);
   EXPECT_EQ(host.at("txqlen"), 1000);  // D41: not the library's 0
-  EXPECT_THAT(host.at("flags"), ::testing::Contains("UP"));
+  EXPECT_THAT(host.at("flags"), ::testing::Not(::testing::Contains("UP")));
   const Json pod = test::find_link("eth0", pod_);
   EXPECT_EQ(pod.at("linkinfo").at("info_kind"), "veth");
   EXPECT_EQ(pod.at("mtu"), 1400);
@@ -375,6 +375,37 @@ TEST_F(LinkTest, TheLongestAliasFits) {
   ASSERT_OK(configure_port(route(), link("v0"), {longest, false, false}));
   EXPECT_EQ(link("v0").alias, longest);
   EXPECT_ERROR(configure_port(route(), link("v0"), {longest + "x", false, false}), Code::kKernel);
+}
+
+TEST_F(LinkTest, APortHasNoIpv6AddressOfItsOwn) {
+  ip("link add br0 type bridge");
+  ip("link add v0 type veth peer name v1");
+  ip("link set v0 master br0");
+  ASSERT_OK(configure_port(route(), link("v0"), {"a", false, false}));
+  for (const char* end : {"v1", "v0"}) ip(std::string("link set ") + end + " up");
+  auto events = LinkEvents::open();
+  ASSERT_OK(events);
+  ASSERT_OK(events.value().wait_operational(route(), link("v0"), 60'000));
+  EXPECT_THAT(test::addresses("v0"), IsEmpty());
+  EXPECT_EQ(ip("-6 route show dev v0"), "");
+}
+
+// An interface with such an MTU has no IPv6, RFC 8200, section 5.
+TEST_F(LinkTest, APortWithoutIpv6IsConfigured) {
+  ip("link add br0 type bridge");
+  ip("link add v0 mtu 1000 type veth peer name v1");
+  ip("link set v0 master br0");
+  ASSERT_OK(configure_port(route(), link("v0"), {"a", true, false}));
+  EXPECT_EQ(link("v0").alias, "a");
+  EXPECT_EQ(bridge_port("v0").at("hairpin"), true);
+}
+
+TEST_F(LinkTest, AnnouncementsAreSwitchedOn) {
+  add_veth("v0", "v1");
+  ASSERT_EQ(test::sysctl("net/ipv4/conf/v0/arp_notify"), "0");
+  ASSERT_OK(set_arp_notify(route(), link("v0")));
+  EXPECT_EQ(test::sysctl("net/ipv4/conf/v0/arp_notify"), "1");
+  EXPECT_EQ(test::sysctl("net/ipv4/conf/v1/arp_notify"), "0");
 }
 
 TEST_F(LinkTest, WhatIsNoPortCannotBeConfiguredAsOne) {

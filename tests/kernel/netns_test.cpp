@@ -185,6 +185,22 @@ TEST_F(NetnsTest, ItsLockIsSharedOrAlone) {
   EXPECT_TRUE(alone.value());
 }
 
+TEST_F(NetnsTest, TheLockOfASandboxIsOnesAlone) {
+  using std::chrono_literals::operator""ms;
+  const auto first = Namespace::open(test::add_netns("pod"));
+  const auto second = Namespace::open("/run/netns/pod");
+  const auto other = Namespace::open(test::add_netns("other"));
+  ASSERT_TRUE(first.ok() && second.ok() && other.ok());
+  auto held = NamespaceLock::alone(first.value(), "the sandbox pod", 30ms);
+  ASSERT_OK(held);
+  EXPECT_ERROR(NamespaceLock::alone(second.value(), "the sandbox pod", 30ms), Code::kTryAgain,
+               "lock the sandbox pod: still held by another process after 0.030 s");
+  EXPECT_OK(NamespaceLock::alone(other.value(), "the sandbox other", 30ms));
+  EXPECT_OK(NamespaceLock::share(30ms));
+  held = Error::make(Code::kInternal, "released");
+  EXPECT_OK(NamespaceLock::alone(second.value(), "the sandbox pod", 30ms));
+}
+
 // Its holder may have been stopped.
 TEST_F(NetnsTest, ItsLockIsNotWaitedForForEver) {
   const auto alone = NamespaceLock::try_alone();

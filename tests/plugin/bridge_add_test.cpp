@@ -46,7 +46,12 @@ TEST_F(BridgeAdd, MakesAVethPairWithOneEndOnTheBridge) {
   EXPECT_EQ(host.at("operstate"), "UP") << "the port forwards when ADD returns";
   EXPECT_EQ(find_link("eth0", pod().netns).at("mtu"), 1400);
   EXPECT_TRUE(is_up("eth0", pod().netns));
-  EXPECT_EQ(sysctl("net/ipv6/conf/" + host_end(result) + "/accept_ra"), "0");
+}
+
+TEST_F(BridgeAdd, HostEndHasNoIpv6AddressOfItsOwn) {
+  const Json result = must_add(layer2_config(), pod());
+  EXPECT_THAT(addresses(host_end(result)), ::testing::IsEmpty());
+  EXPECT_EQ(must_run({"ip", "-6", "route", "show", "fe80::/64", "dev", host_end(result)}), "");
 }
 
 TEST_F(BridgeAdd, HostEndTellsWhoseItIs) {

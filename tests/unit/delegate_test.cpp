@@ -45,7 +45,8 @@ class DelegateTest : public ::testing::Test {
   }
   Result<protocol::AddResult> add(const std::string& type = "ipam", const DelegateLimits& limits = {}) {
     CNIO_LET(const Delegate delegate, Delegate::find(request(), type, limits));
-    return delegate.add();
+    CNIO_LET(Delegate::Adding adding, delegate.start_add());
+    return adding.finish();
   }
   Status run(Command command, const std::string& type = "ipam") {
     CNIO_LET(const Delegate delegate, Delegate::find(request(), type));

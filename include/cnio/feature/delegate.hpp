@@ -29,13 +29,10 @@ class Delegate {
   static Result<Delegate> find(const protocol::Request& request, const std::string& type,
                                const DelegateLimits& limits = DelegateLimits());
 
-  // An ADD that is under way. The delegate has been started, which takes a while, but waits for its configuration, and
-  // so does nothing yet: left behind, it is killed, and there is nothing to undo. REQUIRES: finished once it has begun,
-  // whatever happens meanwhile, since only then is it known whether there is something to undo; the Delegate outlives
-  // it.
+  // An ADD that is under way. REQUIRES: finished, whatever happens meanwhile, since only then is it known whether there
+  // is something to undo; the Delegate outlives it.
   class Adding {
    public:
-    Status begin();
     // The result. If the ADD fails the delegate gets DEL, as the specification asks, unless it says that the attachment
     // exists already (code 103), since DEL would then take a living attachment's address.
     Result<protocol::AddResult> finish();
@@ -47,15 +44,30 @@ class Delegate {
     const Delegate* delegate_;
     RunningProcess process_;
   };
-  // Nothing if the configuration is too large to be held back; then add() has to do.
-  [[nodiscard]] Result<std::optional<Adding>> prepare_add() const;
-  [[nodiscard]] Result<protocol::AddResult> add() const;
+  [[nodiscard]] Result<Adding> start_add() const;
 
   // Runs DEL to take an ADD back that this process has run.
   [[nodiscard]] Status undo_add() const;
 
   // Runs a verb without an answer: DEL, CHECK, STATUS or GC.
   [[nodiscard]] Status run(protocol::Command command) const;
+
+  // A call of such a verb that is to come. The delegate has been started, which takes a while, but waits for its
+  // configuration, and so does nothing yet: left behind, it is killed. REQUIRES: the Delegate outlives it.
+  class Prepared {
+   public:
+    Status run();
+
+   private:
+    friend class Delegate;
+    Prepared(const Delegate& delegate, std::optional<RunningProcess> process, protocol::Command command)
+        : delegate_(&delegate), process_(std::move(process)), command_(command) {}
+
+    const Delegate* delegate_;
+    std::optional<RunningProcess> process_;  // none if the configuration is too large to be held back
+    protocol::Command command_;
+  };
+  [[nodiscard]] Result<Prepared> prepare(protocol::Command command) const;
 
   [[nodiscard]] const std::string& type() const { return type_; }
 

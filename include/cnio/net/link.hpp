@@ -61,15 +61,24 @@ struct VethSpec {
   int sandbox_fd = -1;  // borrowed; -1: the other end stays in the socket's namespace, too
   std::optional<MacAddr> sandbox_mac;
 };
-// Creates a veth pair in one message: the host end in the socket's namespace, up and in its bridge; the other, down, in
-// the sandbox. Nothing exists if it fails; errno EEXIST if one of the names is taken.
+// Creates a veth pair in one message: the host end in the socket's namespace and in its bridge, the other in the
+// sandbox, both down. Nothing exists if it fails; errno EEXIST if one of the names is taken.
+//
+// The host end should be set up after the other: then its carrier is there from the start. An interface that is up and
+// has none makes the kernel say so to all that listens, which with a thousand ports takes more than a millisecond, and
+// wait for a grace period before, both while it keeps everybody else from its links (linkwatch_do_dev).
 Status create_veth(Netlink& route, const VethSpec& spec);
 
 Status set_link_up(Netlink& route, const Link& link);
 Status set_link_down(Netlink& route, const Link& link);
+// Has the link's IPv4 addresses announced when its MAC address is set, or it is set up (arp_notify:
+// Documentation/networking/ip-sysctl).
+Status set_arp_notify(Netlink& route, const Link& link);
 Status set_promiscuous(Netlink& route, const Link& link);
 Status set_mac(Netlink& route, const Link& link, const MacAddr& mac);
 
+// A port needs no IPv6 address of its own: what it receives is the bridge's. So the kernel is asked to make none
+// (IFLA_INET6_ADDR_GEN_MODE); with it come routes that the host's look-ups would go through, one for each port.
 struct PortSpec {
   std::string alias;      // marks whose it is
   bool hairpin = false;   // the port sends frames back where they came from

@@ -45,14 +45,28 @@ class Namespace {
 // Whoever has it alone needs it for a few milliseconds; one that was stopped meanwhile must not stop everybody else.
 inline constexpr std::chrono::seconds kNamespaceLockLimit{20};
 
-// A lock that all processes of one network namespace share, on the namespace itself (flock(2)): no file has to be
-// agreed on or left behind, and the kernel releases it when its holder dies. Released by the destructor.
+// A lock on a network namespace itself (flock(2)): no file has to be agreed on or left behind, and the kernel releases
+// it when its holder dies. Released by the destructor.
 class NamespaceLock {
  public:
+  // On a sandbox, alone; `shown` names it in messages. Waits at most `limit`. Error: code 11. A process within the
+  // sandbox can take the lock, too: it is for those who add to the sandbox, and nobody waits for it who removes.
+  static Result<NamespaceLock> alone(const Namespace& sandbox, const std::string& shown,
+                                     std::chrono::milliseconds limit = kNamespaceLockLimit);
+
+  // The others are on the namespace of the process, the host's.
+
   // Together with others that share it; waits at most `limit` for one that has it alone. Error: code 11.
   static Result<NamespaceLock> share(std::chrono::milliseconds limit = kNamespaceLockLimit);
   // Alone; nothing if anybody has it.
   static Result<std::optional<NamespaceLock>> try_alone();
+
+  NamespaceLock(NamespaceLock&&) noexcept = default;
+  NamespaceLock& operator=(NamespaceLock&& other) noexcept {
+    std::swap(netns_, other.netns_);
+    return *this;
+  }
+  ~NamespaceLock();
 
  private:
   explicit NamespaceLock(UniqueFd netns) : netns_(std::move(netns)) {}
