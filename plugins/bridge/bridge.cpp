@@ -5,6 +5,7 @@
 #include <memory>
 #include <unistd.h>
 
+#include "cnio/base/caretaker.hpp"
 #include "cnio/base/error_list.hpp"
 #include "cnio/base/unique_fd.hpp"
 #include "cnio/feature/delegate.hpp"
@@ -148,7 +149,7 @@ Result<AddResult> connect_layer3(const Request& request, const Config& config, A
     CNIO_LET(const feature::MasqueradeSpec spec, masquerade_of(request, config, result));
     CNIO_TRY(feature::install_masquerade(at.nft, spec, request.environment, undo));
   }
-  CNIO_TRY(wait_for_port(at.host, veth.host_end));
+  CNIO_TRY(wait_for_pair(at.host, at.sandbox, veth));
   // Last, since other attachments come to rely on it at once: what can fail has not failed.
   CNIO_TRY(configure_gateway(at.host, joined.bridge, config, plan, gateways));
   take_over_addresses(at.host, config, joined.bridge, at.sandbox, veth.sandbox_end, result);
@@ -161,7 +162,7 @@ Result<AddResult> connect_layer2(const Request& request, const Config& config, P
   if (!config.sandbox_end_down) CNIO_TRY(net::set_link_up(at.sandbox.route(), veth.sandbox_end));
   CNIO_TRY(net::set_link_up(at.host, veth.host_end));
   if (config.sandbox_end_down) return AddResult{};
-  CNIO_TRY(wait_for_port(at.host, veth.host_end));
+  CNIO_TRY(wait_for_pair(at.host, at.sandbox, veth));
   return AddResult{};
 }
 
@@ -236,18 +237,19 @@ std::vector<IpAddr> known_addresses(const Recorded& recorded, std::optional<net:
   return out;
 }
 
-// The links of an attachment. `nft` has just removed its rules, so that closing it takes long.
+// The links of an attachment. `nft` has just removed its rules, so that closing it takes long, and would hold up the
+// rest of the crowd.
 Status remove_links(net::Netlink& host, std::optional<net::Sandbox>& sandbox, const Leftover& left,
-                    std::optional<net::NftConnection>& nft) {
+                    std::optional<net::NftConnection>& nft, const Crowd* crowd) {
   if (!left.host_end) return {};
   if (!left.sandbox_end) return net::remove_link(host, *left.host_end);
   const std::vector<int> slow = nft ? std::vector<int>{nft->netfilter().fd()} : std::vector<int>();
-  return net::remove_pair(host, *left.host_end, sandbox->route(), *left.sandbox_end, slow);
+  return net::remove_pair(host, *left.host_end, sandbox->route(), *left.sandbox_end, slow, crowd);
 }
 
 // The rules of the attachment, then its links and what the host knows of its addresses. A foreign interface under its
 // name is left alone.
-Status disconnect(const Request& request, const Config& config) {
+Status disconnect(const Request& request, const Config& config, const Crowd* crowd) {
   ErrorList errors;
   CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
   CNIO_LET(std::optional<net::Sandbox> sandbox, net::Sandbox::find(request.netns_path));
@@ -264,7 +266,7 @@ Status disconnect(const Request& request, const Config& config) {
   std::optional<net::NftConnection> nft = opened.ok() ? std::move(opened).value() : std::nullopt;
   errors.collect(feature::remove_masquerade(nft, identity_of(request), addresses, request.environment));
   if (nft) errors.collect(feature::remove_spoof_check(*nft, request.network, request.attachment));
-  errors.collect(remove_links(host, sandbox, left, nft));
+  errors.collect(remove_links(host, sandbox, left, nft, crowd));
   // When nobody sends under them any more.
   net::Netlink* netfilter = nft ? &nft->netfilter() : nullptr;
   const auto& mac = left.sandbox_end ? left.sandbox_end->mac : ours.mac;
@@ -275,11 +277,12 @@ Status disconnect(const Request& request, const Config& config) {
 
 Status del(const Request& request) {
   CNIO_LET(const Config config, parse_config(request, Validation::kTypes));
+  const std::optional<Crowd> crowd = Crowd::join();
   const auto ipam = find_ipam(request, config);
   std::optional<Result<Delegate::Prepared>> release;
   if (ipam.ok() && ipam.value()) release = ipam.value()->prepare(Command::kDel);
   // An address is released only when neither link nor rule uses it any more.
-  CNIO_TRY(disconnect(request, config));
+  CNIO_TRY(disconnect(request, config, crowd ? &*crowd : nullptr));
   if (!ipam.ok()) return ipam.error();
   if (!release) return {};
   CNIO_LET(Delegate::Prepared call, *std::move(release));
@@ -321,12 +324,17 @@ Status rehearse(const Request& request, const Config& config) {
 
 Status status(const Request& request) {
   CNIO_LET(const Config config, parse_config(request, Validation::kFull));
+  auto ipam = find_ipam(request, config);
+  std::optional<Result<Delegate::Prepared>> answer;
+  if (ipam.ok() && ipam.value()) answer = ipam.value()->prepare(Command::kStatus);
   if (Status ready = rehearse(request, config); !ready.ok()) return std::move(ready).error().unavailable();
-  if (config.layer2()) return {};
-  auto ipam = Delegate::find(request, config.ipam_type);
-  if (ipam.ok()) return ipam.value().run(Command::kStatus);
-  const bool missing = ipam.error().code() == Code::kDelegate;
-  return missing ? std::move(ipam).error().unavailable() : std::move(ipam).error();
+  if (!ipam.ok()) {
+    const bool missing = ipam.error().code() == Code::kDelegate;
+    return missing ? std::move(ipam).error().unavailable() : std::move(ipam).error();
+  }
+  if (!answer) return {};
+  CNIO_LET(Delegate::Prepared call, *std::move(answer));
+  return call.run();
 }
 
 Status gc(const Request& request) {

@@ -114,9 +114,10 @@ Status remove_former_pairs(net::Netlink& host, const protocol::Request& request,
 feature::SpoofCheckSpec spoof_check_of(const protocol::Request& request, const net::Link& host_end,
                                        const net::Link& sandbox_end);
 
-// Waits until the host end can pass frames. Error: code 11 after kPortTimeoutMs.
+// Waits until both ends can pass frames: the host end as a port of the bridge, and the other, which drops what it is to
+// send until the kernel has seen its carrier. Error: code 11 after kPortTimeoutMs.
 inline constexpr int kPortTimeoutMs = 10'000;
-Status wait_for_port(net::Netlink& host, const net::Link& host_end);
+Status wait_for_pair(net::Netlink& host, net::Sandbox& sandbox, const Veth& veth);
 
 // The links of this attachment that are left, for DEL: by the sandbox's interface if that was made for this network,
 // else by the host end's name and alias. Links that were made by others are not returned; `foreign` then says which and

@@ -171,11 +171,20 @@ feature::SpoofCheckSpec spoof_check_of(const Request& request, const net::Link& 
           .mac = sandbox_end.mac.value_or(MacAddr())};
 }
 
-Status wait_for_port(net::Netlink& host, const net::Link& host_end) {
-  CNIO_LET(const std::optional<net::Link> now, net::find_link(host, host_end.index));
-  if (now && now->operational) return {};
-  CNIO_LET(net::LinkEvents events, net::LinkEvents::open());
-  return events.wait_operational(host, host_end, kPortTimeoutMs);
+Status wait_for_pair(net::Netlink& host, net::Sandbox& sandbox, const Veth& veth) {
+  CNIO_LET(const std::optional<net::Link> port, net::find_link(host, veth.host_end.index));
+  if (!port || !port->operational) {
+    CNIO_LET(net::LinkEvents events, net::LinkEvents::open());
+    CNIO_TRY(events.wait_operational(host, veth.host_end, kPortTimeoutMs));
+  }
+  CNIO_LET(const std::optional<net::Link> pod, net::find_link(sandbox.route(), veth.sandbox_end.index));
+  if (pod && pod->operational) return {};
+  std::optional<net::LinkEvents> events;
+  CNIO_TRY(sandbox.run([&]() -> Status {
+    CNIO_LET(events, net::LinkEvents::open());
+    return {};
+  }));
+  return events->wait_operational(sandbox.route(), veth.sandbox_end, kPortTimeoutMs);
 }
 
 Result<Leftover> find_leftover(net::Netlink& host, std::optional<net::Sandbox>& sandbox, const Request& request,

@@ -43,7 +43,7 @@ Result<AddResult> add(const Request& request, Rollback& undo) {
   CNIO_LET(const std::optional<AddResult> previous, protocol::parse_prev_result(request.fields(), request.version));
   CNIO_LET(net::Sandbox sandbox, net::Sandbox::open(request.netns_path));
   CNIO_LET(const net::Link lo, find_lo(sandbox));
-  CNIO_TRY(loopback_addresses(sandbox, lo));  // refused before the first change
+  CNIO_LET(std::vector<protocol::IpConfig> ips, loopback_addresses(sandbox, lo));  // refused before the first change
   if (!lo.up) {
     // Before: it may be done although its answer is lost.
     undo.add("set lo down", [path = request.netns_path]() -> Status {
@@ -52,8 +52,8 @@ Result<AddResult> add(const Request& request, Rollback& undo) {
       return net::set_link_down(again.route(), link);
     });
     CNIO_TRY(net::set_link_up(sandbox.route(), lo));
+    CNIO_LET(ips, loopback_addresses(sandbox, lo));
   }
-  CNIO_LET(std::vector<protocol::IpConfig> ips, loopback_addresses(sandbox, lo));
   if (previous) return *previous;
   AddResult result;
   result.interfaces.push_back({.name = kLo,

@@ -3,14 +3,20 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+
+#include "cnio/base/interrupted.hpp"
 
 #include "pipe.hpp"
 
 namespace cnio {
 namespace {
+
+constexpr char kProgram[] = "/proc/self/exe";
 
 void close_all_but(std::vector<int> kept) {
   std::sort(kept.begin(), kept.end());
@@ -22,24 +28,50 @@ void close_all_but(std::vector<int> kept) {
   close_descriptors(next);
 }
 
+// The program as an open file of its own, whose lock is nobody else's.
+UniqueFd open_program() {
+  return UniqueFd(retry_interrupted([] { return open(static_cast<const char*>(kProgram), O_RDONLY | O_CLOEXEC); }));
+}
+
+// Until nobody of the crowd is there any more, us included, who started it. The alarm ends it all the same.
+void outlast_crowd() {
+  const UniqueFd program = open_program();
+  if (!program.valid() || prctl(PR_SET_PDEATHSIG, 0) < 0) return;
+  (void)signal(SIGALRM, SIG_DFL);
+  (void)alarm(Caretaker::kPatienceSeconds);
+  if (retry_interrupted([&] { return flock(program.get(), LOCK_EX); }) == 0) _exit(0);
+}
+
 // In the new process.
-[[noreturn]] void take_care(pid_t parent, const std::vector<int>& kept, const std::function<bool()>& work) {
+[[noreturn]] void take_care(pid_t parent, const Caretaker::Kept& kept, int life, bool has_crowd,
+                            const std::function<bool()>& work) {
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent) _exit(1);
-  close_all_but(kept);
+  std::vector<int> last = kept.to_the_end;
+  last.push_back(life);
+  std::vector<int> all = last;
+  all.insert(all.end(), kept.for_work.begin(), kept.for_work.end());
+  close_all_but(all);
   if (!work()) _exit(1);
+  close_all_but(last);
+  if (has_crowd) outlast_crowd();
   for (;;) (void)pause();
 }
 
 }  // namespace
 
-Result<Caretaker> Caretaker::start(const std::vector<int>& kept, const std::function<bool()>& work) {
+std::optional<Crowd> Crowd::join() {
+  UniqueFd program = open_program();
+  if (!program.valid()) return std::nullopt;
+  if (retry_interrupted([&] { return flock(program.get(), LOCK_SH | LOCK_NB); }) != 0) return std::nullopt;
+  return Crowd(std::move(program));
+}
+
+Result<Caretaker> Caretaker::start(const Kept& kept, const Crowd* crowd, const std::function<bool()>& work) {
   CNIO_LET(Pipe life, make_pipe());
-  std::vector<int> all = kept;
-  all.push_back(life.write_end.get());
   const pid_t parent = getpid();
   const pid_t pid = fork();
   if (pid < 0) return Error::sys("start a process", errno);
-  if (pid == 0) take_care(parent, all, work);
+  if (pid == 0) take_care(parent, kept, life.write_end.get(), crowd != nullptr, work);
   return Caretaker(std::move(life.read_end));
 }
 

@@ -320,19 +320,18 @@ constexpr int kRemovalTimeoutMs = 10'000;
 
 // By a process that stays behind. False if it has to be done without.
 Result<bool> remove_swiftly(const Link& host_end, Netlink& sandbox, const Link& sandbox_end,
-                            const std::vector<int>& slow) {
+                            const std::vector<int>& slow, const Crowd* crowd) {
   CNIO_LET(LinkEvents events, LinkEvents::open());
-  std::vector<int> kept = slow;
-  kept.push_back(sandbox.fd());
-  CNIO_LET(const Caretaker caretaker, Caretaker::start(kept, [&] { return delete_link(sandbox, sandbox_end).ok(); }));
+  CNIO_LET(const Caretaker caretaker, Caretaker::start({.for_work = {sandbox.fd()}, .to_the_end = slow}, crowd,
+                                                       [&] { return delete_link(sandbox, sandbox_end).ok(); }));
   return events.hear_of_removal(host_end, kRemovalTimeoutMs, caretaker.ended());
 }
 
 }  // namespace
 
 Status remove_pair(Netlink& host, const Link& host_end, Netlink& sandbox, const Link& sandbox_end,
-                   const std::vector<int>& slow) {
-  const auto removed = remove_swiftly(host_end, sandbox, sandbox_end, slow);
+                   const std::vector<int>& slow, const Crowd* crowd) {
+  const auto removed = remove_swiftly(host_end, sandbox, sandbox_end, slow, crowd);
   return removed.ok() && removed.value() ? Status() : remove_link(host, host_end);
 }
 

@@ -25,7 +25,7 @@ using CallbackPtr = std::unique_ptr<nl_cb, NlRelease<nl_cb_put>>;
 
 constexpr int kDumpAttempts = 10;
 constexpr int kReceiveAttempts = 3;
-constexpr size_t kMessageBuffer = 1 << 17;  // bytes; only what is filled of it costs anything
+constexpr size_t kMessageBuffer = 1 << 16;  // bytes; twice what a dump fills, less than malloc(3) maps by itself
 // Acknowledgements and notifications come one at a time, of some hundred bytes, and the former end in the kernel's
 // sentence. What is too long for this is cut, at its end.
 constexpr size_t kNoticeBuffer = 1 << 13;  // bytes

@@ -307,11 +307,13 @@ TEST_F(AttachmentTest, AnAlternativeNameInTheSandboxIsAConflict) {
                "eth0 is an alternative name of the interface other in the sandbox /run/netns/pod");
 }
 
-TEST_F(AttachmentTest, ThePortIsWaitedFor) {
+TEST_F(AttachmentTest, BothEndsAreWaitedFor) {
   const Veth veth = created();
   ip("link set eth0 up", pod_);
   ASSERT_OK(net::set_link_up(route(), veth.host_end));
-  EXPECT_OK(wait_for_port(route(), veth.host_end));
+  EXPECT_OK(wait_for_pair(route(), *sandbox_, veth));
+  EXPECT_EQ(seen(veth.host_end.name).at("operstate"), "UP");
+  EXPECT_EQ(seen("eth0", pod_).at("operstate"), "UP");
 }
 
 // ---- what DEL finds

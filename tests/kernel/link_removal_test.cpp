@@ -62,7 +62,7 @@ TEST_F(LinkRemoval, TheKernelNotifiesOfTheOtherEndLast) {
 TEST_F(LinkRemoval, BothEndsAreGoneWhenItReturns) {
   for (int i = 0; i < 20; ++i) {
     net::Sandbox pod = sandbox();
-    ASSERT_OK(net::remove_pair(route(), link("host0"), pod.route(), sandbox_end(pod), {}));
+    ASSERT_OK(net::remove_pair(route(), link("host0"), pod.route(), sandbox_end(pod)));
     ASSERT_TRUE(find_link("host0").is_null());
     ASSERT_TRUE(find_link("eth0", netns_).is_null());
     ip("link add host0 type veth peer name eth0 netns pod");
@@ -75,7 +75,7 @@ TEST_F(LinkRemoval, OfWhatIsGoneIsSuccess) {
   const net::Link other = sandbox_end(pod);
   ip("link del host0");
   // At once: nobody notifies of it any more.
-  for (int i = 0; i < 30; ++i) EXPECT_OK(net::remove_pair(route(), host_end, pod.route(), other, {}));
+  for (int i = 0; i < 30; ++i) EXPECT_OK(net::remove_pair(route(), host_end, pod.route(), other));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "cnio/base/result.hpp"
@@ -9,19 +10,41 @@
 
 namespace cnio {
 
+// All processes of our program that do the same as we do now: a lock that they share, on the program itself (flock(2)).
+// Whoever may read the program can lock it, too; nothing but time is lost then, see Caretaker.
+class Crowd {
+ public:
+  // Nothing if somebody has the program to himself, or it cannot be opened.
+  static std::optional<Crowd> join();
+
+ private:
+  explicit Crowd(UniqueFd program) : program_(std::move(program)) {}
+
+  UniqueFd program_;
+};
+
 // A process of our own that stays behind for us, because the kernel answers some requests, and closes some sockets,
 // only after a grace period of many milliseconds in which nothing can fail any more.
 //
-// It has our memory as it was at its start, and of our descriptors only those in `kept`: whoever waits for the end of
-// our output does not wait for it. What it keeps is not closed before it ends, so our closing of the same costs
-// nothing. It ends when we end, or on the way into the kernel if we die before; a request that the kernel works on is
-// completed.
+// It has our memory as it was at its start, and of our descriptors only those that it is told to keep: whoever waits
+// for the end of our output does not wait for it. What it keeps is not closed before it ends, so our closing of the
+// same costs nothing. It ends when we end, or on the way into the kernel if we die before; a request that the kernel
+// works on is completed. With a crowd it ends after the last of them, or kPatienceSeconds after its work: a socket of
+// nf_tables is closed under the lock that all changes of rules need, and takes a grace period if rules were removed a
+// moment ago, so that many who close theirs one by one would hold each other up.
 //
-// Then it is an orphan of some milliseconds, which whoever adopts orphans (init, as a rule) has to reap.
+// Then it is an orphan, of some milliseconds as a rule, which whoever adopts orphans (init) has to reap.
 class Caretaker {
  public:
-  // Starts it with `work`, which says whether it succeeded: if it did not, the caretaker ends at once. Errors: code 5.
-  static Result<Caretaker> start(const std::vector<int>& kept, const std::function<bool()>& work);
+  static constexpr unsigned kPatienceSeconds = 2;
+
+  struct Kept {
+    std::vector<int> for_work;    // closed when that is done
+    std::vector<int> to_the_end;  // slow to close
+  };
+  // Starts it with `work`, which says whether it succeeded: if it did not, the caretaker ends at once. `crowd`: that we
+  // have joined, or null. Errors: code 5.
+  static Result<Caretaker> start(const Kept& kept, const Crowd* crowd, const std::function<bool()>& work);
 
   // Readable (POLLHUP) once it has ended.
   [[nodiscard]] int ended() const { return ended_.get(); }
