@@ -6,6 +6,7 @@
 //   floor empty                                       starts, and ends
 //   floor add BRIDGE HOST_END NETNS ADDRESS/LENGTH GATEWAY
 //   floor del HOST_END                                waits for the acknowledgement
+//   floor announce NETNS                              sets the MAC address of eth0 to what it is: see arp_notify
 //   floor peak PROGRAM                                runs it, and tells its peak memory in KiB on standard error
 //
 // The last is here because the kernel counts whoever starts a program as part of its peak, and this program has next to
@@ -27,6 +28,7 @@
 #include <net/if.h>
 #include <sched.h>
 #include <string_view>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -171,6 +173,16 @@ int del(const char* host_end) {
   return 0;
 }
 
+int announce(const char* netns) {
+  const int sandbox = open(netns, O_RDONLY | O_CLOEXEC);
+  if (sandbox < 0 || setns(sandbox, CLONE_NEWNET) != 0) fail(netns, errno);
+  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  ifreq request{};
+  std::strcpy(static_cast<char*>(request.ifr_name), "eth0");
+  if (ioctl(fd, SIOCGIFHWADDR, &request) != 0 || ioctl(fd, SIOCSIFHWADDR, &request) != 0) fail("eth0", errno);
+  return 0;
+}
+
 int peak(char** command) {
   const pid_t pid = vfork();
   if (pid == 0) {
@@ -190,8 +202,11 @@ int main(int count, char** words) {
   if (count == 2 && std::strcmp(words[1], "empty") == 0) return 0;
   if (count == 7 && std::strcmp(words[1], "add") == 0) return add(words[2], words[3], words[4], words[5], words[6]);
   if (count == 3 && std::strcmp(words[1], "del") == 0) return del(words[2]);
+  if (count == 3 && std::strcmp(words[1], "announce") == 0) return announce(words[2]);
   if (count == 3 && std::strcmp(words[1], "peak") == 0) return peak(words + 2);
-  std::fputs("usage: floor empty | add BRIDGE HOST_END NETNS ADDRESS/LENGTH GATEWAY | del HOST_END | peak PROGRAM\n",
-             stderr);
+  std::fputs(
+      "usage: floor empty | add BRIDGE HOST_END NETNS ADDRESS/LENGTH GATEWAY | del HOST_END | announce NETNS | peak "
+      "PROGRAM\n",
+      stderr);
   return 2;
 }

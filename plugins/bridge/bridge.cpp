@@ -91,16 +91,11 @@ struct Joined {
   Veth veth;
 };
 
-// The bridge, and the attachment's port in it. The IPAM plugin, if there is one, starts and works while the pair is
-// made; `adding` then is its ADD, even if this fails.
-Result<Joined> join_bridge(const Request& request, const Config& config, const std::optional<Delegate>& ipam,
-                           std::optional<Delegate::Adding>& adding, Places& at, Rollback& undo) {
+// The bridge, and the attachment's port in it.
+Result<Joined> join_bridge(const Request& request, const Config& config, Places& at, Rollback& undo) {
   // Until it has our port, no DEL may take the bridge for empty.
   CNIO_LET(const net::NamespaceLock lock, net::NamespaceLock::share());
   CNIO_LET(const BridgeLink bridge, ensure_bridge(at.host, config, undo));
-  if (ipam) {
-    CNIO_LET(adding, ipam->start_add());
-  }
   auto veth = create_attachment_veth(at.host, at.sandbox, request, config, bridge.link, undo);
   if (!veth.ok()) return explain_lost_bridge(at.host, bridge.link, std::move(veth).error());
   return Joined{bridge, std::move(veth).value()};
@@ -116,9 +111,8 @@ Result<AddResult> get_addresses(const Request& request, const Delegate& ipam, De
 }
 
 // The pod's interface as a port of the bridge that the configuration asks for.
-Result<Joined> plug_in(const Request& request, const Config& config, const std::optional<Delegate>& ipam,
-                       std::optional<Delegate::Adding>& adding, Places& at, Rollback& undo) {
-  CNIO_LET(Joined joined, join_bridge(request, config, ipam, adding, at, undo));
+Result<Joined> plug_in(const Request& request, const Config& config, Places& at, Rollback& undo) {
+  CNIO_LET(Joined joined, join_bridge(request, config, at, undo));
   const Status configured = configure_attachment(at.host, request, config, joined.veth);
   if (!configured.ok()) return explain_lost_bridge(at.host, joined.bridge.link, configured.error());
   return joined;
@@ -207,8 +201,13 @@ Result<AddResult> add(const Request& request, Rollback& undo) {
     CNIO_LET(config.mtu, default_route_mtu(host));
   }
   Places at{std::move(host), std::move(sandbox), std::move(nft)};
+  CNIO_TRY(check_bridge_name(at.host, config));  // before the IPAM plugin keeps what it does in its store
   std::optional<Delegate::Adding> adding;
-  auto plugged_in = plug_in(request, config, ipam, adding, at, undo);
+  if (ipam) {
+    // Not under join_bridge's lock, which a program that starts has a part in until it runs.
+    CNIO_LET(adding, ipam->start_add());
+  }
+  auto plugged_in = plug_in(request, config, at, undo);
   std::optional<Result<AddResult>> given;
   if (adding) given = get_addresses(request, *ipam, *std::move(adding), undo);
   CNIO_LET(const Joined joined, std::move(plugged_in));

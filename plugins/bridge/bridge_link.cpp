@@ -60,8 +60,38 @@ Error explain_lost_bridge(net::Netlink& host, const net::Link& bridge, Error err
   return lost_bridge(bridge.name).hint("what failed was: " + error.msg());
 }
 
+namespace {
+
+Status refuse_unsuitable(const net::Link& link, const Config& config) {
+  if (link.name != config.bridge) {
+    return Error::make(Code::kConflict,
+                       "the name " + config.bridge + " is an alternative name of the interface " + link.name)
+        .hint("give the network another name in the key \"bridge\", or see `ip link property del`");
+  }
+  if (link.kind != "bridge") {
+    return Error::make(Code::kConflict, "interface " + config.bridge + " exists and is no bridge" +
+                                            (link.kind.empty() ? "" : " but of kind " + link.kind))
+        .hint("give the network another name in the key \"bridge\", or remove the interface");
+  }
+  if (config.filters_vlans() && !link.vlan_filtering) {
+    // Switching it on could cut off ports that others rely on; without it pods would not be separated.
+    return Error::make(Code::kConflict, "bridge " + config.bridge + " exists and does not filter VLANs")
+        .hint("`ip link set " + config.bridge +
+              " type bridge vlan_filtering 1` makes it, if its other ports can do with their VLANs");
+  }
+  return {};
+}
+
+}  // namespace
+
+Status check_bridge_name(net::Netlink& host, const Config& config) {
+  CNIO_LET(const std::optional<net::Link> link, net::find_name_owner(host, config.bridge));
+  return link ? refuse_unsuitable(*link, config) : Status();
+}
+
 Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config, Rollback& undo) {
   BridgeLink bridge;
+  bool made = false;  // by us or, meanwhile, by another ADD
   CNIO_LET(std::optional<net::Link> link, net::find_link(host, config.bridge));
   if (!link) {
     auto created = create(host, config);
@@ -76,24 +106,10 @@ Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config, Rollb
     CNIO_LET(bridge.created, std::move(created));
     CNIO_LET(link, net::find_name_owner(host, config.bridge));
     if (!link) return lost_bridge(config.bridge);
-    if (link->name != config.bridge) {
-      return Error::make(Code::kConflict,
-                         "the name " + config.bridge + " is an alternative name of the interface " + link->name)
-          .hint("give the network another name in the key \"bridge\", or see `ip link property del`");
-    }
-    prepare_new_bridge(config.bridge);
+    made = true;
   }
-  if (link->kind != "bridge") {
-    return Error::make(Code::kConflict, "interface " + config.bridge + " exists and is no bridge" +
-                                            (link->kind.empty() ? "" : " but of kind " + link->kind))
-        .hint("give the network another name in the key \"bridge\", or remove the interface");
-  }
-  if (config.filters_vlans() && !link->vlan_filtering) {
-    // Switching it on could cut off ports that others rely on; without it pods would not be separated.
-    return Error::make(Code::kConflict, "bridge " + config.bridge + " exists and does not filter VLANs")
-        .hint("`ip link set " + config.bridge +
-              " type bridge vlan_filtering 1` makes it, if its other ports can do with their VLANs");
-  }
+  CNIO_TRY(refuse_unsuitable(*link, config));
+  if (made) prepare_new_bridge(config.bridge);
   if (config.promiscuous && !link->promiscuous) CNIO_TRY(net::set_promiscuous(host, *link));
   if (!link->up) {
     Status up = net::set_link_up(host, *link);

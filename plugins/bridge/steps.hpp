@@ -31,6 +31,9 @@ struct BridgeLink {
 // The MTU of the default route's interface, for "mtu": "auto". Error: code 100 if there is none.
 Result<uint32_t> default_route_mtu(net::Netlink& host);
 
+// Would ensure_bridge refuse the link that has the bridge's name? Changes nothing. Error: code 103.
+Status check_bridge_name(net::Netlink& host, const Config& config);
+
 // Creates the bridge, or adopts the one that is there: sets it up and, if asked for, promiscuous; nothing else of it is
 // changed. Error: code 103 if the name belongs to a link that is no bridge, also as an alternative name; that link is
 // left untouched. The undo of a creation removes the bridge if it has no port then.
