@@ -6,6 +6,7 @@
 //   floor empty                                       starts, and ends
 //   floor add BRIDGE HOST_END NETNS ADDRESS/LENGTH GATEWAY
 //   floor del HOST_END                                waits for the acknowledgement
+//   floor gone HOST_END                               the same, but until the notification that the pair is gone
 //   floor announce NETNS                              sets the MAC address of eth0 to what it is: see arp_notify
 //   floor peak PROGRAM                                runs it, and tells its peak memory in KiB on standard error
 //
@@ -173,6 +174,26 @@ int del(const char* host_end) {
   return 0;
 }
 
+// The answer comes later, to the process that asked.
+int gone(const char* host_end) {
+  const int index = static_cast<int>(if_nametoindex(host_end));
+  const int events = open_netlink();
+  sockaddr_nl links{};
+  links.nl_family = AF_NETLINK;
+  links.nl_groups = RTMGRP_LINK;
+  if (bind(events, reinterpret_cast<const sockaddr*>(&links), sizeof links) != 0) fail("bind", errno);
+  const pid_t pid = fork();
+  if (pid < 0) fail("fork", errno);
+  if (pid == 0) std::_Exit(del(host_end));
+  for (;;) {
+    alignas(nlmsghdr) char news[8192];
+    if (recv(events, news, sizeof news, 0) < 0) fail("wait for the removal", errno);
+    const auto* header = reinterpret_cast<const nlmsghdr*>(news);
+    const auto* link = static_cast<const ifinfomsg*>(NLMSG_DATA(header));
+    if (header->nlmsg_type == RTM_DELLINK && link->ifi_family == AF_UNSPEC && link->ifi_index == index) return 0;
+  }
+}
+
 int announce(const char* netns) {
   const int sandbox = open(netns, O_RDONLY | O_CLOEXEC);
   if (sandbox < 0 || setns(sandbox, CLONE_NEWNET) != 0) fail(netns, errno);
@@ -202,11 +223,12 @@ int main(int count, char** words) {
   if (count == 2 && std::strcmp(words[1], "empty") == 0) return 0;
   if (count == 7 && std::strcmp(words[1], "add") == 0) return add(words[2], words[3], words[4], words[5], words[6]);
   if (count == 3 && std::strcmp(words[1], "del") == 0) return del(words[2]);
+  if (count == 3 && std::strcmp(words[1], "gone") == 0) return gone(words[2]);
   if (count == 3 && std::strcmp(words[1], "announce") == 0) return announce(words[2]);
   if (count == 3 && std::strcmp(words[1], "peak") == 0) return peak(words + 2);
   std::fputs(
-      "usage: floor empty | add BRIDGE HOST_END NETNS ADDRESS/LENGTH GATEWAY | del HOST_END | announce NETNS | peak "
-      "PROGRAM\n",
+      "usage: floor empty | add BRIDGE HOST_END NETNS ADDRESS/LENGTH GATEWAY | del HOST_END | gone HOST_END |\n"
+      "       announce NETNS | peak PROGRAM\n",
       stderr);
   return 2;
 }
