@@ -21,16 +21,16 @@ SENDING = ("sendmsg", "sendto")
 
 # System calls, and messages sent.
 BOUNDS = {
-    ("bridge", "ADD"): (220, 15),
-    ("bridge", "DEL"): (234, 18),
-    ("bridge with masquerade", "ADD"): (240, 18),
+    ("bridge", "ADD"): (212, 19),
+    ("bridge", "DEL"): (236, 18),
+    ("bridge with masquerade", "ADD"): (231, 22),
     ("bridge with masquerade", "DEL"): (250, 22),
     ("host-local", "ADD"): (70, 0),
     ("host-local", "DEL"): (52, 0),
     ("host-local in a crowd", "ADD"): (63, 0),
     ("host-local in a crowd", "DEL"): (45, 0),
-    ("loopback", "ADD"): (61, 4),
-    ("loopback", "DEL"): (55, 2),
+    ("loopback", "ADD"): (58, 4),
+    ("loopback", "DEL"): (52, 2),
     ("loopback", "VERSION"): (20, 0),
     ("bridge", "VERSION"): (20, 0),
 }
