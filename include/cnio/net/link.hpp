@@ -96,8 +96,8 @@ Status remove_link(Netlink& route, const Link& link);
 // Removes a veth pair whose one end is `sandbox_end`, and returns as soon as both ends are gone: nothing can use their
 // names, addresses or places in a bridge any more. The kernel says so after less than a millisecond, and acknowledges
 // after a grace period of about 20, in which it waits for processors that may still look at what it is about to free;
-// a Caretaker waits for that. It also keeps `slow`, sockets whose closing would wait for such a period, too; until after
-// the last of the `crowd`, if there is one.
+// a Caretaker waits for that. It also keeps `slow`, sockets whose closing would wait for such a period, too; until
+// after the last of the `crowd`, if there is one.
 //
 // Why that is safe: the kernel closes both ends, takes them out of its lists and notifies of the end that it was asked
 // for, then of the other, all under its one lock for links (RTNL). So `host_end`'s notification is the last, and
