@@ -34,12 +34,13 @@ UniqueFd open_program() {
 }
 
 // Until nobody of the crowd is there any more, us included, who started it. The alarm ends it all the same.
-void outlast_crowd() {
+[[noreturn]] void outlast_crowd() {
   const UniqueFd program = open_program();
-  if (!program.valid() || prctl(PR_SET_PDEATHSIG, 0) < 0) return;
+  if (!program.valid()) _exit(0);
   (void)signal(SIGALRM, SIG_DFL);
   (void)alarm(Caretaker::kPatienceSeconds);
-  if (retry_interrupted([&] { return flock(program.get(), LOCK_EX); }) == 0) _exit(0);
+  (void)retry_interrupted([&] { return flock(program.get(), LOCK_EX); });
+  _exit(0);
 }
 
 // In the new process.
@@ -51,6 +52,8 @@ void outlast_crowd() {
   std::vector<int> all = last;
   all.insert(all.end(), kept.for_work.begin(), kept.for_work.end());
   close_all_but(all);
+  // The work takes longer than we do who wait for its effect, and with a crowd it is not the last thing to be done.
+  if (has_crowd && (prctl(PR_SET_PDEATHSIG, 0) < 0 || getppid() != parent)) _exit(1);
   if (!work()) _exit(1);
   close_all_but(last);
   if (has_crowd) outlast_crowd();

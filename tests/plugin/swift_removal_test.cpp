@@ -1,8 +1,14 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 //
 // DEL returns when the kernel says that the pair is gone, before it acknowledges: nobody may notice.
+#include <chrono>
 #include <fcntl.h>
+#include <functional>
 #include <poll.h>
+#include <sched.h>
+#include <sstream>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,12 +52,36 @@ class SwiftRemoval : public BridgeTest {
     return fed && status == 0 && closed;
   }
 
+  /// Does it become true, within patience?
+  static bool happens(const std::function<bool()>& what) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!what()) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      sched_yield();
+    }
+    return true;
+  }
+
+  /// Is there somebody who wants the lock of this file for himself? "1: -> FLOCK  ADVISORY  WRITE 4711 fe:00:42 0 EOF"
+  static bool is_waited_for(int fd) {
+    struct stat info {};
+    if (fstat(fd, &info) != 0) return false;
+    std::istringstream locks(read_file("/proc/locks"));
+    for (std::string line; std::getline(locks, line);) {
+      if (line.find("-> FLOCK  ADVISORY  WRITE") != std::string::npos &&
+          line.find(":" + std::to_string(info.st_ino) + " ") != std::string::npos) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   /// Processes that are called as the plugin is.
-  static bool somebody_stayed() {
+  static bool somebody_stayed(const std::string& folder = plugin_dir()) {
     for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
       std::error_code gone;
       const auto program = std::filesystem::read_symlink(entry.path() / "exe", gone);
-      if (!gone && program == std::filesystem::canonical(plugin_dir() + "/bridge")) return true;
+      if (!gone && program == std::filesystem::canonical(folder + "/bridge")) return true;
     }
     return false;
   }
@@ -85,6 +115,25 @@ TEST_F(SwiftRemoval, TheSameAttachmentCanBeAddedAgainAThousandTimes) {
   }
   EXPECT_TRUE(find_link("eth0", pod().netns).is_null());
   EXPECT_EQ(names_on_bridge().size(), 1U);
+}
+
+// Otherwise many DELs at once would close their sockets of nf_tables one by one, each under the lock that all need.
+TEST_F(SwiftRemoval, WhoStaysBehindOutlastsOtherDeletions) {
+  config_["ipMasq"] = true;
+  must_add(config_, pod());
+  // Its own copies, which no other test has a part in.
+  const std::string folder = "/run/test/plugins";
+  std::filesystem::create_directories(folder);
+  std::filesystem::copy(plugin_dir(), folder, std::filesystem::copy_options::recursive);
+  const int other = open((folder + "/bridge").c_str(), O_RDONLY | O_CLOEXEC);
+  ASSERT_EQ(flock(other, LOCK_SH), 0);
+  Command command = plugin_command({"bridge", "DEL", pod(), config_.dump()});
+  command.argv = {folder + "/bridge"};
+  command.env["CNI_PATH"] = folder;
+  EXPECT_TRUE(succeeded_silently(run(command)));
+  EXPECT_TRUE(happens([&] { return is_waited_for(other); })) << "the caretaker does not wait for us";
+  close(other);
+  EXPECT_TRUE(happens([&] { return !somebody_stayed(folder); }));
 }
 
 // Somebody who hears of links must not be told of more than one removal, nor of one that comes back.

@@ -97,7 +97,8 @@ Status remove_link(Netlink& route, const Link& link);
 // names, addresses or places in a bridge any more. The kernel says so after less than a millisecond, and acknowledges
 // after a grace period of about 20, in which it waits for processors that may still look at what it is about to free;
 // a Caretaker waits for that. It also keeps `slow`, sockets whose closing would wait for such a period, too; until
-// after the last of the `crowd`, if there is one.
+// after the last of the `crowd`, if there is one. Should we die meanwhile, it removes the link of this index, which the
+// sandbox does not give to another one.
 //
 // Why that is safe: the kernel closes both ends, takes them out of its lists and notifies of the end that it was asked
 // for, then of the other, all under its one lock for links (RTNL). So `host_end`'s notification is the last, and
