@@ -193,7 +193,7 @@ const std::vector<Difference>& general_differences() {
       {"^host <[^>]*> ifalias", "the host end's alias says whose it is"},
       {"^host <[^>]*> txqlen", "D41: the host end keeps the kernel's queue length"},
       {"^host sysctl ipv6/conf/<[^>]*>/(accept_ra|addr_gen_mode):", "the host end has no IPv6 of its own"},
-      {"^[^ ]+ sysctl ipv6/conf/eth[0-9]+/accept_dad:", "without IPv6 addresses the pod's IPv6 settings stay"},
+      {"^[^ ]+ sysctl ipv6/conf/(eth|net)[0-9]+/accept_dad:", "without IPv6 addresses the pod's IPv6 settings stay"},
       {"^[^ ]+ [^ ]+ nodad ", "IPv6 addresses are added as ready, without duplicate address detection"},
       {"^host sysctl ipv6/conf/br0/accept_dad:", "D37: the gateway of a new bridge is ready at once"},
       {"^host route .*\"dst\":\"fd.*\"table\":\"local\"", "D37: the gateway of a new bridge is ready at once"},
