@@ -151,7 +151,7 @@ show_masquerade() {
   chmod +x "$work/outside/cgi-bin/who"
   serve outside "$OUTSIDE"
   for pod in pod1 pod2; do
-    run "ip netns exec $pod curl -sS -m 5 http://$OUTSIDE/cgi-bin/who"
+    run "ip netns exec $pod curl -sS -m 30 http://$OUTSIDE/cgi-bin/who"
     claim "outside saw the host's address, not that of $pod ($(address_of "$pod"))" answer_is "you are $HOST"
   done
   run "ip netns exec pod1 ping -c 1 -W 2 $OUTSIDE"
@@ -166,13 +166,13 @@ show_web_servers() {
     echo "hello from $pod" >"$work/$pod/index.html"
     serve "$pod" 0.0.0.0
   done
-  run "curl -sS -m 5 http://$POD1/"
+  run "curl -sS -m 30 http://$POD1/"
   claim 'the host gets the page of pod1' answer_is 'hello from pod1'
-  run "curl -sS -m 5 http://$POD2/"
+  run "curl -sS -m 30 http://$POD2/"
   claim 'the host gets the page of pod2' answer_is 'hello from pod2'
-  run "ip netns exec pod2 curl -sS -m 5 http://$POD1/"
+  run "ip netns exec pod2 curl -sS -m 30 http://$POD1/"
   claim 'pod2 gets the page of pod1' answer_is 'hello from pod1'
-  run "ip netns exec pod2 curl -sS -m 5 http://127.0.0.1/"
+  run "ip netns exec pod2 curl -sS -m 30 http://127.0.0.1/"
   claim 'and on 127.0.0.1 its own' answer_is 'hello from pod2'
 }
 
