@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 #include <linux/netlink.h>
 #include <set>
 
@@ -171,20 +172,28 @@ feature::SpoofCheckSpec spoof_check_of(const Request& request, const net::Link& 
           .mac = sandbox_end.mac.value_or(MacAddr())};
 }
 
+namespace {
+
+// `listen` opens the notifications of the namespace that the link is in; it is the exception that they are needed.
+Status wait_for_end(net::Netlink& route, const net::Link& end, const std::function<Result<net::LinkEvents>()>& listen) {
+  CNIO_LET(const std::optional<net::Link> now, net::find_link(route, end.index));
+  if (now && now->operational) return {};
+  CNIO_LET(net::LinkEvents events, listen());
+  return events.wait_operational(route, end, kPortTimeoutMs);
+}
+
+}  // namespace
+
 Status wait_for_pair(net::Netlink& host, net::Sandbox& sandbox, const Veth& veth) {
-  CNIO_LET(const std::optional<net::Link> port, net::find_link(host, veth.host_end.index));
-  if (!port || !port->operational) {
-    CNIO_LET(net::LinkEvents events, net::LinkEvents::open());
-    CNIO_TRY(events.wait_operational(host, veth.host_end, kPortTimeoutMs));
-  }
-  CNIO_LET(const std::optional<net::Link> pod, net::find_link(sandbox.route(), veth.sandbox_end.index));
-  if (pod && pod->operational) return {};
-  std::optional<net::LinkEvents> events;
-  CNIO_TRY(sandbox.run([&]() -> Status {
-    CNIO_LET(events, net::LinkEvents::open());
-    return {};
-  }));
-  return events->wait_operational(sandbox.route(), veth.sandbox_end, kPortTimeoutMs);
+  CNIO_TRY(wait_for_end(host, veth.host_end, net::LinkEvents::open));
+  return wait_for_end(sandbox.route(), veth.sandbox_end, [&]() -> Result<net::LinkEvents> {
+    std::optional<net::LinkEvents> events;
+    CNIO_TRY(sandbox.run([&]() -> Status {
+      CNIO_LET(events, net::LinkEvents::open());
+      return {};
+    }));
+    return *std::move(events);
+  });
 }
 
 Result<Leftover> find_leftover(net::Netlink& host, std::optional<net::Sandbox>& sandbox, const Request& request,

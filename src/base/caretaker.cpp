@@ -44,7 +44,7 @@ UniqueFd open_program() {
 }
 
 // In the new process.
-[[noreturn]] void take_care(pid_t parent, const Caretaker::Kept& kept, int life, bool has_crowd,
+[[noreturn]] void take_care(pid_t parent, const Caretaker::Kept& kept, int life, bool outlasts,
                             const std::function<bool()>& work) {
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent) _exit(1);
   std::vector<int> last = kept.to_the_end;
@@ -52,11 +52,11 @@ UniqueFd open_program() {
   std::vector<int> all = last;
   all.insert(all.end(), kept.for_work.begin(), kept.for_work.end());
   close_all_but(all);
-  // The work takes longer than we do who wait for its effect, and with a crowd it is not the last thing to be done.
-  if (has_crowd && (prctl(PR_SET_PDEATHSIG, 0) < 0 || getppid() != parent)) _exit(1);
+  // The work takes longer than we do who wait for its effect, and may not be the last thing to be done.
+  if (outlasts && (prctl(PR_SET_PDEATHSIG, 0) < 0 || getppid() != parent)) _exit(1);
   if (!work()) _exit(1);
   close_all_but(last);
-  if (has_crowd) outlast_crowd();
+  if (outlasts) outlast_crowd();
   for (;;) (void)pause();
 }
 
@@ -71,10 +71,12 @@ std::optional<Crowd> Crowd::join() {
 
 Result<Caretaker> Caretaker::start(const Kept& kept, const Crowd* crowd, const std::function<bool()>& work) {
   CNIO_LET(Pipe life, make_pipe());
+  // Without anything that is slow to close nobody is held up.
+  const bool outlasts = crowd != nullptr && !kept.to_the_end.empty();
   const pid_t parent = getpid();
   const pid_t pid = fork();
   if (pid < 0) return Error::sys("start a process", errno);
-  if (pid == 0) take_care(parent, kept, life.write_end.get(), crowd != nullptr, work);
+  if (pid == 0) take_care(parent, kept, life.write_end.get(), outlasts, work);
   return Caretaker(std::move(life.read_end));
 }
 

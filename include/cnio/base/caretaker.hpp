@@ -29,10 +29,10 @@ class Crowd {
 // It has our memory as it was at its start, and of our descriptors only those that it is told to keep: whoever waits
 // for the end of our output does not wait for it. What it keeps is not closed before it ends, so our closing of the
 // same costs nothing. It ends when we end, or on the way into the kernel if we die before; a request that the kernel
-// works on is completed. With a crowd it does its work even if we die, so that must do no harm at any later time, and
-// ends after the last of them, or kPatienceSeconds after its work: a socket of nf_tables is closed under the lock that
-// all changes of rules need, and takes a grace period if rules were removed a moment ago, so that many who close theirs
-// one by one would hold each other up.
+// works on is completed. With a crowd, and something slow, it does its work even if we die, so that must do no harm
+// later, and ends after the last of them, or kPatienceSeconds after its work: a socket of nf_tables is closed under the
+// lock that all changes of rules need, and takes a grace period if rules were removed a moment ago, so that many who
+// close theirs one by one would hold each other up.
 //
 // Then it is an orphan, of some milliseconds as a rule, which whoever adopts orphans (init) has to reap.
 class Caretaker {
