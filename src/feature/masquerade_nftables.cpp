@@ -211,7 +211,7 @@ Status rehearse_nftables_masquerade(NftConnection& nft) {
   NftBatch batch(kTable);
   put_skeleton(batch);
   batch.append_rule(kPostrouting.name, masquerade_rules({}).back());
-  return nft.rehearse(std::move(batch), "try whether masquerading could be installed");
+  return NftConnection::rehearse(batch, "try whether masquerading could be installed");
 }
 
 Status install_nftables_masquerade(NftConnection& nft, const MasqueradeSpec& spec) {

@@ -179,7 +179,7 @@ Status require_spoof_check() {
   rule.input_interface = "none";
   rule.source_mac = MacAddr();
   batch.append_rule(kPrerouting.name, rule);
-  Status status = nft.rehearse(std::move(batch), "try whether the spoof check could be installed");
+  Status status = NftConnection::rehearse(batch, "try whether the spoof check could be installed");
   if (!status.ok()) return std::move(status).error().hint(kNeeds);
   return {};
 }

@@ -10,6 +10,8 @@
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 
+#include "cnio/net/netns.hpp"
+
 #include "nftables_message.hpp"
 
 namespace cnio::net {
@@ -68,11 +70,6 @@ void NftBatch::ensure_table(std::string_view comment) {
   nl_msg* message = add(NFT_MSG_NEWTABLE, kCreate, "add table " + table_.name);
   put_text(message, NFTA_TABLE_NAME, table_.name);
   put_comment(message, NFTA_TABLE_USERDATA, kTableComment, comment);
-}
-
-void NftBatch::create_table() {
-  nl_msg* message = add(NFT_MSG_NEWTABLE, kCreate | NLM_F_EXCL, "create table " + table_.name);
-  put_text(message, NFTA_TABLE_NAME, table_.name);
 }
 
 void NftBatch::ensure_base_chain(const NftBaseChain& chain) {
@@ -175,12 +172,11 @@ Status retry_while_changing(const std::function<Status()>& attempt) {
   return Error::make(Code::kTryAgain, "the firewall's tables keep changing");
 }
 
-Status NftConnection::rehearse(NftBatch batch, std::string_view operation) {
-  batch.create_table();  // which exists by then: the failure that takes the rest back
-  Status status = commit(batch, operation);
-  if (status.ok()) return Error::make(Code::kInternal, std::string(operation) + ": the rehearsal came true");
-  if (status.error().errnum() == EEXIST) return {};
-  return status;
+Status NftConnection::rehearse(const NftBatch& batch, std::string_view operation) {
+  return Namespace::run_in_new([&]() -> Status {
+    CNIO_LET(NftConnection elsewhere, require({}));
+    return elsewhere.commit(batch, operation);
+  });
 }
 
 Status NftConnection::commit(const NftBatch& batch, std::string_view operation) {

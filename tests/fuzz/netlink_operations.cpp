@@ -183,7 +183,6 @@ const std::vector<NetlinkOperation>& netlink_operations() {
       {"wait-settled", with_route(wait_settled)},
       {"nft-open", with_nft([](NftConnection&) {})},
       {"nft-commit", with_nft([](NftConnection& nft) { done(nft.commit(batch(), "write rules")); })},
-      {"nft-rehearse", with_nft([](NftConnection& nft) { done(nft.rehearse(batch(), "try rules")); })},
       {"nft-table-use", with_nft([](NftConnection& nft) { (void)value_of(nft.find_table_use(kTable)); })},
       {"nft-find-chain", with_nft([](NftConnection& nft) { (void)value_of(nft.find_chain(kTable, "c0")); })},
       {"nft-list-chains", with_nft(list_chains)},

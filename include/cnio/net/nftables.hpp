@@ -117,7 +117,6 @@ class NftBatch {
 
   nl_msg* add(uint16_t type, uint16_t flags, std::string step);
   void add_chain(uint16_t flags, const std::string& chain, std::string_view comment);
-  void create_table();  // errno EEXIST if it is there
 
   NftTable table_;
   std::vector<Message> messages_;
@@ -152,9 +151,10 @@ class NftConnection {
   Result<std::vector<IpAddr>> list_keys_to(const NftTable& table, const std::string& map, const std::string& chain);
 
   Status commit(const NftBatch& batch, std::string_view operation);
-  // Would commit succeed? The kernel goes through all of it, loads the modules it needs, and takes everything back. For
-  // batches that ensure their table.
-  Status rehearse(NftBatch batch, std::string_view operation);
+  // Would commit succeed where there are no rules yet? Tried in a network namespace of its own, for which the kernel
+  // loads the modules it needs: nobody sees it, and it takes a tenth of a transaction that fails on purpose (a grace
+  // period).
+  static Status rehearse(const NftBatch& batch, std::string_view operation);
 
  private:
   explicit NftConnection(Netlink netlink) : netlink_(std::move(netlink)) {}
