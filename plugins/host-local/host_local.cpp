@@ -150,6 +150,10 @@ Status check(const Request& request) {
   CNIO_LET(std::optional<ReservationStore> store, ReservationStore::open(config.store.folder, config.store.lock_limit));
   if (!store) return check_held(request, config, {});
   ErrorList unreadable;
+  const std::vector<Reservation> held = store->find_by_attachment(request.attachment, unreadable);
+  CNIO_TRY(unreadable.status());
+  if (check_held(request, config, held).ok()) return {};
+  // Who has it instead is in one of all the files.
   const std::vector<Reservation>& all = store->reservations(unreadable);
   CNIO_TRY(unreadable.status());
   return check_held(request, config, all);

@@ -33,6 +33,20 @@ BOUNDS = {
     ("loopback", "DEL"): (52, 2),
     ("loopback", "VERSION"): (20, 0),
     ("bridge", "VERSION"): (20, 0),
+    ("bridge", "CHECK"): (149, 9),
+    ("bridge with masquerade", "CHECK"): (173, 13),
+    ("host-local", "CHECK"): (39, 0),
+    ("host-local in a crowd", "CHECK"): (39, 0),
+    ("loopback", "CHECK"): (48, 1),
+    ("bridge", "STATUS"): (107, 2),
+    ("bridge with masquerade", "STATUS"): (126, 4),
+    ("host-local", "STATUS"): (42, 0),
+    ("host-local in a crowd", "STATUS"): (42, 0),
+    ("loopback", "STATUS"): (21, 0),
+    ("bridge", "GC"): (170, 10),
+    ("bridge with masquerade", "GC"): (170, 10),
+    ("host-local", "GC"): (53, 0),
+    ("loopback", "GC"): (21, 0),
 }
 STALE = 0.85  # below this part of its bound
 
@@ -47,24 +61,31 @@ def config(what: str) -> dict[str, Any]:
 
 
 class Cost(unittest.TestCase):
-    def trace(self, what: str, verb: str, pod: str) -> list[str]:
-        """The names of all calls."""
+    def trace(self, what: str, verb: str, pod: str, **more: Any) -> list[str]:
+        """The names of all calls. `more` is for the configuration."""
         kind = what.split()[0]
         environment = {"CNI_COMMAND": verb, "CNI_CONTAINERID": pod, "CNI_IFNAME": "lo" if kind == "loopback" else "eth0",
                        "CNI_NETNS": f"/run/netns/{pod}", "CNI_PATH": str(PLUGINS), "PATH": os.environ["PATH"]}
-        done = tracer.run([str(PLUGINS / kind)], environment, json.dumps(config(what)))
+        done = tracer.run([str(PLUGINS / kind)], environment, json.dumps(config(what) | more))
         tracer.release(done)
         self.assertEqual(done.status, 0, done.out)
+        self.answer = done.out
         return [call for calls in done.calls for call in calls]
 
     def cost(self, what: str, verb: str) -> tuple[int, int]:
         costs = []
         for _ in range(ATTEMPTS):
             world.run("ip", "netns", "add", "pod")
-            if verb == "DEL":
+            more: dict[str, Any] = {}
+            if verb in ("DEL", "CHECK"):
                 self.trace(what, "ADD", "pod")
-            calls = [call for call in self.trace(what, verb, "pod") if call not in NOT_COUNTED]
-            if verb == "ADD":
+            if verb == "CHECK":
+                more = {"prevResult": json.loads(self.answer)}
+            if verb == "GC":
+                ifname = "lo" if what == "loopback" else "eth0"
+                more = {"cni.dev/valid-attachments": [{"containerID": "resident", "ifname": ifname}]}
+            calls = [call for call in self.trace(what, verb, "pod", **more) if call not in NOT_COUNTED]
+            if verb in ("ADD", "CHECK"):
                 self.trace(what, "DEL", "pod")
             world.run("ip", "netns", "delete", "pod")
             costs.append((len(calls), sum(call in SENDING for call in calls)))
