@@ -14,6 +14,9 @@
 
 namespace cnio::test {
 
+/// For a hook of the stand-in, which works while the pair is made: the pair is made, and nothing done with it yet.
+inline constexpr char kPairStands[] = "ip -d link show master br0 | grep -q 'addrgenmode none'";
+
 /// A host whose pods are on bridge br0.
 class BridgeTest : public HostTest {
  protected:

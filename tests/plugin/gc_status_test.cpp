@@ -205,13 +205,10 @@ TEST_F(BridgeTest, AnAddThatGcOverlapsAndDoesNotListFailsCleanly) {
   config["macspoofchk"] = true;
   write_file("/run/test/gc.json", with_valid_attachments(config, {}).dump());
   const Attachment attachment = pod();
-  // The IPAM plugin works while the pair is made.
-  write_file("/run/test/gc.sh", "until nsenter --net=" + attachment.netns +
-                                    " ip link show eth0 >/dev/null 2>&1; do :; done\n"
-                                    "CNI_COMMAND=GC CNI_NETNS= CNI_IFNAME= CNI_CONTAINERID= " +
-                                    plugin_dir() + "/bridge </run/test/gc.json");
   fake.script("ADD", {{.out = R"({"cniVersion": "1.1.0", "ips": [{"address": "10.1.0.2/24"}]})",
-                       .hook = "sh /run/test/gc.sh"}});
+                       .hook = std::string(kPairStands) +
+                               " && CNI_COMMAND=GC CNI_NETNS= CNI_IFNAME= CNI_CONTAINERID= " + plugin_dir() +
+                               "/bridge </run/test/gc.json"}});
   const Snapshot before = Snapshot::of_host();
   EXPECT_TRUE(failed(run(with_fake(fake, "ADD", config, attachment)), code::kKernel, {"eth0"}));
   EXPECT_TRUE(same(before, Snapshot::of_host()));

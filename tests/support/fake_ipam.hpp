@@ -16,7 +16,7 @@ struct FakeAnswer {
   int exit_code = 0;
   int signal = 0;        ///< ends by this signal after printing
   bool endless = false;  ///< repeats `out` for ever
-  std::string hook{};    ///< command of words separated by blanks that is run before answering
+  std::string hook{};    ///< shell command that is run before answering, until it succeeds
 };
 
 /// One call that the stand-in received.

@@ -3,6 +3,7 @@
 // Stand-in for an IPAM plugin. In $CNIO_FAKE_IPAM_FOLDER it finds <COMMAND>.json, a list of answers, and leaves
 // what it was given: calls/<n>.stdin, calls/<n>.env (as in /proc/self/environ), calls/<n>.descriptors and
 // calls/<n>.netns.
+#include <chrono>
 #include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
@@ -14,7 +15,6 @@
 #include <string>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -62,21 +62,28 @@ std::size_t earlier_calls(const std::string& folder, const std::string& command,
   return count;
 }
 
-void run_hook(const std::string& hook) {
-  std::istringstream stream(hook);
-  std::vector<std::string> words{std::istream_iterator<std::string>(stream), {}};
-  if (words.empty()) return;
+bool run_quietly(const std::string& hook) {
   const pid_t pid = ::fork();
   if (pid == 0) {
-    std::vector<char*> argv;
-    for (std::string& word : words) argv.push_back(word.data());
-    argv.push_back(nullptr);
-    ::execvp(argv[0], argv.data());
+    const int nowhere = ::open("/dev/null", O_WRONLY);
+    ::dup2(nowhere, STDOUT_FILENO);
+    ::dup2(nowhere, STDERR_FILENO);
+    ::execlp("sh", "sh", "-c", hook.c_str(), nullptr);
     ::_exit(127);
   }
   int status = 0;
   ::waitpid(pid, &status, 0);
-  if (status != 0) std::cerr << "fake-ipam: hook failed: " << hook << "\n";
+  return status == 0;
+}
+
+/// Again until it succeeds: we are started while what it is about is in the making.
+void run_hook(const std::string& hook) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!hook.empty() && !run_quietly(hook)) {
+    if (std::chrono::steady_clock::now() < deadline) continue;
+    std::cerr << "fake-ipam: hook failed: " << hook << "\n";
+    std::exit(3);
+  }
 }
 
 int act(const nlohmann::json& answer) {
