@@ -232,6 +232,23 @@ TEST_F(MasqueradeNftables, TableThatIsInTheWayIsAnErrorThatNamesTheStep) {
   EXPECT_EQ(ruleset(), before);
 }
 
+TEST_F(MasqueradeNftables, RehearsalShowsNowhere) {
+  net::NftConnection nft = net::NftConnection::require("").value();
+  const uint32_t before = nft.generation().value();
+  ASSERT_OK(feature::rehearse_masquerade(feature::MasqueradeBackend::kNftables, environment()));
+  EXPECT_EQ(nft.generation().value(), before) << "somebody who watches the rules would see it";
+  EXPECT_EQ(ruleset(), "");
+}
+
+TEST_F(MasqueradeNftables, RehearsalOfWhatTheKernelRefusesIsAnErrorThatNamesTheStep) {
+  net::NftBatch batch({net::NftFamily::kInet, "cnio_masquerade"});
+  batch.ensure_table("");
+  net::NftRule rule;
+  rule.action = net::NftRule::Action::kMasquerade;
+  batch.append_rule("missing", rule);
+  EXPECT_ERROR(net::NftConnection::rehearse(batch, "try"), Code::kKernel, "missing");
+}
+
 TEST_F(MasqueradeNftables, CheckNamesWhatIsMissing) {
   PARITY("T61 D10");
   const auto what = spec("c1", {"10.1.0.2/24"}, {"192.0.2.0/24"});
