@@ -194,9 +194,7 @@ TEST_F(BridgeCheck, SomebodyListensOnTheBridge) {
   Command capture;
   capture.argv = {"tcpdump", "-i", "br0", "-w", "/dev/null", "--immediate-mode"};
   Child child(capture);
-  for (int turn = 0; turn < 2000 && find_link("br0").value("promiscuity", 0) == 0; ++turn) {
-  }
-  ASSERT_EQ(find_link("br0").value("promiscuity", 0), 1);
+  ASSERT_TRUE(happens([] { return find_link("br0").value("promiscuity", 0) == 1; }));
   EXPECT_TRUE(succeeded_silently(check(config, pod())));
 }
 

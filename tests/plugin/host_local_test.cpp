@@ -312,9 +312,8 @@ TEST_F(HostLocal, WaitsForTheLockOfTheStore) {
   Child waiting(plugin_command({"host-local", "ADD", pod("c2"), host_local_config().dump()}));
   // The kernel lists who waits for a lock: "-> FLOCK ADVISORY WRITE <pid>".
   const std::string mark = " " + std::to_string(waiting.pid()) + " ";
-  std::string locks;
-  for (int turn = 0; turn < 5000 && locks.find(mark) == std::string::npos; ++turn) locks = read_file("/proc/locks");
-  EXPECT_NE(locks.find(mark), std::string::npos) << "nobody waits for the lock";
+  EXPECT_TRUE(happens([&] { return read_file("/proc/locks").find(mark) != std::string::npos; }))
+      << "nobody waits for the lock";
   EXPECT_FALSE(reserved("10.1.0.3"));
   ::close(lock);
   EXPECT_TRUE(succeeded(waiting.wait()));

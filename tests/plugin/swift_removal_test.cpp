@@ -1,11 +1,8 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 //
 // DEL returns when the kernel says that the pair is gone, before it acknowledges: nobody may notice.
-#include <chrono>
 #include <fcntl.h>
-#include <functional>
 #include <poll.h>
-#include <sched.h>
 #include <sstream>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -50,16 +47,6 @@ class SwiftRemoval : public BridgeTest {
     const bool closed = poll(&waiting, 1, 0) == 1 && (waiting.revents & POLLHUP) != 0;
     close(out[0]);
     return fed && status == 0 && closed;
-  }
-
-  /// Does it become true, within patience?
-  static bool happens(const std::function<bool()>& what) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (!what()) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
-      sched_yield();
-    }
-    return true;
   }
 
   /// Is there somebody who wants the lock of this file for himself? "1: -> FLOCK  ADVISORY  WRITE 4711 fe:00:42 0 EOF"

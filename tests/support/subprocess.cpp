@@ -113,6 +113,15 @@ std::string describe(const Outcome& outcome) {
   return text + "\n  stdout: " + outcome.out.substr(0, 4000) + "\n  stderr: " + outcome.err.substr(0, 4000);
 }
 
+bool happens(const std::function<bool()>& what) {
+  const auto deadline = Clock::now() + kPatience;
+  while (!what()) {
+    if (Clock::now() > deadline) return false;
+    ::sched_yield();
+  }
+  return true;
+}
+
 Child::Child(const Command& command) : pending_(command.stdin_text) {
   ::signal(SIGPIPE, SIG_IGN);
   Pipe in = make_pipe();

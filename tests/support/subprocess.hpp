@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -38,6 +39,9 @@ struct Outcome {
 
 /// Everything about an outcome, for failure messages.
 std::string describe(const Outcome& outcome);
+
+/// Does it become true, within patience? For what tells nobody that it happens.
+bool happens(const std::function<bool()>& what);
 
 /// A running command. Its whole process group dies with this object.
 class Child {
