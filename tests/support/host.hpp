@@ -8,6 +8,10 @@
 /// Ties a test to the rows of the parity document it proves (`PARITY("T16 D21")` at the start of the body).
 #define PARITY(ids) RecordProperty("parity", ids)
 
+/// Ties a test to what it defends against, for the table of docs/reliability.md: `FAULT("A1 locks")`, the point of the
+/// issue that reported it and a word for its kind.
+#define FAULT(ids) RecordProperty("fault", ids)
+
 namespace cnio::test {
 
 /// Moves the calling process into a world of its own: a new network namespace ("the host" of the test, lo up) and a
