@@ -11,6 +11,7 @@
 #include "cnio/feature/delegate.hpp"
 #include "cnio/feature/masquerade.hpp"
 #include "cnio/feature/spoof_check.hpp"
+#include "cnio/feature/turns.hpp"
 #include "cnio/net/netlink.hpp"
 #include "cnio/net/netns.hpp"
 #include "cnio/net/sandbox.hpp"
@@ -69,6 +70,7 @@ Result<std::optional<Delegate>> find_ipam(const Request& request, const Config& 
 
 // Where an ADD acts.
 struct Places {
+  feature::Turns turns;
   net::Netlink host;
   net::Sandbox sandbox;
   std::optional<net::NftConnection> nft;  // if masquerading needs it
@@ -78,12 +80,11 @@ struct Places {
 // has the interface's name by then, another the address. One after the other, the first succeeds, and the others learn
 // that the interface exists. Until the undo is over, too. (That no DEL or GC removes what is being added is up to the
 // runtime: CNI 1.1.0, "Lifecycle & Ordering".)
-Status lock_sandbox(const Request& request, const net::Sandbox& sandbox, Rollback& undo) {
-  if (request.netns_override) return {};  // it may be the host's own, which join_bridge locks
-  CNIO_LET(net::NamespaceLock locked, net::NamespaceLock::alone(sandbox.netns(), "the sandbox " + request.netns_path));
+void wait_for_turn(const Request& request, const Places& at, Rollback& undo) {
+  if (request.netns_override) return;  // it may be the host's own
+  auto turn = at.turns.at_sandbox(at.sandbox.netns(), "the sandbox " + request.netns_path);
   undo.last("let others add to the sandbox",
-            [lock = std::make_shared<net::NamespaceLock>(std::move(locked))] { return Status(); });
-  return {};
+            [turn = std::make_shared<std::optional<HostLock>>(std::move(turn))] { return Status(); });
 }
 
 struct Joined {
@@ -94,7 +95,7 @@ struct Joined {
 // The bridge, and the attachment's port in it.
 Result<Joined> join_bridge(const Request& request, const Config& config, Places& at, Rollback& undo) {
   // Until it has our port, no DEL may take the bridge for empty.
-  CNIO_LET(const net::NamespaceLock lock, net::NamespaceLock::share());
+  const auto lock = at.turns.relying_on_bridges();
   CNIO_LET(const BridgeLink bridge, ensure_bridge(at.host, config, undo));
   auto veth = create_attachment_veth(at.host, at.sandbox, request, config, bridge.link, undo);
   if (!veth.ok()) return explain_lost_bridge(at.host, bridge.link, std::move(veth).error());
@@ -193,14 +194,13 @@ Result<AddResult> add(const Request& request, Rollback& undo) {
   if (!ipam) CNIO_TRY(protocol::format_result({}, request.version));  // before 0.3.0 a result needs addresses
   CNIO_LET(auto nft, require_masquerade(request, config));
   CNIO_LET(net::Sandbox sandbox, net::Sandbox::open(request.netns_path));
-  CNIO_TRY(lock_sandbox(request, sandbox, undo));
-  CNIO_TRY(check_name_is_free(sandbox, request));
-
   CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
+  Places at{feature::Turns::open("bridge"), std::move(host), std::move(sandbox), std::move(nft)};
+  wait_for_turn(request, at, undo);
+  CNIO_TRY(check_name_is_free(at.sandbox, request));
   if (config.mtu_auto) {
-    CNIO_LET(config.mtu, default_route_mtu(host));
+    CNIO_LET(config.mtu, default_route_mtu(at.host));
   }
-  Places at{std::move(host), std::move(sandbox), std::move(nft)};
   CNIO_TRY(check_bridge_name(at.host, config));  // before the IPAM plugin keeps what it does in its store
   std::optional<Delegate::Adding> adding;
   if (ipam) {
@@ -276,7 +276,8 @@ Status disconnect(const Request& request, const Config& config, const Crowd* cro
 
 Status del(const Request& request) {
   CNIO_LET(const Config config, parse_config(request, Validation::kTypes));
-  const std::optional<Crowd> crowd = Crowd::join();
+  const auto here = net::Namespace::own_number();
+  const std::optional<Crowd> crowd = here.ok() ? Crowd::join(here.value()) : std::nullopt;
   const auto ipam = find_ipam(request, config);
   std::optional<Result<Delegate::Prepared>> release;
   if (ipam.ok() && ipam.value()) release = ipam.value()->prepare(Command::kDel);

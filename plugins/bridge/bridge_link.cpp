@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <linux/netlink.h>
 
+#include "cnio/feature/turns.hpp"
 #include "cnio/net/forwarding.hpp"
 #include "cnio/net/netns.hpp"
 #include "cnio/net/sysctl.hpp"
@@ -186,8 +187,8 @@ Status configure_gateway(net::Netlink& host, const BridgeLink& bridge, const Con
 }
 
 Status remove_bridge_if_empty(net::Netlink& host, const Config& config) {
-  CNIO_LET(const auto alone, net::NamespaceLock::try_alone());
-  if (!alone) return {};  // it is about to get a port
+  const auto alone = feature::Turns::open("bridge").alone_with_bridges();
+  if (!alone.granted) return {};  // it is about to get a port
   CNIO_LET(const std::optional<net::Link> bridge, net::find_link(host, config.bridge));
   if (!bridge || bridge->kind != "bridge") return {};
   CNIO_LET(const std::vector<net::Link> ports, net::list_links(host, bridge->index));
