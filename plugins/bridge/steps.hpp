@@ -7,6 +7,7 @@
 
 #include "cnio/base/result.hpp"
 #include "cnio/base/rollback.hpp"
+#include "cnio/feature/attachment_record.hpp"
 #include "cnio/feature/spoof_check.hpp"
 #include "cnio/net/address.hpp"
 #include "cnio/net/link.hpp"
@@ -86,32 +87,51 @@ bool is_gateway_port(const net::Link& port, const std::string& bridge);
 
 // ---- the veth pair of one attachment
 
+inline constexpr unsigned kNameAttempts = 3;  // 32 bits each: one more than ever needed, and DEL looks for all
+inline constexpr size_t kNameDigits = 8;
+inline constexpr size_t kMaxAlias = 255;  // IFALIASZ, without the terminating NUL
+inline constexpr size_t kAliasDigits = 16;
+
 // `prefix` ("veth") and 8 hex digits that follow from the attachment, so that people and DEL find it; `attempt` gives
 // others if that name is taken.
-std::string host_end_name(const protocol::Request& request, const std::string& prefix, unsigned attempt = 0);
-// What `ip link` shows as alias of the host end: whose it is. At most 255 bytes.
+std::string host_end_name(const std::string& network, const protocol::Attachment& attachment, const std::string& prefix,
+                          unsigned attempt = 0);
+// What `ip link` shows as alias of the host end: whose it is, for people and for whoever has no record. At most 255
+// bytes; a longer one ends in "#" and a hash of it all. It begins with the mark of its network.
 std::string host_end_alias(const std::string& network, const protocol::Attachment& attachment);
+std::string mark_of(const std::string& network);
+// The network of which an alias says that it is the attachment's; nothing if it does not say that.
+std::optional<std::string> network_in_alias(const std::string& alias, const protocol::Attachment& attachment);
 
 struct Veth {
   net::Link host_end;
-  net::Link sandbox_end;
+  net::Link sandbox_end;  // as we made it
 };
 
 // Error: code 103 if the sandbox has an interface of that name already, or one with it as an alternative name.
 Status check_name_is_free(net::Sandbox& sandbox, const protocol::Request& request);
 
-// Creates the pair, with the host end in its bridge, both down. Registers its removal.
+// Creates the pair, with the host end in its bridge, both down, and the MAC addresses of `pair`, once that has been
+// written into the record; completes it by name and number. Registers its removal.
 Result<Veth> create_attachment_veth(net::Netlink& host, net::Sandbox& sandbox, const protocol::Request& request,
-                                    const Config& config, const net::Link& bridge, Rollback& undo);
+                                    const Config& config, const net::Link& bridge, feature::RecordedPair& pair,
+                                    std::optional<feature::AttachmentRecord>& record, Rollback& undo);
 
 // Marks the host end as the attachment's, and makes of it the port that the configuration asks for.
 Status configure_attachment(net::Netlink& host, const protocol::Request& request, const Config& config,
                             const Veth& veth);
 
-// Removes the pairs of an earlier life of the attachment: when its container was started again in another namespace,
-// and something keeps the former one alive. `own` is the pair of now. To be called once the IPAM plugin has agreed,
-// which refuses an attachment that lives; the address is the same, and must not be at two places.
-Status remove_former_pairs(net::Netlink& host, const protocol::Request& request, const Config& config, const Veth& own);
+// The host end of a recorded pair, if it is still there: by its number, which a host gives once; of an ADD that was
+// killed before it could write that down, by its name. And it has the MAC address that we drew for it, or else the name
+// or the alias that we gave it.
+Result<std::optional<net::Link>> find_recorded_end(net::Netlink& host, const feature::RecordedPair& pair);
+
+// The host ends that the attachment has besides `own`, of which the name may be missing: of an earlier life, when its
+// container was started again in another namespace, and something keeps the former one alive; or of its life now, if
+// `own` should not be.
+Result<std::vector<net::Link>> find_former_ends(net::Netlink& host, const Config& config,
+                                                const std::vector<feature::RecordedPair>& pairs,
+                                                const feature::RecordedPair& own);
 
 // What `macspoofchk` asks for: installed by ADD, looked for by CHECK.
 feature::SpoofCheckSpec spoof_check_of(const protocol::Request& request, const net::Link& host_end,
@@ -122,21 +142,29 @@ feature::SpoofCheckSpec spoof_check_of(const protocol::Request& request, const n
 inline constexpr int kPortTimeoutMs = 10'000;
 Status wait_for_pair(net::Netlink& host, net::Sandbox& sandbox, const Veth& veth);
 
-// The links of this attachment that are left, for DEL: by the sandbox's interface if that was made for this network,
-// else by the host end's name and alias. Links that were made by others are not returned; `foreign` then says which and
-// why.
+// What is left of an attachment, for DEL. From the record, if there is one: then nothing that the sandbox says matters.
+// Else by the sandbox's interface if that was made for this network, or by the host end's name and alias.
 struct Leftover {
-  std::optional<net::Link> sandbox_end;
-  std::optional<net::Link> host_end;
-  std::string foreign;
+  struct Owned {
+    std::vector<IpAddr> addresses;
+    std::optional<MacAddr> mac;  // of the interface that had them
+  };
+  std::vector<net::Link> host_ends;
+  std::vector<Owned> owned;  // as recorded, or else as prevResult tells
+  bool recorded = false;
+  std::string foreign;  // why the sandbox's interface is left alone
+  // Without a record: the network to which that interface belongs according to its alias.
+  std::optional<std::string> former_network;
 };
 Result<Leftover> find_leftover(net::Netlink& host, std::optional<net::Sandbox>& sandbox,
                                const protocol::Request& request, const Config& config,
+                               const std::vector<feature::RecordedPair>& pairs,
                                const std::optional<protocol::AddResult>& prev_result);
 
-// Removes the links of this network's attachments that are not valid, for GC: known by the mark on their host ends.
-// Goes on past failures and reports all.
-Status remove_stale_links(net::Netlink& host, const Config& config, const std::string& network,
+// Removes the links of this network's attachments that are not valid, for GC, wherever they are: those that are
+// recorded, and those with its mark. Goes on past failures and reports all. Error: code 103 if there are links that may
+// be of an attachment that is not valid, but do not say so; then no address may be released.
+Status remove_stale_links(net::Netlink& host, uint64_t host_number, const Config& config, const std::string& network,
                           const std::vector<protocol::Attachment>& valid);
 
 // ---- the sandbox's side

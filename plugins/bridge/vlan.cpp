@@ -89,6 +89,7 @@ Result<net::Link> ensure_gateway_interface(net::Netlink& host, const net::Link& 
   CNIO_LET(std::optional<net::Link> gateway, net::find_link(host, name));
   if (!gateway) {
     const Status created = net::create_veth(host, {.host_name = "veth" + sha512_hex(gateway_alias(config), 8),
+                                                   .host_mac = {},
                                                    .master = bridge.index,
                                                    .mtu = bridge.mtu,
                                                    .sandbox_name = name,

@@ -188,6 +188,16 @@ Result<bool> create_bridge(Netlink& route, const BridgeSpec& spec) {
   return created.error();
 }
 
+namespace {
+
+void set_address(rtnl_link* link, const std::optional<MacAddr>& wanted) {
+  if (!wanted) return;
+  const NlAddrPtr mac(checked(nl_addr_build(AF_LLC, wanted->data(), 6)));
+  rtnl_link_set_addr(link, mac.get());
+}
+
+}  // namespace
+
 Status create_veth(Netlink& route, const VethSpec& spec) {
   const RtnlLinkPtr host(checked(rtnl_link_veth_alloc()));
   rtnl_link_set_name(host.get(), spec.host_name.c_str());
@@ -199,10 +209,8 @@ Status create_veth(Netlink& route, const VethSpec& spec) {
     rtnl_link_set_mtu(host.get(), spec.mtu);
     rtnl_link_set_mtu(sandbox.get(), spec.mtu);
   }
-  if (spec.sandbox_mac) {
-    const NlAddrPtr mac(checked(nl_addr_build(AF_LLC, spec.sandbox_mac->data(), 6)));
-    rtnl_link_set_addr(sandbox.get(), mac.get());
-  }
+  set_address(host.get(), spec.host_mac);
+  set_address(sandbox.get(), spec.sandbox_mac);
   const MsgPtr message = build_link(host.get(), NLM_F_CREATE | NLM_F_EXCL);
   return route.request(message.get(), "create veth pair " + spec.host_name + " - " + spec.sandbox_name);
 }

@@ -56,6 +56,9 @@ Result<bool> create_bridge(Netlink& route, const BridgeSpec& spec);
 
 struct VethSpec {
   std::string host_name;
+  // Nothing: the kernel's choice, which udev may replace by its own. One that is given at creation it leaves alone
+  // (NET_ADDR_SET; systemd.link(5), MACAddressPolicy). See MacAddr::random_high.
+  std::optional<MacAddr> host_mac;
   IfIndex master = IfIndex::kNone;  // the bridge that the host end joins
   uint32_t mtu = 0;                 // of both ends; 0: the kernel's choice
   std::string sandbox_name;
