@@ -27,6 +27,7 @@ namespace cnio::bridge {
 struct BridgeLink {
   net::Link link;
   bool created = false;
+  bool mac_settled = false;  // its MAC address does not follow its ports
 };
 
 // The MTU of the default route's interface, for "mtu": "auto". Error: code 100 if there is none.
@@ -35,9 +36,11 @@ Result<uint32_t> default_route_mtu(net::Netlink& host);
 // Would ensure_bridge refuse the link that has the bridge's name? Changes nothing. Error: code 103.
 Status check_bridge_name(net::Netlink& host, const Config& config);
 
-// Creates the bridge, or adopts the one that is there: sets it up and, if asked for, promiscuous; nothing else of it is
-// changed. Error: code 103 if the name belongs to a link that is no bridge, also as an alternative name; that link is
-// left untouched. The undo of a creation removes the bridge if it has no port then.
+// Creates the bridge and marks it by an alias, or adopts the one that is there: sets it up and, if asked for,
+// promiscuous; one without uplink believes no router advertisements from now on, and that of a gateway keeps its MAC
+// address. Nothing else of it is changed. To be called before our port joins. Error: code 103 if the name belongs to a
+// link that is no bridge, also as an alternative name; that link is left untouched. The undo of a creation removes the
+// bridge if it has no port then.
 Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config, Rollback& undo);
 
 // Somebody removed the bridge during an ADD. Code 11: the next one makes it again.
@@ -57,7 +60,8 @@ struct GatewayPlan {
 
 // Compares the addresses of the gateway interface (the bridge, or its end of the VLAN, which need not be there yet)
 // with the wanted ones. A conflict is another IPv4 address, or an IPv6 one of an overlapping network. Error: code 103
-// naming both, unless `forceAddress`.
+// naming both, unless `forceAddress`; also if another link of the host has one that collides with an address that is to
+// be added (check_overlap). Code 100 if the interface cannot have an IPv6 address that it needs.
 Result<GatewayPlan> plan_gateway(net::Netlink& host, const Config& config, const std::vector<Cidr>& wanted);
 
 // Carries the plan out and switches forwarding on for the families of `wanted`; makes the end of the VLAN if need be.
@@ -65,9 +69,40 @@ Result<GatewayPlan> plan_gateway(net::Netlink& host, const Config& config, const
 Status configure_gateway(net::Netlink& host, const BridgeLink& bridge, const Config& config, const GatewayPlan& plan,
                          const std::vector<Cidr>& wanted);
 
-// Removes the bridge, with its ends of VLANs, if it has no other port, for `deleteWhenEmpty`. Not while an ADD is about
-// to join a port to a bridge: see join_bridge.
+// Can the link have IPv6 addresses and routes? `purpose` ("the address fd01::1/64") tells what for. Error: code 100.
+Status require_ipv6(const net::Link& link, const Config& config, const std::string& purpose);
+
+// Removes the bridge, with its ends of VLANs, if it has no other port and ensure_bridge made it, for `deleteWhenEmpty`;
+// another stays, with a note on standard error. Not while an ADD is about to join a port to a bridge: see join_bridge.
 Status remove_bridge_if_empty(net::Netlink& host, const Config& config);
+
+// ---- whose router advertisements the host believes
+
+// From now on none that come in by this link. A failure is a note on standard error.
+void be_deaf_to_routers(const net::Link& link);
+// Can there be a router behind the link? Not behind a pod's or a virtual machine's, nor a bridge that has only such.
+Result<bool> may_believe_routers(net::Netlink& host, const net::Link& link, const Config& config);
+// An adopted bridge believes routers, like each interface, unless somebody has told it not to: it may go on if it has
+// an uplink, which may lead to some.
+Status judge_routers(net::Netlink& host, const net::Link& bridge, const Config& config);
+
+// ---- the network's subnets on this host
+
+// Has another link of the host that is up, and in the same VRF or like ours in none, the very address of a gateway, or
+// one of a network that is the gateway's or a part of it? Not a lone one (/32, /128) nor a link-local one. `gateway` is
+// the interface that is to have the addresses, if it is there. Nothing is looked for with `allowOverlap`. Error:
+// `code`, naming the link, its address and what to do.
+Status check_overlap(net::Netlink& host, const Config& config, const std::optional<net::Link>& gateway,
+                     const std::vector<Cidr>& wanted, Code code);
+// The same for STATUS, of the subnets that the IPAM plugin's configuration names. Error: code 103.
+Status check_subnets(net::Netlink& host, const protocol::Request& request, const Config& config);
+
+// Does the host forward what pods send by this interface, for the families of the addresses? Error: `code`, naming the
+// setting.
+Status check_forwarding(net::Netlink& host, const net::Link& gateway, const std::vector<Cidr>& addresses, Code code);
+// The same for STATUS, if the gateway interface has its addresses, as the IPAM plugin's configuration lets expect them.
+// Otherwise the next ADD switches forwarding on. Error: code 51.
+Status check_subnets_forwarded(net::Netlink& host, const protocol::Request& request, const Config& config);
 
 // ---- VLANs
 

@@ -86,11 +86,11 @@ Result<Veth> create_attachment_veth(net::Netlink& host, net::Sandbox& sandbox, c
   std::string name;
   Status created = create_under_free_name(host,
                                           {.host_name = {},
-                                           .host_mac = pair.host_mac,
                                            .master = bridge.index,
                                            .mtu = config.mtu,
                                            .sandbox_name = request.attachment.ifname,
                                            .sandbox_fd = sandbox.netns().fd(),
+                                           .host_mac = pair.host_mac,
                                            .sandbox_mac = pair.sandbox_mac},
                                           pair, name);
   // It may be there although its answer is lost.
