@@ -226,7 +226,15 @@ class AttachmentTest : public BridgeStepsTest {
     return out;
   }
   Result<Veth> create(Rollback& undo, const protocol::Request& call = request()) {
-    CNIO_LET(const Veth veth, create_attachment_veth(route(), *sandbox_, call, config_, bridge_.link, undo));
+    feature::RecordedPair pair;
+    pair.network = call.network;
+    pair.attachment = call.attachment;
+    pair.prefix = config_.host_prefix;
+    pair.host_mac = MacAddr::random_high();
+    pair.sandbox_mac = config_.mac.value_or(MacAddr::random());
+    std::optional<feature::AttachmentRecord> record;  // as on a host that cannot keep one
+    CNIO_LET(const Veth veth,
+             create_attachment_veth(route(), *sandbox_, call, config_, bridge_.link, pair, record, undo));
     CNIO_TRY(configure_attachment(route(), call, config_, veth));
     return veth;
   }
@@ -239,7 +247,7 @@ class AttachmentTest : public BridgeStepsTest {
     return veth.ok() ? std::move(veth).value() : Veth{};
   }
   Leftover leftover(const protocol::Request& call = request(), const std::optional<AddResult>& prev = std::nullopt) {
-    auto found = find_leftover(route(), sandbox_, call, config_, prev);
+    auto found = find_leftover(route(), sandbox_, call, config_, {}, prev);
     EXPECT_OK(found);
     return found.ok() ? std::move(found).value() : Leftover{};
   }
@@ -254,7 +262,7 @@ TEST_F(AttachmentTest, IsMarkedAndJoinsItsBridge) {
   config_.hairpin = true;
   config_.mac = MacAddr::parse("02:00:00:00:00:05");
   const Veth veth = created();
-  EXPECT_EQ(veth.host_end.name, host_end_name(request(), "veth"));
+  EXPECT_EQ(veth.host_end.name, host_end_name("n", {"c1", "eth0"}, "veth"));
   EXPECT_EQ(veth.sandbox_end.name, "eth0");
   const Json host = seen(veth.host_end.name);
   EXPECT_EQ(host.at("master"), "br0");
@@ -282,9 +290,9 @@ TEST_F(AttachmentTest, UndoOfWhatIsGoneSucceeds) {
 }
 
 TEST_F(AttachmentTest, ANameThatIsTakenOnTheHostIsAvoided) {
-  const std::string first = host_end_name(request(), "veth");
+  const std::string first = host_end_name("n", {"c1", "eth0"}, "veth");
   ip("link add " + first + " type bridge");
-  EXPECT_EQ(created().host_end.name, host_end_name(request(), "veth", 1));
+  EXPECT_EQ(created().host_end.name, host_end_name("n", {"c1", "eth0"}, "veth", 1));
   EXPECT_EQ(seen(first).at("linkinfo").at("info_kind"), "bridge");
 }
 
@@ -321,9 +329,9 @@ TEST_F(AttachmentTest, BothEndsAreWaitedFor) {
 TEST_F(AttachmentTest, ItsOwnPairIsFound) {
   const Veth veth = created();
   const Leftover left = leftover();
-  ASSERT_TRUE(left.host_end && left.sandbox_end);
-  EXPECT_EQ(left.host_end->index, veth.host_end.index);
-  EXPECT_EQ(left.sandbox_end->index, veth.sandbox_end.index);
+  ASSERT_EQ(left.host_ends.size(), 1U);
+  EXPECT_EQ(left.host_ends[0].index, veth.host_end.index);
+  EXPECT_EQ(left.host_ends[0].peer, veth.sandbox_end.index);
   EXPECT_EQ(left.foreign, "");
 }
 
@@ -332,20 +340,19 @@ TEST_F(AttachmentTest, ItsPairIsFoundWithoutTheSandbox) {
   const Veth veth = created();
   sandbox_.reset();
   const Leftover left = leftover();
-  ASSERT_TRUE(left.host_end);
-  EXPECT_EQ(left.host_end->index, veth.host_end.index);
-  EXPECT_FALSE(left.sandbox_end);
+  ASSERT_EQ(left.host_ends.size(), 1U);
+  EXPECT_EQ(left.host_ends[0].index, veth.host_end.index);
 }
 
 // Its first name was taken when it was made, by a link that is gone now.
 TEST_F(AttachmentTest, ItsPairIsFoundWithoutTheSandboxUnderItsSecondName) {
-  const std::string first = host_end_name(request(), "veth");
+  const std::string first = host_end_name("n", {"c1", "eth0"}, "veth");
   ip("link add " + first + " type bridge");
   const Veth veth = created();
   sandbox_.reset();
-  EXPECT_EQ(leftover().host_end.value().index, veth.host_end.index);
+  EXPECT_EQ(leftover().host_ends.at(0).index, veth.host_end.index);
   ip("link del " + first);
-  EXPECT_EQ(leftover().host_end.value().index, veth.host_end.index);
+  EXPECT_EQ(leftover().host_ends.at(0).index, veth.host_end.index);
 }
 
 // Both ends bear the numbers that ours name as their peers, and yet they belong to others.
@@ -360,12 +367,12 @@ TEST_F(AttachmentTest, APairIntoAThirdNamespaceIsNotTakenForTheSandboxs) {
 TEST_F(AttachmentTest, ItsPairIsFoundUnderAnotherNameInTheSandbox) {
   const Veth veth = created();
   ip("link set eth0 name renamed", pod_);
-  EXPECT_EQ(leftover().host_end.value().index, veth.host_end.index);
+  EXPECT_EQ(leftover().host_ends.at(0).index, veth.host_end.index);
 }
 
 TEST_F(AttachmentTest, NothingIsFoundWhenNothingIsThere) {
   const Leftover left = leftover();
-  EXPECT_FALSE(left.host_end || left.sandbox_end);
+  EXPECT_THAT(left.host_ends, IsEmpty());
   EXPECT_EQ(left.foreign, "");
 }
 
@@ -373,30 +380,30 @@ TEST_F(AttachmentTest, NothingIsFoundWhenNothingIsThere) {
 TEST_F(AttachmentTest, LinksOfOthersAreLeftAlone) {
   PARITY("D45");
   ip("link add eth0 type bridge", pod_);
-  EXPECT_FALSE(leftover().host_end);
+  EXPECT_THAT(leftover().host_ends, IsEmpty());
   EXPECT_THAT(leftover().foreign, HasSubstr("interface eth0 left alone: it is no veth"));
   ip("link del eth0", pod_);
 
   (void)created(request("other", "eth0"));
-  EXPECT_FALSE(leftover().host_end);
+  EXPECT_THAT(leftover().host_ends, IsEmpty());
   EXPECT_THAT(leftover().foreign, HasSubstr("belongs to \"cnio n/other/eth0\""));
   ip("link del eth0", pod_);
 
   ip("link add manual type veth peer name eth0 netns pod");
-  EXPECT_FALSE(leftover().host_end);
+  EXPECT_THAT(leftover().host_ends, IsEmpty());
   EXPECT_THAT(leftover().foreign, HasSubstr("is not in bridge br0"));
 }
 
 TEST_F(AttachmentTest, PairsThatTheReferenceMadeAreFound) {
   ip("link add vethabcdef01 type veth peer name eth0 netns pod");
   ip("link set vethabcdef01 master br0");
-  EXPECT_EQ(leftover().host_end.value().name, "vethabcdef01");
+  EXPECT_EQ(leftover().host_ends.at(0).name, "vethabcdef01");
   // Or in a bridge that has another name by now, if the recorded result lists it.
   ip("link set vethabcdef01 nomaster");
-  EXPECT_FALSE(leftover().host_end);
+  EXPECT_THAT(leftover().host_ends, IsEmpty());
   AddResult prev;
   prev.interfaces.emplace_back().name = "vethabcdef01";
-  EXPECT_EQ(leftover(request(), prev).host_end.value().name, "vethabcdef01");
+  EXPECT_EQ(leftover(request(), prev).host_ends.at(0).name, "vethabcdef01");
 }
 
 // ---- what GC removes
@@ -410,12 +417,12 @@ TEST_F(AttachmentTest, StaleLinksAreThoseOfTheNetworkThatAreNotValid) {
   const Veth foreign = created(other);
   ip("link add manual type veth peer name eth3 netns pod");
   ip("link set manual master br0");
-  ASSERT_OK(remove_stale_links(route(), config_, "n", {{"c1", "eth0"}}));
+  ASSERT_OK(remove_stale_links(route(), 1, config_, "n", {{"c1", "eth0"}}));
   EXPECT_THAT(link_names(), UnorderedElementsAre("br0", valid.host_end.name, foreign.host_end.name, "manual"));
-  ASSERT_OK(remove_stale_links(route(), config_, "n", {}));
+  ASSERT_OK(remove_stale_links(route(), 1, config_, "n", {}));
   EXPECT_THAT(link_names(), UnorderedElementsAre("br0", foreign.host_end.name, "manual"));
   config_.bridge = "none";
-  EXPECT_OK(remove_stale_links(route(), config_, "n", {}));
+  EXPECT_OK(remove_stale_links(route(), 1, config_, "n", {}));
 }
 
 // ---- the sandbox's end
