@@ -175,6 +175,7 @@ Result<Config> parse_config(const Request& request, Validation validation) {
   CNIO_LET(const bool gateway, fields.boolean("isGateway"));
   config.is_gateway = gateway || config.is_default_gateway;
   CNIO_LET(config.force_address, fields.boolean("forceAddress"));
+  CNIO_LET(config.allow_overlap, fields.boolean("allowOverlap"));
   CNIO_LET(config.ip_masq, fields.boolean("ipMasq"));
   if (fields.has("ipMasqBackend")) {
     CNIO_LET(config.ip_masq_backend, fields.text("ipMasqBackend"));

@@ -73,6 +73,9 @@ Status check_not_own_sandbox(const Request& request);
 // Takes stdin: JSON, `name`, `cniVersion` and the version gate of the command. Errors: codes 6, 7, 1.
 Status parse_stdin(Request& request, std::string stdin_data);
 
+// The configuration as text, for a network of another name.
+std::string with_name(const Json& config, const std::string& network);
+
 // The types of the keys that the specification gives to every configuration: type, capabilities, ipam, dns. Error:
 // code 7.
 Status check_common_keys(const Fields& config);
