@@ -298,7 +298,7 @@ TEST_P(ReadsArguments, RefusesUnknownAndBrokenArguments) {
   PARITY("T18 T19");
   for (const char* args : {"FOO=BAR", "FOO", "A=1;", "A=b=c;IgnoreUnknown=1", "IgnoreUnknown=yes",
                            "ignoreunknown=1;A=1", "IgnoreUnknown=1;FOO"}) {
-    EXPECT_TRUE(failed(run_with("DEL", "CNI_ARGS", args), code::kEnvironment, {"CNI_ARGS"})) << args;
+    EXPECT_TRUE(failed(run_with("ADD", "CNI_ARGS", args), code::kEnvironment, {"CNI_ARGS"})) << args;
   }
 }
 
