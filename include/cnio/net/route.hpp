@@ -39,6 +39,8 @@ Status add_route(Netlink& route, const Link& link, const RouteSpec& spec);
 // The link that a packet takes for which there is no other route: of the default route of the main table with the best
 // metric, IPv4's if there is one, else IPv6's.
 Result<std::optional<IfIndex>> find_default_route_link(Netlink& route);
+// That of one family.
+Result<std::optional<IfIndex>> find_default_route_link(Netlink& route, Family family);
 
 // Routes of all tables whose output (or one of whose next hops) is `link`, those the kernel keeps for local and
 // broadcast addresses left out.
