@@ -81,9 +81,9 @@ const Trouble kTroubles[] = {
        config["ipMasqBackend"] = "iptables";
        command.env["PATH"] = broken_program("ip6tables") + ":" + command.env["PATH"];
      }},
-    {"MasqueradeRefusedByTheKernel",
-     code::kKernel,
-     {"masquerad"},
+    {"MasqueradeInTheWay",
+     code::kInTheWay,
+     {"masquerad", "attachments4"},
      kGood,
      {},
      {{"nft", "add table inet cnio_masquerade"},
