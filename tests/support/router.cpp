@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <cstring>
+#include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/icmp6.h>
 #include <sstream>
@@ -36,13 +37,28 @@ std::string advertisement(int lifetime, const std::string& prefix) {
   return bytes.append(reinterpret_cast<const char*>(&info), sizeof info);
 }
 
+/// From the interface's link-local address: no other is believed.
+bool bind_link_local(int fd, const std::string& interface) {
+  ifaddrs* all = nullptr;
+  if (::getifaddrs(&all) != 0) return false;
+  bool bound = false;
+  for (const ifaddrs* each = all; each != nullptr && !bound; each = each->ifa_next) {
+    if (each->ifa_addr == nullptr || each->ifa_addr->sa_family != AF_INET6 || interface != each->ifa_name) continue;
+    const auto* address = reinterpret_cast<const sockaddr_in6*>(each->ifa_addr);
+    bound = IN6_IS_ADDR_LINKLOCAL(&address->sin6_addr) && ::bind(fd, each->ifa_addr, sizeof *address) == 0;
+  }
+  ::freeifaddrs(all);
+  return bound;
+}
+
 bool send_once(const std::string& interface, const std::string& bytes) {
   const int fd = ::socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMPV6);
   sockaddr_in6 to{};
   to.sin6_family = AF_INET6;
   to.sin6_scope_id = ::if_nametoindex(interface.c_str());
   ::inet_pton(AF_INET6, "ff02::1", &to.sin6_addr);
-  const bool ready = ::setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &kHopLimit, sizeof kHopLimit) == 0 &&
+  const bool ready = bind_link_local(fd, interface) &&
+                     ::setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &kHopLimit, sizeof kHopLimit) == 0 &&
                      ::setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &to.sin6_scope_id, sizeof to.sin6_scope_id) == 0;
   const bool sent = ready && ::sendto(fd, bytes.data(), bytes.size(), 0, reinterpret_cast<const sockaddr*>(&to),
                                       sizeof to) == static_cast<ssize_t>(bytes.size());
@@ -64,7 +80,7 @@ int heard(const std::string& interface) {
 
 void advertise_router(const std::string& netns, const std::string& interface, int lifetime, const std::string& prefix) {
   const std::string bytes = advertisement(lifetime, prefix);
-  // The interface needs a link-local address first.
+  // The interface needs a link-local address first, and to be sure of it.
   const bool sent = happens([&] { return in_netns(netns, [&] { return send_once(interface, bytes); }); });
   if (!sent || !in_netns(netns, [&] { return send_once(interface, bytes); })) {
     throw std::runtime_error("cannot advertise a router on " + interface + " of " + netns);
