@@ -212,6 +212,173 @@ TEST_F(GatewayTest, TheAddressOfAnAdoptedBridgeIsPinned) {
   EXPECT_EQ(seen("br0").at("address"), taken);
 }
 
+// ---- the MAC address of an adopted bridge that is a gateway
+
+class AdoptedGatewayTest : public BridgeStepsTest {
+ protected:
+  AdoptedGatewayTest() {
+    config_.is_gateway = true;
+    config_.ipam_type = "host-local";
+    ip("link add br0 type bridge");  // its address follows its ports'
+  }
+  static std::string mac() { return seen("br0").at("address").get<std::string>(); }
+  /// A port with an address that the bridge would take; up, as is the bridge.
+  static void add_port(const std::string& name, const std::string& address) {
+    ip("link add " + name + " type veth peer name p" + name);
+    ip("link set " + name + " address " + address);
+    ip("link set " + name + " master br0");
+    for (const std::string& each : {name, "p" + name, std::string("br0")}) ip("link set " + each + " up");
+  }
+  /// What an ADD and a DEL do to the ports.
+  void expect_kept(const std::string& expected) {
+    (void)ensured();
+    EXPECT_EQ(mac(), expected);
+    add_port("pod", "fe:00:00:00:00:01");
+    EXPECT_EQ(mac(), expected);
+    (void)ensured();
+    ip("link del pod");
+    EXPECT_EQ(mac(), expected);
+  }
+};
+
+TEST_F(AdoptedGatewayTest, WithoutAnyPortItIsKept) {
+  FAULT("D12 bridge's MAC");
+  expect_kept(mac());
+}
+
+TEST_F(AdoptedGatewayTest, WithAnUplinkItIsKept) {
+  FAULT("D12 bridge's MAC");
+  add_port("up0", "02:00:00:00:00:77");
+  expect_kept("02:00:00:00:00:77");
+  ip("link del up0");
+  EXPECT_EQ(mac(), "02:00:00:00:00:77");
+}
+
+TEST_F(AdoptedGatewayTest, WithAnUplinkOfAHighAddressItIsKept) {
+  FAULT("D12 bridge's MAC");
+  add_port("up0", "fe:ff:00:00:00:77");
+  expect_kept("fe:ff:00:00:00:77");
+}
+
+TEST_F(AdoptedGatewayTest, WithTheGatewayAddressThereItIsKept) {
+  FAULT("D12 bridge's MAC");
+  ip("addr add 10.1.0.1/24 dev br0");
+  expect_kept(mac());
+}
+
+TEST_F(AdoptedGatewayTest, AfterItsLastPortHasGoneItHasOne) {
+  FAULT("D12 bridge's MAC");
+  add_port("old", "02:00:00:00:00:55");
+  ip("link del old");
+  ASSERT_EQ(mac(), "00:00:00:00:00:00");
+  (void)ensured();
+  EXPECT_NE(mac(), "00:00:00:00:00:00");
+  expect_kept(mac());
+}
+
+// Without sysfs of this namespace, which alone tells whether an address was set.
+TEST_F(AdoptedGatewayTest, WhereItCannotBeToldThatItWasSetItIsKeptToo) {
+  FAULT("D12 bridge's MAC");
+  test::must_run({"mount", "-t", "tmpfs", "none", "/sys"});
+  EXPECT_FALSE(net::has_fixed_mac(link("br0")));
+  expect_kept(mac());
+  test::must_run({"umount", "/sys"});
+}
+
+// Setting it again would make the host forget its neighbours, at each ADD.
+TEST_F(AdoptedGatewayTest, OnceSetItIsNotSetAgain) {
+  FAULT("D12 bridge's MAC");
+  add_port("up0", "fe:ff:00:00:00:77");
+  (void)ensured();
+  EXPECT_EQ(net::has_fixed_mac(link("br0")), true);
+  ip("addr add 10.1.0.1/24 dev br0");
+  ip("neigh add 10.1.0.9 lladdr 02:00:00:00:00:09 nud reachable dev br0");
+  (void)ensured();
+  EXPECT_EQ(test::neighbour_mac("10.1.0.9", "br0"), "02:00:00:00:00:09");
+}
+
+// ---- the mark
+
+TEST_F(BridgeStepsTest, OnlyABridgeThatWasMadeHereIsRemoved) {
+  FAULT("D15 deleteWhenEmpty");
+  (void)ensured();
+  EXPECT_EQ(seen("br0").at("ifalias"), "cnio bridge");
+  ASSERT_OK(remove_bridge_if_empty(route(), config_));
+  EXPECT_THAT(link_names(), IsEmpty());
+  for (const char* alias : {"", "mine", "cnio bridge of mine"}) {
+    ip("link add br0 type bridge");
+    if (*alias != '\0') test::must_run({"ip", "link", "set", "br0", "alias", alias});
+    EXPECT_FALSE(ensured().created);
+    ASSERT_OK(remove_bridge_if_empty(route(), config_));
+    EXPECT_THAT(link_names(), ElementsAre("br0")) << alias;
+    ip("link del br0");
+  }
+}
+
+TEST_F(BridgeStepsTest, AFailedAddRemovesTheBridgeThatItMade) {
+  FAULT("D15 deleteWhenEmpty");
+  Rollback undo;
+  ASSERT_OK(ensure_bridge(route(), config_, undo));
+  test::must_run({"ip", "link", "set", "br0", "alias", "renamed meanwhile"});
+  EXPECT_THAT(undo.run(), IsEmpty());
+  EXPECT_THAT(link_names(), IsEmpty());
+}
+
+TEST_F(BridgeStepsTest, AFailedAddKeepsABridgeThatTookThePlaceOfIts) {
+  FAULT("D15 deleteWhenEmpty");
+  Rollback undo;
+  ASSERT_OK(ensure_bridge(route(), config_, undo));
+  ip("link del br0");
+  ip("link add br0 type bridge");
+  EXPECT_THAT(undo.run(), IsEmpty());
+  EXPECT_THAT(link_names(), ElementsAre("br0"));
+}
+
+// ---- the advice to replace an address
+
+TEST_F(GatewayTest, ReplacingIsNotAdvisedWhereTheHostWouldLoseItsOwnAddress) {
+  FAULT("D15 forceAddress");
+  const auto hint = [&] {
+    const auto refused = plan_gateway(route(), config_, cidrs({"10.1.0.1/24"}));
+    EXPECT_ERROR(refused, Code::kConflict, "10.9.0.1/24");
+    return refused.ok() ? std::string() : refused.error().details();
+  };
+  bridge_ = ensured();
+  ip("addr add 10.9.0.1/24 dev br0");
+  EXPECT_THAT(hint(), HasSubstr("forceAddress"));
+  ip("route add default via 10.9.0.254");
+  EXPECT_THAT(hint(), Not(HasSubstr("forceAddress")));
+  ip("route del default");
+  ip("-6 route add default dev br0 table 77");
+  EXPECT_THAT(hint(), Not(HasSubstr("forceAddress")));
+  ip("-6 route del default dev br0 table 77");
+  test::must_run({"ip", "link", "set", "br0", "alias", "lan"});
+  EXPECT_THAT(hint(), Not(HasSubstr("forceAddress")));
+}
+
+// ---- IPv6 that the gateway's interface cannot have
+
+TEST_F(GatewayTest, AnInterfaceWithoutIpv6IsAnErrorThatSaysWhy) {
+  FAULT("D14 IPv6 off");
+  bridge_ = ensured();
+  const auto wanted = cidrs({"10.1.0.1/24", "fd01::1/64"});
+  const auto hint = [&](std::string_view word) {
+    const auto refused = plan_gateway(route(), config_, wanted);
+    EXPECT_ERROR(refused, Code::kKernel, "br0", "fd01::1/64", word);
+    return refused.ok() ? std::string() : refused.error().details();
+  };
+  test::set_sysctl("net/ipv6/conf/br0/disable_ipv6", "1");
+  EXPECT_THAT(hint("IPv6 is switched off"), HasSubstr("net.ipv6.conf.br0.disable_ipv6"));
+  EXPECT_OK(plan_gateway(route(), config_, cidrs({"10.1.0.1/24"})));
+  ip("link set br0 mtu 1279");
+  EXPECT_THAT(hint("MTU of interface br0 is 1279"), HasSubstr("\"mtu\""));
+  config_.mtu = 1279;
+  EXPECT_THAT(hint("1280"), HasSubstr("\"mtu\""));
+  config_.mtu_auto = true;
+  EXPECT_THAT(hint("1280"), HasSubstr("\"auto\""));
+  EXPECT_OK(plan_gateway(route(), config_, cidrs({"10.1.0.1/24"})));
+}
+
 // ---- the veth pair
 
 class AttachmentTest : public BridgeStepsTest {
@@ -465,6 +632,47 @@ TEST_F(SandboxEndTest, Ipv6SettingsAreMadeForIpv6Addresses) {
   EXPECT_EQ(setting("eth0/accept_dad"), "0");
   EXPECT_EQ(sysctl("net/ipv4/conf/eth0/arp_notify", pod_), "1");
   for (const auto& address : test::addresses("eth0", pod_)) EXPECT_FALSE(address.contains("tentative"));
+}
+
+TEST_F(SandboxEndTest, Ipv6IsSwitchedOnForAnIpv6RouteToo) {
+  FAULT("D14 IPv6 off");
+  test::set_sysctl("net/ipv6/conf/all/disable_ipv6", "1", pod_);
+  net::RouteSpec v6;
+  v6.dst = cidr("::/0");
+  ASSERT_OK(configure({"10.1.0.5/24"}, {v6}));
+  EXPECT_EQ(test::routes_to("default", pod_, "-6").size(), 1U);
+}
+
+TEST_F(SandboxEndTest, AComfortThatCannotBeSetIsOnlyTold) {
+  FAULT("D14 read-only settings");
+  test::must_run({"mount", "--bind", "/proc/sys", "/proc/sys"});
+  test::must_run({"mount", "-o", "remount,bind,ro", "/proc/sys"});
+  ::testing::internal::CaptureStderr();
+  const Status done = configure({"fd01::5/64"});
+  const std::string told = ::testing::internal::GetCapturedStderr();
+  test::must_run({"umount", "/proc/sys"});
+  EXPECT_OK(done);
+  EXPECT_THAT(told, HasSubstr("eth0"));
+  EXPECT_THAT(address_texts("eth0", pod_), ElementsAre("fd01::5/64"));
+}
+
+TEST_F(SandboxEndTest, ANeedThatCannotBeSetSaysWhatToDo) {
+  FAULT("D14 read-only settings");
+  test::set_sysctl("net/ipv6/conf/eth0/disable_ipv6", "1", pod_);
+  test::must_run({"mount", "--bind", "/proc/sys", "/proc/sys"});
+  test::must_run({"mount", "-o", "remount,bind,ro", "/proc/sys"});
+  const Status done = configure({"fd01::5/64"});
+  test::must_run({"umount", "/proc/sys"});
+  EXPECT_ERROR(done, Code::kIo, "switch IPv6 on in the sandbox", "disable_ipv6", "Read-only");
+  EXPECT_THAT(done.error().details(), HasSubstr("runtime"));
+}
+
+TEST_F(SandboxEndTest, AnMtuThatIsTooSmallForIpv6IsNamed) {
+  FAULT("D14 MTU below 1280");
+  ip("link set eth0 mtu 1279", pod_);
+  veth_.sandbox_end = net::find_link(sandbox_->route(), "eth0").value().value();
+  EXPECT_ERROR(configure({"10.1.0.5/24", "fd01::5/64"}), Code::kKernel, "MTU of interface eth0 is 1279", "1280");
+  EXPECT_OK(configure({"10.1.0.5/24"}));
 }
 
 TEST_F(SandboxEndTest, Ipv6SettingsStayWithoutIpv6Addresses) {
