@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import threading
@@ -283,6 +284,46 @@ class Configured(InstallCase):
         install("--rollback")
         self.assertEqual((CONF / "10-bridge.conf").read_text(), "mine\n")
         self.assertFalse((CONF / "99-loopback.conf").exists())
+
+
+class Pages(InstallCase):
+    """What the pages tell people to do ends in one network, the one that they mean."""
+
+    def follow(self, section: str) -> None:
+        """The commands of the README's section that lay files on this node, as they stand there."""
+        page = (INSTALL.parents[1] / "README.md").read_text()
+        text = page[page.index(f"## {section}\n"):].split("\n## ")[0]
+        blocks = [block for block in re.findall(r"^ *```sh\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+                  if "conf-examples" in block]
+        self.assertEqual(len(blocks), 1)
+        world.run("sh", "-euc", blocks[0].replace("sudo ", ""), cwd=INSTALL.parents[1])
+
+    def is_used(self, name: str) -> None:
+        """It is the file that runtimes take, a plugin takes it, and no other has the subnet or is for a bridge."""
+        first, *others = sorted(path for path in CONF.iterdir() if path.suffix in (".conf", ".conflist", ".json"))
+        self.assertEqual(first.name, name)
+        self.assertEqual([json.loads(path.read_text())["type"] for path in others], ["loopback"])
+        config = json.loads(first.read_text())
+        self.assertEqual(config["cniVersion"], "0.4.0")
+        world.run("sh", "-c", f"CNI_COMMAND=STATUS CNI_PATH={BIN} {BIN}/bridge <<'END'\n"
+                  + json.dumps(config | {"cniVersion": "1.1.0"}) + "\nEND")
+
+    def test_one_node_by_hand(self) -> None:
+        install("--from", str(BUILT))
+        self.follow("On a node, with containerd")
+        self.is_used("10-bridge.conf")
+        self.assertNotIn("note", install("--from", str(BUILT), "--subnet", "10.240.1.0/24", "--cni-version", "0.4.0"))
+
+    def test_several_nodes(self) -> None:
+        install("--from", str(BUILT))
+        shutil.rmtree(CONF)
+        self.follow("Several nodes")
+        self.is_used("10-mynet.conf")
+
+    def test_several_nodes_after_one(self) -> None:
+        install("--from", str(BUILT), "--subnet", "10.240.1.0/24")
+        self.follow("Several nodes")
+        self.is_used("10-mynet.conf")
 
 
 class Refused(InstallCase):
