@@ -54,7 +54,7 @@ TEST_P(CniArgs, OfBothPluginsMayStandTogether) {
   }
 }
 
-TEST_P(CniArgs, OfNobodyAreAnErrorOfEveryVerb) {
+TEST_P(CniArgs, OfNobodyAreAnErrorOfWhatBuildsAndCompares) {
   PARITY("T18 D43");
   const Json added = with_prev_result(config(), must_add(config(), pod()));
   const Snapshot before = Snapshot::of_host();
@@ -63,7 +63,6 @@ TEST_P(CniArgs, OfNobodyAreAnErrorOfEveryVerb) {
   for (const std::string& args : wrong) {
     Attachment attachment = with_args(args);
     EXPECT_TRUE(failed(check(added, attachment), code::kEnvironment, {"CNI_ARGS", "FOO"})) << args;
-    EXPECT_TRUE(failed(del(added, attachment), code::kEnvironment, {"CNI_ARGS", "FOO"})) << args;
     attachment.ifname = "eth1";
     EXPECT_TRUE(failed(add(config(), attachment), code::kEnvironment, {"CNI_ARGS", "FOO"})) << args;
   }
