@@ -3,9 +3,7 @@
 
 #include <linux/netlink.h>
 #include <memory>
-#include <set>
 
-#include "cnio/base/caretaker.hpp"
 #include "cnio/base/error_list.hpp"
 #include "cnio/base/unique_fd.hpp"
 #include "cnio/feature/attachment_record.hpp"
@@ -20,6 +18,8 @@
 #include "bridge/addressing.hpp"
 #include "bridge/check.hpp"
 #include "bridge/config.hpp"
+#include "bridge/ipam.hpp"
+#include "bridge/removal.hpp"
 #include "bridge/steps.hpp"
 
 namespace cnio::bridge {
@@ -34,11 +34,11 @@ using protocol::Request;
 // The places of our entries in a result, in the reference's order.
 constexpr size_t kSandboxEntry = 2;
 
-feature::MasqueradeIdentity identity_of(const Request& request) { return {request.network, request.attachment}; }
-
 Result<feature::MasqueradeSpec> masquerade_of(const Request& request, const Config& config, const AddResult& result) {
-  feature::MasqueradeSpec spec{
-      .who = identity_of(request), .addresses = {}, .exclude = config.ip_masq_exclude, .only = config.ip_masq_only};
+  feature::MasqueradeSpec spec{.who = {request.network, request.attachment},
+                               .addresses = {},
+                               .exclude = config.ip_masq_exclude,
+                               .only = config.ip_masq_only};
   CNIO_LET(spec.backend, masquerade_backend(config));
   for (const protocol::IpConfig& ip : result.ips) spec.addresses.push_back(ip.address);
   return spec;
@@ -60,13 +60,6 @@ Interface entry_of(const net::Link& link, std::string sandbox = {}) {
           .sandbox = std::move(sandbox),
           .socket_path = {},
           .pci_id = {}};
-}
-
-// The IPAM plugin of the network; none for layer 2.
-Result<std::optional<Delegate>> find_ipam(const Request& request, const Config& config) {
-  if (config.layer2()) return std::optional<Delegate>();
-  CNIO_LET(Delegate ipam, Delegate::find(request, config.ipam_type));
-  return std::optional(std::move(ipam));
 }
 
 // Where an ADD acts.
@@ -108,9 +101,8 @@ feature::RecordedPair new_pair(const Request& request, const Config& config, uin
   return pair;
 }
 
-std::vector<feature::RecordedPair> recorded_pairs(const std::optional<feature::AttachmentRecord>& record,
-                                                  uint64_t host) {
-  return record ? record->pairs_on(host) : std::vector<feature::RecordedPair>();
+std::vector<feature::RecordedPair> recorded_pairs(const Places& at) {
+  return at.record ? at.record->pairs_on(at.turns.host()) : std::vector<feature::RecordedPair>();
 }
 
 // The bridge, and the attachment's port in it.
@@ -124,17 +116,11 @@ Result<Joined> join_bridge(const Request& request, const Config& config, Places&
   return Joined{bridge, std::move(veth).value()};
 }
 
-// Some IPAM plugins are known to have no use for the link: they work while it is made, and may give the address to
-// somebody else once it is gone. All others get the reference's order.
-bool works_without_link(const std::string& ipam_type) { return ipam_type == "host-local" || ipam_type == "static"; }
-// This one says good-bye over the link.
-bool releases_over_link(const std::string& ipam_type) { return ipam_type == "dhcp"; }
-
 // The addresses that the IPAM plugin gives, and their undo: to be called also if the port has failed meanwhile.
 Result<AddResult> get_addresses(const Request& request, const Config& config, const Delegate& ipam,
                                 Delegate::Adding adding, Places& at, Rollback& undo) {
   const auto lives = [&] {
-    auto former = find_former_ends(at.host, config, recorded_pairs(at.record, at.turns.host()), at.pair);
+    auto former = find_former_ends(at.host, config, recorded_pairs(at), at.pair);
     return !former.ok() || !former.value().empty();
   };
   auto answer = adding.finish(lives);
@@ -159,7 +145,7 @@ Status bring_up(Places& at, const Veth& veth) {
 // The pairs of an earlier life of the attachment go once the IPAM plugin has agreed, which refuses an attachment that
 // lives; the address is the same, and must not be at two places.
 Status remove_former_pairs(const Request& request, const Config& config, Places& at) {
-  const std::vector<feature::RecordedPair> pairs = recorded_pairs(at.record, at.turns.host());
+  const std::vector<feature::RecordedPair> pairs = recorded_pairs(at);
   CNIO_LET(const auto former, find_former_ends(at.host, config, pairs, at.pair));
   for (const net::Link& link : former) CNIO_TRY(net::remove_link(at.host, link));
   for (const feature::RecordedPair& pair : pairs) {
@@ -317,202 +303,6 @@ Result<AddResult> add(const Request& request, Rollback& undo) {
   return result;
 }
 
-// One network's part of a DEL.
-struct Removal {
-  const Request& request;
-  const Config& config;
-  std::vector<feature::RecordedPair> pairs;  // of this network
-  const Crowd* crowd;
-};
-
-// The links of an attachment. `nft` has just removed its rules, so that closing it takes long, and would hold up the
-// rest of the crowd.
-Status remove_links(net::Netlink& host, std::optional<net::Sandbox>& sandbox, const Leftover& left,
-                    std::optional<net::NftConnection>& nft, const Crowd* crowd) {
-  ErrorList errors;
-  bool swift = sandbox.has_value();
-  for (const net::Link& link : left.host_ends) {
-    const Result<bool> inside = swift ? sandbox->holds_peer_of(host, link) : Result<bool>(false);
-    if (!inside.ok() || !inside.value()) {
-      errors.collect(net::remove_link(host, link));
-      continue;
-    }
-    net::Link sandbox_end;
-    sandbox_end.index = link.peer;
-    sandbox_end.name = "the other end of " + link.name;
-    const std::vector<int> slow = nft ? std::vector<int>{nft->netfilter().fd()} : std::vector<int>();
-    errors.collect(net::remove_pair(host, link, sandbox->route(), sandbox_end, slow, crowd));
-    swift = false;  // the sandbox's socket belongs to the process that stays behind
-  }
-  return errors.status();
-}
-
-// What an attachment whose addresses nobody has recorded may have left behind. A DEL that is repeated finds nothing of
-// it, and then what prevResult says is somebody else's by now.
-bool is_first(const Leftover& left) { return left.recorded || !left.host_ends.empty(); }
-
-std::vector<IpAddr> known_addresses(const Leftover& left) {
-  std::vector<IpAddr> out;
-  for (const Leftover::Owned& each : left.owned) out.insert(out.end(), each.addresses.begin(), each.addresses.end());
-  return out;
-}
-
-// The rules of the attachment, then its links and what the host knows of its addresses. Of a foreign interface under
-// its name only the host knows whose it is: it is left alone.
-Status disconnect(net::Netlink& host, std::optional<net::Sandbox>& sandbox, const Removal& what, const Leftover& left) {
-  ErrorList errors;
-  const Request& request = what.request;
-  auto opened = net::NftConnection::open();
-  if (!opened.ok()) errors.collect(opened.error());
-  std::optional<net::NftConnection> nft = opened.ok() ? std::move(opened).value() : std::nullopt;
-  errors.collect(feature::remove_masquerade(nft, identity_of(request), known_addresses(left), request.environment));
-  if (nft) errors.collect(feature::remove_spoof_check(*nft, request.network, request.attachment));
-  errors.collect(remove_links(host, sandbox, left, nft, what.crowd));
-  // When nobody sends under them any more.
-  net::Netlink* netfilter = nft ? &nft->netfilter() : nullptr;
-  for (const Leftover::Owned& each : is_first(left) ? left.owned : std::vector<Leftover::Owned>()) {
-    errors.collect(forget_addresses(host, netfilter, what.config, each.addresses, each.mac));
-  }
-  if (what.config.delete_when_empty) errors.collect(remove_bridge_if_empty(host, what.config));
-  return errors.status();
-}
-
-// What a DEL works on.
-struct Scene {
-  net::Netlink host;
-  std::optional<net::Sandbox> sandbox;
-  uint64_t number;  // of the host
-  std::optional<feature::AttachmentRecord> record;
-  std::optional<Crowd> crowd;
-
-  [[nodiscard]] Removal removal(const Request& request, const Config& config) const {
-    std::vector<feature::RecordedPair> pairs = recorded_pairs(record, number);
-    std::erase_if(pairs, [&](const feature::RecordedPair& pair) { return pair.network != request.network; });
-    return {request, config, std::move(pairs), crowd ? &*crowd : nullptr};
-  }
-};
-
-// Goes on without what cannot be had: the rest is found without it.
-Result<Scene> look_around(const Request& request, ErrorList& errors) {
-  CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
-  CNIO_LET(const uint64_t number, net::Namespace::own_number());
-  auto sandbox = net::Sandbox::find(request.netns_path);
-  if (!sandbox.ok()) errors.collect(sandbox.error());
-  auto record = feature::AttachmentRecord::find(request.attachment);
-  if (!record.ok()) errors.collect(record.error());
-  return Scene{std::move(host), sandbox.ok() ? std::move(sandbox).value() : std::nullopt, number,
-               record.ok() ? std::move(record).value() : std::nullopt, Crowd::join(number)};
-}
-
-Status forget_pairs(Scene& scene, const Removal& removal) {
-  for (const feature::RecordedPair& pair : removal.pairs) CNIO_TRY(scene.record->forget(pair));
-  return {};
-}
-
-// ---- a network that had another name
-
-// The request that the attachment's ADD would get now, had its network kept its name: with the configuration of then if
-// that is known.
-Result<Request> request_of_then(const Request& request, const std::string& network, const std::string& config) {
-  Request then = request;
-  std::string text = config;
-  if (text.empty()) text = protocol::with_name(*request.config, network);
-  CNIO_TRY(protocol::parse_stdin(then, std::move(text)));
-  return then;
-}
-
-// Interfaces are unique within a container, so what it has under this name in another network of ours is what the
-// runtime means, if the network has another name by now. Unless it has another interface there.
-Status disconnect_former(const Request& request, Scene& scene, const std::string& network) {
-  std::string config;
-  for (const feature::RecordedPair& pair : recorded_pairs(scene.record, scene.number)) {
-    if (pair.network == network) config = pair.config;
-  }
-  CNIO_LET(const Request then, request_of_then(request, network, config));
-  CNIO_LET(const Config config_of_then, parse_config(then, Validation::kTypes));
-  const Removal removal = scene.removal(then, config_of_then);
-  CNIO_LET(const Leftover left,
-           find_leftover(scene.host, scene.sandbox, then, config_of_then, removal.pairs, std::nullopt));
-  CNIO_LET(const std::optional<Delegate> ipam, find_ipam(then, config_of_then));
-  ErrorList errors;
-  if (ipam && releases_over_link(ipam->type())) errors.collect(ipam->run(Command::kDel));
-  CNIO_TRY(disconnect(scene.host, scene.sandbox, removal, left));
-  if (ipam && !releases_over_link(ipam->type())) CNIO_TRY(ipam->run(Command::kDel));
-  CNIO_TRY(forget_pairs(scene, removal));
-  protocol::note("bridge", "what " + request.attachment.container_id + "/" + request.attachment.ifname +
-                               " had in the network " + quote(network) + " has been removed, too");
-  return errors.status();
-}
-
-// Is it certain that the attachment has no other interface than that of `network`? Not if the sandbox has one under its
-// name that is another pair's.
-Result<bool> may_disconnect_former(const Request& request, Scene& scene, const std::string& network) {
-  if (!scene.sandbox) return true;
-  CNIO_LET(const auto link, net::find_link(scene.sandbox->route(), request.attachment.ifname));
-  if (!link) return true;
-  CNIO_LET(const auto host_end, scene.sandbox->find_host_end(scene.host, *link));
-  if (!host_end) return false;
-  if (network_in_alias(host_end->alias, request.attachment) == network) return true;
-  for (const feature::RecordedPair& pair : recorded_pairs(scene.record, scene.number)) {
-    if (pair.network != network) continue;
-    CNIO_LET(const auto recorded, find_recorded_end(scene.host, pair));
-    if (recorded && recorded->index == host_end->index) return true;
-  }
-  return false;
-}
-
-Status disconnect_all_former(const Request& request, Scene& scene, const Leftover& left) {
-  std::set<std::string> networks;
-  for (const feature::RecordedPair& pair : recorded_pairs(scene.record, scene.number)) networks.insert(pair.network);
-  if (left.former_network) networks.insert(*left.former_network);
-  networks.erase(request.network);
-  ErrorList errors;
-  for (const std::string& network : networks) {
-    const auto certain = may_disconnect_former(request, scene, network);
-    if (!certain.ok() || !certain.value()) {
-      protocol::note("bridge", request.attachment.container_id + "/" + request.attachment.ifname +
-                                   " is connected to the network " + quote(network) +
-                                   ", too, and left alone there: its interface is another one");
-      continue;
-    }
-    errors.collect(disconnect_former(request, scene, network).context("network " + quote(network)));
-  }
-  return errors.status();
-}
-
-// ---- this network
-
-// An address is released only when neither link nor rule uses it any more.
-Status del(const Request& request) {
-  CNIO_LET(const Config config, parse_config(request, Validation::kTypes));
-  ErrorList errors;
-  CNIO_LET(Scene scene, look_around(request, errors));
-  const auto ipam = find_ipam(request, config);
-  std::optional<Result<Delegate::Prepared>> release;
-  if (ipam.ok() && ipam.value()) {
-    if (releases_over_link(ipam.value()->type())) {
-      errors.collect(ipam.value()->run(Command::kDel));
-    } else {
-      release = ipam.value()->prepare(Command::kDel);
-    }
-  }
-  // Only a help: what it cannot say is found without it, so one that cannot be read does not stop the removal.
-  auto recorded = protocol::parse_prev_result(request.fields(), request.version);
-  const std::optional<AddResult> prev_result = recorded.ok() ? std::move(recorded).value() : std::nullopt;
-  const Removal removal = scene.removal(request, config);
-  CNIO_LET(const Leftover left, find_leftover(scene.host, scene.sandbox, request, config, removal.pairs, prev_result));
-  errors.collect(disconnect_all_former(request, scene, left));
-  if (!left.foreign.empty() && !left.former_network) protocol::note("bridge", left.foreign);
-  CNIO_TRY(disconnect(scene.host, scene.sandbox, removal, left));
-  if (!ipam.ok()) return ipam.error();
-  if (release) {
-    CNIO_LET(Delegate::Prepared call, *std::move(release));
-    CNIO_TRY(call.run());
-  }
-  errors.collect(forget_pairs(scene, removal));
-  return errors.status();
-}
-
 Status check(const Request& request) {
   CNIO_LET(const Config config, parse_config(request, Validation::kFull));
   CNIO_LET(net::Sandbox sandbox, net::Sandbox::open(request.netns_path));
@@ -540,6 +330,8 @@ Status rehearse(const Request& request, const Config& config) {
   }
   CNIO_TRY(require_vlan_filtering(config));
   if (config.mtu_auto) CNIO_TRY(default_route_mtu(host));
+  CNIO_TRY(check_subnets(host, request, config));
+  CNIO_TRY(check_subnets_forwarded(host, request, config));
   if (config.spoof_check) CNIO_TRY(feature::require_spoof_check());
   if (!config.ip_masq || config.layer2()) return {};
   CNIO_LET(const feature::MasqueradeBackend backend, masquerade_backend(config));
@@ -551,7 +343,10 @@ Status status(const Request& request) {
   auto ipam = find_ipam(request, config);
   std::optional<Result<Delegate::Prepared>> answer;
   if (ipam.ok() && ipam.value()) answer = ipam.value()->prepare(Command::kStatus);
-  if (Status ready = rehearse(request, config); !ready.ok()) return std::move(ready).error().unavailable();
+  if (Status ready = rehearse(request, config); !ready.ok()) {
+    if (ready.error().code() == Code::kLimited) return ready;
+    return std::move(ready).error().unavailable();
+  }
   if (!ipam.ok()) {
     const bool missing = ipam.error().code() == Code::kDelegate;
     return missing ? std::move(ipam).error().unavailable() : std::move(ipam).error();
@@ -559,25 +354,6 @@ Status status(const Request& request) {
   if (!answer) return {};
   CNIO_LET(Delegate::Prepared call, *std::move(answer));
   return call.run();
-}
-
-Status gc(const Request& request) {
-  CNIO_LET(const Config config, parse_config(request, Validation::kTypes));
-  CNIO_LET(const std::vector<protocol::Attachment> valid, protocol::parse_valid_attachments(request.fields()));
-  CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
-  ErrorList errors;
-  errors.collect(feature::collect_masquerade_garbage(request.network, valid, request.environment));
-  errors.collect(feature::collect_spoof_check_garbage(request.network, valid));
-  CNIO_LET(const uint64_t here, net::Namespace::own_number());
-  const Status links = remove_stale_links(host, here, config, request.network, valid);
-  errors.collect(links);
-  if (links.ok() && config.delete_when_empty) errors.collect(remove_bridge_if_empty(host, config));
-  // As in DEL: no address is released while a link may still use it.
-  if (links.ok() && !config.layer2()) {
-    const auto ipam = Delegate::find(request, config.ipam_type);
-    errors.collect(ipam.ok() ? ipam.value().run(Command::kGc) : Status(ipam.error()));
-  }
-  return errors.status();
 }
 
 }  // namespace

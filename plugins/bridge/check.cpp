@@ -70,7 +70,10 @@ Status check_gateway(net::Netlink& host, const Config& config, const net::Link& 
     if (!there) return differs(object, "gateway address " + wanted.to_string(), "it missing");
   }
   CNIO_TRY(check_overlap(host, config, gateway, addresses, Code::kCheckFailed));
-  return check_forwarding(host, *gateway, addresses, Code::kCheckFailed);
+  CNIO_TRY(check_forwarding(host, *gateway, addresses, Code::kCheckFailed));
+  std::vector<Cidr> sources;
+  for (const protocol::IpConfig& ip : prev.ips) sources.push_back(ip.address);
+  return check_forward_chains(host, *gateway, sources, Code::kCheckFailed);
 }
 
 Result<net::Link> check_sandbox_end(net::Sandbox& sandbox, const Request& request, const Config& config,

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -21,12 +22,40 @@ constexpr size_t kNameDigits = 8;   // behind the prefix of a host end's name
 
 bool holds_forbidden(const std::string& name) { return name.find_first_of("/:% \t\n\v\f\r") != std::string::npos; }
 
-Status check_bridge_name(const Fields& fields, const std::string& name) {
+// Keys that each stand for themselves. What cannot be read keeps its default; the first such fault is remembered.
+class Reader {
+ public:
+  template <class T>
+  bool take(T& field, Result<T> value) {
+    if (value.ok()) {
+      field = std::move(value).value();
+      return true;
+    }
+    return note(Status(std::move(value).error()));
+  }
+  bool note(Status status) {
+    const bool good = status.ok();
+    if (!good && faults_.ok()) faults_ = std::move(status);
+    return good;
+  }
+  [[nodiscard]] const Status& faults() const { return faults_; }
+
+ private:
+  Status faults_;
+};
+
+Result<std::string> parse_bridge_name(const Fields& fields) {
+  CNIO_LET(std::string name, fields.text("bridge"));
   const bool unusable = name.empty() || name.size() > kMaxName || name == "." || name == ".." || holds_forbidden(name);
-  if (!unusable) return {};
-  return fields.fault("bridge", quote(name) +
-                                    " cannot be an interface name: 1 to 15 bytes, no white space, \"/\", \":\" "
-                                    "or \"%\"");
+  if (unusable) {
+    return fields.fault("bridge", quote(name) +
+                                      " cannot be an interface name: 1 to 15 bytes, no white space, \"/\", \":\" "
+                                      "or \"%\"");
+  }
+  if (protocol::is_settings_folder(name)) {
+    return fields.fault("bridge", quote(name) + " " + std::string(protocol::kSettingsFolder));
+  }
+  return name;
 }
 
 // runtimeConfig.mac, args.cni.mac and CNI_ARGS MAC, in this order of preference.
@@ -91,15 +120,15 @@ Result<std::vector<Cidr>> parse_networks(const Fields& fields, std::string_view 
   return out;
 }
 
-Status parse_mtu(const Fields& fields, Validation validation, Config& config) {
+Status parse_mtu(const Fields& fields, Config& config) {
   if (const protocol::Json* value = fields.find("mtu"); value != nullptr && *value == "auto") {
     config.mtu_auto = true;
     return {};
   }
   CNIO_LET(const std::optional<int64_t> mtu, fields.integer("mtu"));
   if (!mtu || *mtu <= 0) return {};  // as in the reference, a negative number asks for nothing
-  if (validation == Validation::kFull) CNIO_TRY(fields.integer_within("mtu", kMinMtu, kMaxMtu));
-  config.mtu = static_cast<uint32_t>(std::min(*mtu, kMaxMtu));
+  CNIO_TRY(fields.integer_within("mtu", kMinMtu, kMaxMtu));
+  config.mtu = static_cast<uint32_t>(*mtu);
   return {};
 }
 
@@ -121,25 +150,32 @@ Status add_trunk_entry(const Fields& entry, std::set<uint16_t>& ids) {
   return {};
 }
 
-Status parse_vlans(const Fields& fields, Config& config) {
+Result<uint16_t> parse_vlan(const Fields& fields) {
   CNIO_LET(const std::optional<int64_t> vlan, fields.integer_within("vlan", 0, kMaxVlan));
-  config.vlan = static_cast<uint16_t>(vlan.value_or(0));
-  CNIO_LET(config.preserve_default_vlan, fields.boolean("preserveDefaultVlan"));
-  CNIO_LET(const std::vector<Fields> entries, fields.objects("vlanTrunk"));
-  std::set<uint16_t> ids;
-  for (const Fields& entry : entries) CNIO_TRY(add_trunk_entry(entry, ids));
-  if (fields.has("vlanTrunk")) config.vlan_trunk.emplace(ids.begin(), ids.end());
-  return {};
+  return static_cast<uint16_t>(vlan.value_or(0));
 }
 
-Status parse_host_prefix(const Fields& fields, Config& config) {
-  if (!fields.has("hostIfPrefix")) return {};
-  CNIO_LET(config.host_prefix, fields.text("hostIfPrefix"));
-  const bool fits = !config.host_prefix.empty() && config.host_prefix.size() <= kMaxName - kNameDigits;
-  if (fits && !holds_forbidden(config.host_prefix)) return {};
-  return fields.fault("hostIfPrefix", quote(config.host_prefix) +
+Result<std::optional<std::vector<uint16_t>>> parse_trunk(const Fields& fields) {
+  CNIO_LET(const std::vector<Fields> entries, fields.objects("vlanTrunk"));
+  std::optional<std::vector<uint16_t>> trunk;
+  std::set<uint16_t> ids;
+  for (const Fields& entry : entries) CNIO_TRY(add_trunk_entry(entry, ids));
+  if (fields.has("vlanTrunk")) trunk.emplace(ids.begin(), ids.end());
+  return trunk;
+}
+
+Result<std::string> parse_host_prefix(const Fields& fields) {
+  CNIO_LET(std::string prefix, fields.text("hostIfPrefix"));
+  const bool fits = !prefix.empty() && prefix.size() <= kMaxName - kNameDigits;
+  if (fits && !holds_forbidden(prefix)) return prefix;
+  return fields.fault("hostIfPrefix", quote(prefix) +
                                           " cannot begin an interface's name: 1 to 7 bytes, no white space, \"/\", "
                                           "\":\" or \"%\"");
+}
+
+Result<std::string> parse_ipam_type(const Fields& fields) {
+  CNIO_LET(const Fields ipam, fields.object("ipam"));
+  return ipam.text("type");
 }
 
 // What needs more than one key, or more than a type.
@@ -161,49 +197,62 @@ Status validate(const Config& config) {
   return {};
 }
 
-}  // namespace
+constexpr std::pair<std::string_view, bool Config::*> kFlags[] = {
+    {"isDefaultGateway", &Config::is_default_gateway},
+    {"isGateway", &Config::is_gateway},
+    {"forceAddress", &Config::force_address},
+    {"allowOverlap", &Config::allow_overlap},
+    {"ipMasq", &Config::ip_masq},
+    {"preserveDefaultVlan", &Config::preserve_default_vlan},
+    {"deleteWhenEmpty", &Config::delete_when_empty},
+    {"macspoofchk", &Config::spoof_check},
+    {"portIsolation", &Config::isolated},
+    {"disableContainerInterface", &Config::sandbox_end_down},
+    {"hairpinMode", &Config::hairpin},
+    {"promiscMode", &Config::promiscuous},
+    {"enabledad", &Config::detect_duplicates}};
 
-Result<Config> parse_config(const Request& request, Validation validation) {
-  const Fields fields = request.fields();
-  Config config;
-  CNIO_TRY(protocol::check_common_keys(fields));
-  if (fields.has("bridge")) {
-    CNIO_LET(config.bridge, fields.text("bridge"));
-  }
-  CNIO_TRY(check_bridge_name(fields, config.bridge));
-  CNIO_LET(config.is_default_gateway, fields.boolean("isDefaultGateway"));
-  CNIO_LET(const bool gateway, fields.boolean("isGateway"));
-  config.is_gateway = gateway || config.is_default_gateway;
-  CNIO_LET(config.force_address, fields.boolean("forceAddress"));
-  CNIO_LET(config.allow_overlap, fields.boolean("allowOverlap"));
-  CNIO_LET(config.ip_masq, fields.boolean("ipMasq"));
+// What every verb reads.
+void read_keys(const Fields& fields, Reader& reader, Config& config) {
+  // Without a name that can be read there is no bridge, rather than another network's.
+  if (fields.has("bridge") && !reader.take(config.bridge, parse_bridge_name(fields))) config.bridge.clear();
+  for (const auto& [key, field] : kFlags) reader.take(config.*field, fields.boolean(key));
+  config.is_gateway = config.is_gateway || config.is_default_gateway;
   if (fields.has("ipMasqBackend")) {
-    CNIO_LET(config.ip_masq_backend, fields.text("ipMasqBackend"));
+    std::string backend;
+    if (reader.take(backend, fields.text("ipMasqBackend"))) config.ip_masq_backend = std::move(backend);
   }
-  CNIO_TRY(fields.texts("ipMasqExclude"));
-  CNIO_TRY(fields.texts("ipMasqOnly"));
-  CNIO_TRY(parse_mtu(fields, validation, config));
-  CNIO_TRY(parse_vlans(fields, config));
-  CNIO_TRY(parse_host_prefix(fields, config));
-  CNIO_LET(config.delete_when_empty, fields.boolean("deleteWhenEmpty"));
-  CNIO_LET(config.spoof_check, fields.boolean("macspoofchk"));
-  CNIO_LET(config.isolated, fields.boolean("portIsolation"));
-  CNIO_LET(config.sandbox_end_down, fields.boolean("disableContainerInterface"));
-  CNIO_LET(config.hairpin, fields.boolean("hairpinMode"));
-  CNIO_LET(config.promiscuous, fields.boolean("promiscMode"));
-  CNIO_LET(config.detect_duplicates, fields.boolean("enabledad"));
-  CNIO_LET(const Fields ipam, fields.object("ipam"));
-  CNIO_LET(config.ipam_type, ipam.text("type"));
-  CNIO_LET(config.dns, parse_own_dns(fields));
+  reader.note(parse_mtu(fields, config));
+  reader.take(config.vlan, parse_vlan(fields));
+  reader.take(config.vlan_trunk, parse_trunk(fields));
+  if (fields.has("hostIfPrefix")) reader.take(config.host_prefix, parse_host_prefix(fields));
+  config.ipam_readable = reader.take(config.ipam_type, parse_ipam_type(fields));
+  reader.take(config.dns, parse_own_dns(fields));
+}
+
+// What only those read that build or compare.
+Status read_details(const Request& request, const Fields& fields, Config& config) {
   CNIO_TRY(fields.object("prevResult"));
   CNIO_LET(const MacSource mac, find_mac(request, fields));
-  if (validation == Validation::kTypes) return config;
   CNIO_LET(config.mac, parse_mac(mac));
   CNIO_LET(config.ip_masq_exclude, parse_networks(fields, "ipMasqExclude"));
   if (fields.has("ipMasqOnly")) {
     CNIO_LET(config.ip_masq_only, parse_networks(fields, "ipMasqOnly"));
   }
-  CNIO_TRY(validate(config));
+  return validate(config);
+}
+
+}  // namespace
+
+Result<Config> parse_config(const Request& request, Validation validation) {
+  const Fields fields = request.fields();
+  Config config;
+  Reader reader;
+  if (validation == Validation::kFull) CNIO_TRY(protocol::check_common_keys(fields));
+  read_keys(fields, reader, config);
+  if (validation == Validation::kTypes) return config;
+  CNIO_TRY(reader.faults());
+  CNIO_TRY(read_details(request, fields, config));
   return config;
 }
 

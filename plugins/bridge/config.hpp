@@ -17,7 +17,7 @@ namespace cnio::bridge {
 
 // The configuration of one bridge network; the README has the table for users.
 struct Config {
-  std::string bridge = "cni0";                      // the bridge's name on the host
+  std::string bridge = "cni0";                      // its name on the host; empty: cannot be read, only with kTypes
   bool is_gateway = false;                          // the bridge gets the gateway address, and the node forwards
   bool is_default_gateway = false;                  // implies is_gateway; a default route per family through it
   bool force_address = false;                       // replace conflicting addresses of the bridge instead of failing
@@ -40,22 +40,25 @@ struct Config {
   std::string host_prefix = "veth";                 // `hostIfPrefix`: how the names of host ends begin
   bool delete_when_empty = false;                   // remove the bridge with its last port
   std::optional<MacAddr> mac;                       // of the sandbox end; nothing: the kernel's choice
-  std::string ipam_type;                            // empty: layer 2 only
+  std::string ipam_type;                            // empty: none, or it cannot be read
+  bool ipam_readable = true;                        // false only with kTypes: nobody knows who gave the addresses
   std::optional<protocol::Dns> dns;                 // replaces the IPAM plugin's if set
 
-  [[nodiscard]] bool layer2() const { return ipam_type.empty(); }
+  // Without IPAM plugin, and certainly so.
+  [[nodiscard]] bool layer2() const { return ipam_type.empty() && ipam_readable; }
   [[nodiscard]] bool filters_vlans() const { return vlan != 0 || vlan_trunk.has_value(); }
   // The interface on the host that bears the gateway addresses: the bridge, or its end of the VLAN.
   [[nodiscard]] std::string gateway_interface() const {
-    return vlan == 0 ? bridge : bridge + "." + std::to_string(vlan);
+    return vlan == 0 || bridge.empty() ? bridge : bridge + "." + std::to_string(vlan);
   }
 };
 
-// How much is asked of a configuration. Every verb needs keys of the right type. ADD, CHECK and STATUS also need values
-// that work together; DEL and GC do not, so that what a configuration left behind can be removed after it was broken.
+// How much is asked of a configuration. ADD, CHECK and STATUS want all of it, and values that work together (kFull).
+// DEL and GC want nothing (kTypes): what was built while it was in order must be removed after it was broken. A key
+// that cannot be read is then as good as absent, each for itself; CNI_ARGS and `prevResult` are not looked at.
 enum class Validation { kTypes, kFull };
 
-// Errors: code 7 naming the key, 4 for CNI_ARGS.
+// Errors, of kFull only: code 7 naming the key, 4 for CNI_ARGS.
 Result<Config> parse_config(const protocol::Request& request, Validation validation);
 
 // What `ipMasqBackend` says. Error: code 7.

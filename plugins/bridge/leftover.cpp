@@ -138,22 +138,28 @@ class Sorter {
   std::set<std::string> names_;
 };
 
-// The recorded pairs of the network that are stale go. Error also if it cannot be told which these are.
-Status remove_recorded(net::Netlink& host, uint64_t host_number, const std::string& network,
-                       const std::vector<Attachment>& valid) {
+// The recorded pairs of the network that are stale go. Returns the MAC addresses of the host ends of all others. Error
+// also if it cannot be told which these are.
+Result<std::set<MacAddr>> remove_recorded(net::Netlink& host, uint64_t host_number, const std::string& network,
+                                          const std::vector<Attachment>& valid) {
   const std::set<Attachment> except(valid.begin(), valid.end());
   CNIO_LET(std::vector<AttachmentRecord> records, AttachmentRecord::list_without(except));
+  std::set<MacAddr> others;
   ErrorList errors;
   for (AttachmentRecord& record : records) {
     for (const RecordedPair& pair : record.pairs_on(host_number)) {
-      if (pair.network != network) continue;
+      if (pair.network != network) {
+        others.insert(pair.host_mac);
+        continue;
+      }
       const auto link = find_recorded_end(host, pair);
       Status gone = link.ok() ? Status() : Status(link.error());
       if (link.ok() && link.value()) gone = net::remove_link(host, *link.value());
       errors.collect(gone.ok() ? record.forget(pair) : gone);
     }
   }
-  return errors.status();
+  CNIO_TRY(errors.status());
+  return others;
 }
 
 // The numbers of the host ends of living attachments, whatever somebody has made of their names and aliases.
@@ -248,16 +254,17 @@ Result<std::vector<net::Link>> find_former_ends(net::Netlink& host, const Config
 
 Status remove_stale_links(net::Netlink& host, uint64_t host_number, const Config& config, const std::string& network,
                           const std::vector<Attachment>& valid) {
-  CNIO_TRY(remove_recorded(host, host_number, network, valid));
-  CNIO_LET(const std::set<net::IfIndex> living, list_living(host, host_number, valid));
   CNIO_LET(const std::optional<net::Link> bridge, net::find_link(host, config.bridge));
+  // Before the records: a pair is recorded before it is made, so each link that is seen now has its record by then.
   CNIO_LET(const std::vector<net::Link> links, net::list_links(host));
+  CNIO_LET(const std::set<MacAddr> others, remove_recorded(host, host_number, network, valid));
+  CNIO_LET(const std::set<net::IfIndex> living, list_living(host, host_number, valid));
   const Sorter sorter(config, network, valid);
   ErrorList errors;
   size_t told = living.size();
   std::vector<std::string> unknown;
   for (const net::Link& link : links) {
-    if (living.contains(link.index)) continue;
+    if (living.contains(link.index) || (link.mac && others.contains(*link.mac))) continue;
     const Sorter::Kind kind = sorter.sort(link, bridge);
     if (kind == Sorter::Kind::kStale) errors.collect(net::remove_link(host, link));
     if (kind == Sorter::Kind::kLiving) ++told;

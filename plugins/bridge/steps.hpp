@@ -100,7 +100,10 @@ Status check_subnets(net::Netlink& host, const protocol::Request& request, const
 // Does the host forward what pods send by this interface, for the families of the addresses? Error: `code`, naming the
 // setting.
 Status check_forwarding(net::Netlink& host, const net::Link& gateway, const std::vector<Cidr>& addresses, Code code);
-// The same for STATUS, if the gateway interface has its addresses, as the IPAM plugin's configuration lets expect them.
+// Does no chain of a firewall drop all of it? Of these sources: see feature::ForwardSpec. Error: `code`, naming the
+// chain.
+Status check_forward_chains(net::Netlink& host, const net::Link& gateway, const std::vector<Cidr>& sources, Code code);
+// Both for STATUS, if the gateway interface has its addresses, as the IPAM plugin's configuration lets expect them.
 // Otherwise the next ADD switches forwarding on. Error: code 51.
 Status check_subnets_forwarded(net::Netlink& host, const protocol::Request& request, const Config& config);
 

@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "cnio/feature/forward_policy.hpp"
 #include "cnio/net/address.hpp"
 #include "cnio/net/forwarding.hpp"
 #include "cnio/net/sysctl.hpp"
@@ -123,6 +124,15 @@ Status check_forwarding(net::Netlink& host, const net::Link& gateway, const std:
   return {};
 }
 
+Status check_forward_chains(net::Netlink& host, const net::Link& gateway, const std::vector<Cidr>& sources, Code code) {
+  if (sources.empty()) return {};
+  CNIO_LET(auto nft, net::NftConnection::open());
+  if (!nft) return {};
+  CNIO_LET(const auto drop, feature::find_forward_drop(*nft, host, {gateway.name, gateway.index, sources}));
+  if (!drop) return {};
+  return Error::make(code, drop->message()).hint(drop->hint());
+}
+
 Status check_subnets_forwarded(net::Netlink& host, const Request& request, const Config& config) {
   if (!config.is_gateway || config.layer2()) return {};
   CNIO_LET(const std::optional<net::Link> gateway, net::find_link(host, config.gateway_interface()));
@@ -132,7 +142,9 @@ Status check_subnets_forwarded(net::Netlink& host, const Request& request, const
   std::erase_if(ours, [&](const Cidr& wanted) {
     return std::none_of(present.begin(), present.end(), [&](const net::Address& each) { return each.cidr == wanted; });
   });
-  return check_forwarding(host, *gateway, ours, Code::kLimited);
+  CNIO_TRY(check_forwarding(host, *gateway, ours, Code::kLimited));
+  for (Cidr& each : ours) each = each.network();
+  return check_forward_chains(host, *gateway, ours, Code::kLimited);
 }
 
 }  // namespace cnio::bridge

@@ -1,6 +1,6 @@
 # Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=dash
-# shellcheck disable=SC2154 # to, conf_dir, force, PLUGINS, CONFIGS belong to scripts/install
+# shellcheck disable=SC2154 # to, conf_dir, force, PLUGINS, CONFIGS, CNI_VERSIONS belong to scripts/install
 # The files of an installation, all or nothing. Sourced by scripts/install.
 #
 #   <to>/.cnio/new       what is to be put in place, while it is gathered and tried out
@@ -26,14 +26,25 @@ make_folder() { # make_folder <folder>: also remembers what has to go if nothing
   message=$(mkdir -p "$1" 2>&1) || die "cannot make $1: $message"
 }
 
+# For root alone: a lock that others may open is one that others may hold, and keep installations away. Older versions
+# made one that everybody could open, and somebody may have it open still, so that one is made anew.
+make_state() {
+  local message
+  make_folder "$to"
+  [ -d "$state" ] || made="$state
+$made"
+  message=$({ { [ -d "$state" ] || mkdir -m 0700 "$state"; } && chmod 0700 "$state"; } 2>&1) ||
+    die "cannot make $state: ${message##*: }"
+  case $(ls -ld "$state/lock" 2>/dev/null) in '' | -rw-------*) ;; *) rm -rf "$state/lock" ;; esac
+  message=$({ (umask 077 && : >>"$state/lock"); } 2>&1) || die "cannot write to $to: ${message##*: }"
+}
+
 # Makes the state folder, takes the lock, puts right what an interrupted run left, and from then on cleans up at the end.
 open_state() {
-  local message
   state=$to/.cnio made='' changed=''
   trap 'close_state' EXIT
   trap 'exit 130' INT TERM HUP
-  make_folder "$state"
-  message=$({ : >>"$state/lock"; } 2>&1) || die "cannot write to $to: ${message##*: }"
+  make_state
   exec 9>>"$state/lock"
   # Without flock two at once could take each other back; still no call would find a file missing or half written.
   if command -v flock >/dev/null && ! flock -n 9; then
@@ -155,16 +166,15 @@ stage_executables() { # stage_executables <folder>
   flush "$state"/new/bin/*
 }
 
-stage_configs() { # stage_configs <subnets>
+stage_configs() { # stage_configs <cniVersion> <subnets>
   local name message
   make_folder "$conf_dir"
   message=$({ : >"$conf_dir/.cnio-new"; } 2>&1) || die "cannot write to $conf_dir: ${message##*: }"
   rm -f "$conf_dir/.cnio-new"
-  bridge_config 0.4.0 "$1" >"$state/new/conf/10-bridge.conf"
-  loopback_config 0.4.0 >"$state/new/conf/99-loopback.conf"
+  for name in $CONFIGS; do node_config "$name" "$1" "$2" >"$state/new/conf/$name"; done
   flush "$state"/new/conf/*
   for name in $CONFIGS; do
-    [ -n "$force" ] || ! exists "$conf_dir/$name" || same "$conf_dir/$name" "$state/new/conf/$name" ||
+    [ -n "$force" ] || ! exists "$conf_dir/$name" || [ -n "$(version_within "$name" "$2")" ] ||
       die "$conf_dir/$name is there and says something else; --force replaces it and keeps a copy"
   done
 }

@@ -19,7 +19,9 @@ constexpr size_t kMaxStdin = 1 << 20;
 // Notes for people; there is nobody to tell if even that fails.
 void say(int err, const std::string& text) { (void)write_all(err, text + "\n", "stderr"); }
 
-Status answer(const Streams& streams, std::string_view text) {
+// On a terminal the prompt belongs on a line of its own; programs get the reference's bytes, which end without one.
+Status answer(const Streams& streams, std::string text) {
+  if (isatty(streams.out) == 1 && !text.ends_with('\n')) text += '\n';
   Status written = write_all(streams.out, text, "stdout");
   if (!written.ok()) say(streams.err, "cnio: " + written.error().msg());
   return written;
@@ -123,6 +125,19 @@ int serve_add(const Plugin& plugin, const Request& request, const Streams& strea
   return answer_error(plugin, streams, request.version, told.error());
 }
 
+// What a verb may count on about its sandbox.
+Status settle_sandbox(Request& request, const Plugin& plugin, const Streams& streams) {
+  if (request.command == Command::kDel) {
+    if (const std::string text = forget_own_sandbox(request); !text.empty()) {
+      say(streams.err, std::string(plugin.name) + ": " + text);
+    }
+    return {};
+  }
+  // CHECK, too: what it finds would be the host's.
+  const bool needed = request.command == Command::kAdd || request.command == Command::kCheck;
+  return needed ? check_not_own_sandbox(request) : Status();
+}
+
 int serve(const Plugin& plugin, const Environment& environment, const Streams& streams, SpecVersion& version) {
   auto parsed = parse_environment(environment);
   if (!parsed.ok()) return answer_error(plugin, streams, version, parsed.error());
@@ -130,9 +145,8 @@ int serve(const Plugin& plugin, const Environment& environment, const Streams& s
   if (request.command == Command::kVersion) return answer_version(streams);
   Status ready = read_stdin(request, streams);
   if (request.config) version = request.version;
-  if (ready.ok() && (request.command == Command::kAdd || request.command == Command::kDel)) {
-    ready = check_not_own_sandbox(request);
-  }
+  if (Status known = check_command(request); !known.ok()) ready = std::move(known);
+  if (ready.ok()) ready = settle_sandbox(request, plugin, streams);
   if (!ready.ok()) return answer_error(plugin, streams, version, ready.error());
   if (request.command == Command::kAdd) return serve_add(plugin, request, streams);
   const Status done = run_verb(plugin, request);

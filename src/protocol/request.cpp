@@ -67,14 +67,27 @@ Error invalid_variable(std::string_view name, std::string_view value, std::strin
                      std::string(name) + "=" + std::string(value));
 }
 
-Status check_ifname(const std::string& name) {
+Status check_ifname(const std::string& name, Command command) {
   const auto bad = [&](std::string_view why) { return invalid_variable("CNI_IFNAME", name, why); };
   if (name.size() > 15) return bad("is longer than 15 bytes (" + std::to_string(name.size()) + ")");
   if (name == "." || name == "..") return bad("is no interface name");
   // The kernel would take "%" for a pattern and make an interface of another name.
   if (name.find_first_of("/:%") != std::string::npos) return bad("must not hold \"/\", \":\" or \"%\"");
   if (has_white_space(name)) return bad("must not hold white space");
+  // DEL may have to remove one that another implementation has made.
+  if (command != Command::kDel && is_settings_folder(name)) return bad(kSettingsFolder);
   return {};
+}
+
+constexpr std::string_view kOwnSandboxText = " is the plugin's own network namespace";
+
+// A path that cannot be examined does not.
+bool names_own_sandbox(const Request& request) {
+  if (request.netns_path.empty() || request.netns_override) return false;
+  struct stat sandbox {};
+  struct stat own {};
+  if (stat(request.netns_path.c_str(), &sandbox) < 0 || stat("/proc/self/ns/net", &own) < 0) return false;
+  return sandbox.st_dev == own.st_dev && sandbox.st_ino == own.st_ino;
 }
 
 // "1", "0", "true" and "false" in any case; nothing for anything else.
@@ -131,6 +144,30 @@ Result<SpecVersion> gate(Command command, const std::string& text) {
   const auto version = parse_version(text);
   if (!version) return version_refused("cniVersion " + quote(text) + " is not supported", text);
   return *version;
+}
+
+// ---- configuration
+
+bool holds_text(const Json& object, std::string_view key, std::string_view text) {
+  const Json* value = Fields(object).find(key);
+  return value != nullptr && value->is_string() && value->get_ref<const std::string&>() == text;
+}
+
+// A whole list handed to one plugin would count as a network without options: ADD without addresses, GC of all rules. A
+// list has no `type`. Where somebody gave it one, its entries tell: other plugins' keys are nobody's business here, but
+// no plugin's own configuration lists that very plugin.
+Status refuse_list(const Fields& fields) {
+  const Json* plugins = fields.find("plugins");
+  if (plugins == nullptr) return {};
+  const Json* type = fields.find("type");
+  const std::string own = type != nullptr && type->is_string() ? type->get<std::string>() : std::string();
+  const bool lists_itself =
+      plugins->is_array() && std::any_of(plugins->begin(), plugins->end(), [&](const Json& entry) {
+        return entry.is_object() && holds_text(entry, "type", own);
+      });
+  if (!own.empty() && !lists_itself) return {};
+  return Error::config("plugins",
+                       "this is a list; a plugin takes one of its entries, with the list's name and cniVersion");
 }
 
 }  // namespace
@@ -195,7 +232,7 @@ Result<Request> parse_environment(const Environment& environment) {
     request.attachment = {environment.get("CNI_CONTAINERID"), environment.get("CNI_IFNAME")};
     const std::string& id = request.attachment.container_id;
     if (!id.empty() && !is_identifier(id)) return invalid_variable("CNI_CONTAINERID", id, kIdentifierRule);
-    if (!request.attachment.ifname.empty()) CNIO_TRY(check_ifname(request.attachment.ifname));
+    if (!request.attachment.ifname.empty()) CNIO_TRY(check_ifname(request.attachment.ifname, request.command));
   }
   require(spec->attachment, "CNI_CONTAINERID", request.attachment.container_id);
   require(spec->netns, "CNI_NETNS", request.netns_path);
@@ -209,14 +246,18 @@ Result<Request> parse_environment(const Environment& environment) {
 }
 
 Status check_not_own_sandbox(const Request& request) {
-  if (request.netns_path.empty() || request.netns_override) return {};
-  struct stat sandbox {};
-  struct stat own {};
-  if (stat(request.netns_path.c_str(), &sandbox) < 0 || stat("/proc/self/ns/net", &own) < 0) return {};
-  if (sandbox.st_dev != own.st_dev || sandbox.st_ino != own.st_ino) return {};
-  return Error::make(Code::kOwnSandbox,
-                     "CNI_NETNS " + quote(request.netns_path) + " is the plugin's own network namespace")
+  if (!names_own_sandbox(request)) return {};
+  return Error::make(Code::kOwnSandbox, "CNI_NETNS " + quote(request.netns_path) + std::string(kOwnSandboxText))
       .hint("the sandbox must be another namespace than the host's; CNI_NETNS_OVERRIDE=1 allows it all the same");
+}
+
+std::string forget_own_sandbox(Request& request) {
+  if (!names_own_sandbox(request)) return {};
+  std::string note = "CNI_NETNS " + quote(request.netns_path) + std::string(kOwnSandboxText) +
+                     " by now: the sandbox is taken for one that is gone";
+  request.netns_path.clear();
+  request.environment = Environment(request.environment.with("CNI_NETNS", ""));
+  return note;
 }
 
 Status parse_stdin(Request& request, std::string stdin_data) {
@@ -237,10 +278,7 @@ Status parse_stdin(Request& request, std::string stdin_data) {
     return Error::config("name", std::string(kIdentifierRule) + ", not " + quote(request.network))
         .hint("name=" + request.network);
   }
-  if (request.command == Command::kUnknown) {
-    return invalid_variable("CNI_COMMAND", request.environment.get("CNI_COMMAND"),
-                            "is none of ADD, DEL, CHECK, GC, STATUS, VERSION");
-  }
+  CNIO_TRY(refuse_list(fields));
   CNIO_LET(request.version, gate(request.command, version));
   return {};
 }
@@ -251,6 +289,14 @@ std::string with_name(const Json& config, const std::string& network) {
   static_cast<Json::object_t::Container&>(named.get_ref<Json::object_t&>()).emplace_back("name", network);
   return format_json(named);
 }
+
+Status check_command(const Request& request) {
+  if (request.command != Command::kUnknown) return {};
+  return invalid_variable("CNI_COMMAND", request.environment.get("CNI_COMMAND"),
+                          "is none of ADD, DEL, CHECK, GC, STATUS, VERSION");
+}
+
+bool is_settings_folder(std::string_view name) { return name == "all" || name == "default"; }
 
 Status check_common_keys(const Fields& config) {
   CNIO_TRY(config.text("type"));

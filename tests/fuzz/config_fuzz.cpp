@@ -49,10 +49,14 @@ Result<AddResult> read_host_local(const Request& request) {
 
 Result<AddResult> read_bridge(const Request& request) {
   const auto types = bridge::parse_config(request, bridge::Validation::kTypes);
+  require(types.ok(), "DEL takes everything");
+  const std::string& name = types.value().bridge;
+  require(name.size() <= 15 && name.find('/') == std::string::npos && name != "." && name != ".." && name != "all",
+          "the bridge can have that name", name);
   CNIO_LET(const bridge::Config config, bridge::parse_config(request, bridge::Validation::kFull));
-  require(types.ok(), "what ADD takes, DEL takes");
-  require(!config.bridge.empty() && config.bridge.size() <= 15 && config.bridge.find('/') == std::string::npos,
-          "the bridge can have that name", config.bridge);
+  require(!config.bridge.empty() && config.bridge == name, "what ADD makes, DEL finds", config.bridge);
+  require(config.ipam_type == types.value().ipam_type && config.delete_when_empty == types.value().delete_when_empty,
+          "a key that can be read is read by every verb");
   require(config.vlan <= 4094 && config.mtu <= 65535, "numbers are within their limits");
   AddResult result;
   if (config.dns) result.dns = *config.dns;

@@ -113,6 +113,8 @@ const BadInput kBadInputs[] = {
     {"BridgeTooLong", "bridge", R"({"bridge": "sixteen-letters-"})", code::kConfig, {"sixteen-letters-"}},
     {"BridgePath", "bridge", R"({"bridge": "../br0"})", code::kConfig, {"../br0"}},
     {"BridgeBlank", "bridge", R"({"bridge": "br 0"})", code::kConfig, {"br 0"}},
+    {"BridgeOfAllSettings", "bridge", R"({"bridge": "all"})", code::kConfig, {"all", "settings"}},
+    {"BridgeOfNewSettings", "bridge", R"({"bridge": "default"})", code::kConfig, {"default", "settings"}},
     {"BridgePattern", "bridge", R"({"bridge": "br%d"})", code::kConfig, {"br%d"}},
     {"MtuTiny", "bridge", R"({"mtu": 20})", code::kConfig, {"mtu"}},
     {"MtuHuge", "bridge", R"({"mtu": 70000})", code::kConfig, {"mtu"}},
@@ -215,9 +217,7 @@ const BadInput kBadInputs[] = {
     {"DataDirReadOnly", "bridge", R"({"ipam": {"dataDir": "/proc/sys"}})", code::kIo, {"/proc/sys"}},
     {"ResolverMissing", "bridge", R"({"ipam": {"resolvConf": "/run/test/none"}})", code::kIo, {"/run/test/none"}},
 
-    // DEL and CHECK.
-    {"DelMtuText", "bridge", R"({"mtu": "1500"})", code::kConfig, {"mtu"}, {}, {}, "DEL"},
-    {"DelUnknownArg", "bridge", "{}", code::kEnvironment, {"FOO"}, {{"CNI_ARGS", "FOO=1"}}, {}, "DEL"},
+    // CHECK.
     {"CheckWithoutPrevResult", "bridge", "{}", code::kConfig, {"prevResult"}, {}, {}, "CHECK"},
     {"CheckPrevResultText", "bridge", R"({"prevResult": "x"})", code::kConfig, {"prevResult"}, {}, {}, "CHECK"},
     {"CheckNullAddress",

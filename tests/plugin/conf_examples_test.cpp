@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 //
 // Each file of conf-examples, as a runtime would use it: ADD of two pods, traffic, CHECK, DEL, nothing left.
+#include <algorithm>
 #include <set>
 
 #include "plugin/bridge_fixture.hpp"
@@ -8,8 +9,9 @@
 namespace cnio::test {
 namespace {
 
-/// The plugins of a .conf or .conflist, each with name and version, as a runtime passes them.
-std::vector<Json> load_chain(const std::string& file) {
+/// The plugins of a .conf or .conflist, each with name and version, as a runtime passes them; one that knows
+/// specification 1.1.0 takes the highest of `cniVersions`.
+std::vector<Json> load_chain(const std::string& file, bool new_runtime = false) {
   std::string text = read_file(examples_dir() + "/" + file);
   const std::string placeholder = "${NODE_SUBNET}";
   if (const auto at = text.find(placeholder); at != std::string::npos) {
@@ -17,10 +19,16 @@ std::vector<Json> load_chain(const std::string& file) {
   }
   const Json document = Json::parse(text);
   if (!document.contains("plugins")) return {document};
+  std::string version = document.at("cniVersion").get<std::string>();
+  if (new_runtime) {
+    for (const Json& other : document.value("cniVersions", Json::array())) {
+      version = std::max(version, other.get<std::string>());
+    }
+  }
   std::vector<Json> chain;
   for (Json plugin : document.at("plugins")) {
     plugin["name"] = document.at("name");
-    plugin["cniVersion"] = document.at("cniVersion");
+    plugin["cniVersion"] = version;
     chain.push_back(plugin);
   }
   return chain;
@@ -106,6 +114,21 @@ TEST(ConfExampleFiles, AreAllTested) {
   std::set<std::string> present;
   for (const auto& entry : std::filesystem::directory_iterator(examples_dir())) present.insert(entry.path().filename());
   EXPECT_EQ(tested, present);
+}
+
+TEST_F(BridgeTest, AnExampleLetsNewRuntimesCallStatusAndGc) {
+  FAULT("E21 versions");
+  const Json config = load_chain("10-dualstack.conflist", true).at(0);
+  ASSERT_EQ(load_chain("10-dualstack.conflist").at(0).at("cniVersion"), "1.0.0") << "what older ones read";
+  ASSERT_EQ(config.at("cniVersion"), "1.1.0");
+  EXPECT_TRUE(succeeded_silently(status(config)));
+  const Json result = must_add(config, pod("c1"));
+  must_add(config, pod("c2"));
+  EXPECT_TRUE(succeeded_silently(check(with_prev_result(config, result), pod("c1"))));
+  EXPECT_TRUE(succeeded_silently(gc(with_valid_attachments(config, {{"c2", "eth0"}}))));
+  EXPECT_FALSE(store_holds("10.241.1.2", "dualstack"));
+  EXPECT_TRUE(store_holds("10.241.1.3", "dualstack"));
+  EXPECT_EQ(names_on_bridge("cnids0").size(), 1U);
 }
 
 TEST_F(BridgeTest, Layer2ExampleConnectsPods) {

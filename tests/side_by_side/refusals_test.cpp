@@ -46,6 +46,18 @@ Case environment(const char* name, const char* parity, const char* variable, con
   return {name, parity, config(), "{}", {{"!ADD", "{}", env}, {"!CHECK", "{}", env}, {"!DEL", "{}", env}}};
 }
 
+const Difference kDelGetsThrough{"outcome|stdout", "DEL removes all that it finds, whatever else is wrong", "DEL"};
+
+Case arguments(const char* name, const char* parity, const char* value) {
+  const Environment env{{"CNI_ARGS", value}};
+  return {name,
+          parity,
+          config(),
+          "{}",
+          {{"!ADD", "{}", env}, {"!CHECK", "{}", env}, {"DEL", "{}", env}},
+          {kDelGetsThrough}};
+}
+
 const Environment kNothing{
     {"CNI_CONTAINERID", ""}, {"CNI_NETNS", ""}, {"CNI_IFNAME", ""}, {"CNI_PATH", ""}, {"CNI_ARGS", ""}};
 const std::vector<Case> kEnvironments{
@@ -81,19 +93,20 @@ const std::vector<Case> kEnvironments{
      "T05",
      config(),
      "{}",
-     {{"!ADD", "{}", {{"CNI_COMMAND", "add"}}}, {"!ADD", "", {{"CNI_COMMAND", "FOO"}}}}},
+     {{"!ADD", "{}", {{"CNI_COMMAND", "add"}}}, {"!ADD", "", {{"CNI_COMMAND", "FOO"}}}},
+     {{"code [46]$", "the command is named, not the JSON that is not there"}}},
     {"NoCommand", "T08", config(), "{}", {{"VERSION", "", {{"CNI_COMMAND", ""}}}}},
-    environment("ArgumentsAreAWord", "T19", "CNI_ARGS", "FOO"),
-    environment("ArgumentsEndWithSemicolon", "T19", "CNI_ARGS", "MAC=02:00:00:00:00:01;"),
-    environment("ArgumentsWithTwoEquals", "T19", "CNI_ARGS", "A=b=c"),
-    environment("ArgumentsUnknown", "T18", "CNI_ARGS", "FOO=BAR"),
-    environment("ArgumentsWithBadIgnore", "T19", "CNI_ARGS", "IgnoreUnknown=yes;MAC=02:00:00:00:00:01"),
+    arguments("ArgumentsAreAWord", "T19", "FOO"),
+    arguments("ArgumentsEndWithSemicolon", "T19", "MAC=02:00:00:00:00:01;"),
+    arguments("ArgumentsWithTwoEquals", "T19", "A=b=c"),
+    arguments("ArgumentsUnknown", "T18", "FOO=BAR"),
+    arguments("ArgumentsWithBadIgnore", "T19", "IgnoreUnknown=yes;MAC=02:00:00:00:00:01"),
 };
 INSTANTIATE_TEST_SUITE_P(Environments, Refusals, ::testing::ValuesIn(kEnvironments), case_name);
 
-/// A value that no verb but GC takes; the reference's STATUS and GC do not look.
+/// A value that ADD does not take; the reference's STATUS and GC do not look.
 Case key(const char* name, const char* parity, const char* patch, std::vector<Difference> differences = {}) {
-  return {name, parity, bridge_config(), patch, {"!ADD", "!DEL"}, std::move(differences)};
+  return {name, parity, bridge_config(), patch, {"!ADD"}, std::move(differences)};
 }
 
 const std::vector<Case> kKeys{
@@ -121,6 +134,18 @@ const std::vector<Case> kKeys{
     key("TrunkWithoutMaximum", "T28", R"({"vlanTrunk": [{"minID": 7}]})"),
     key("TrunkBackwards", "T28", R"({"vlanTrunk": [{"minID": 7, "maxID": 6}]})"),
     key("TrunkNull", "T28 D34", R"({"vlanTrunk": [null]})", {{"outcome|no error object", "D34: no crash"}}),
+    {"DeleteWithBrokenKey",
+     "T28",
+     layer2_config(),
+     "{}",
+     {"ADD", {"DEL", R"({"vlan": 5000, "prevResult": "x"})"}},
+     {{"^(reference|ours): ", kDelGetsThrough.reason, "DEL"}}},
+    {"WholeList",
+     "T06",
+     config(),
+     R"({"plugins": [{"type": "bridge"}]})",
+     {"!ADD", "!DEL"},
+     {{"^reference: (host|c1|outcome|stdout)|outcome", "a list is no plugin's configuration"}}},
     {"HairpinAndPromiscuous", "T27", bridge_config(), R"({"hairpinMode": true, "promiscMode": true})", {"!ADD"}},
     {"MacIsGarbage", "T30", bridge_config(), R"({"runtimeConfig": {"mac": "zz"}})", {"!ADD"}, {kLeftBehind}},
     {"MacIsMulticast",

@@ -171,7 +171,7 @@ class Deploy(unittest.TestCase):
                              '["/bin/ls", "-R", "/cnio"]', BUILT).split()
         self.assertEqual(sorted(word for word in listed if not word.endswith(":")),
                          sorted(["bridge", "host-local", "loopback", "install", "on-node.sh", "lib", "install-config.sh",
-                                 "install-files.sh", "install-verify.sh"]))
+                                 "install-files.sh", "install-pods.sh", "install-verify.sh"]))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import threading
@@ -204,16 +205,71 @@ class Installed(InstallCase):
 
 class Configured(InstallCase):
     def test_for_the_nodes_subnet(self) -> None:
-        said = install("--from", str(BUILT), *V4)
-        self.assertNotIn("comes before", said)
+        said = install("--from", str(BUILT), *V4, "--cni-version", "0.4.0")
+        self.assertNotIn("note", said)
         examples = pathlib.Path(os.environ["CNIO_EXAMPLES_DIR"])
         example = (examples / "10-bridge.conf").read_text().replace("10.240.1.0/24", "10.240.7.0/24")
         self.assertEqual((CONF / "10-bridge.conf").read_text(), example)
         self.assertEqual((CONF / "99-loopback.conf").read_text(), (examples / "99-loopback.conf").read_text())
 
-    def test_for_both_families(self) -> None:
+    def test_other_files_are_named(self) -> None:
+        """Those that runtimes take in place of ours, or never, and those that would share addresses or the bridge."""
         (CONF / "05-mine.conflist").write_text("{}")
-        self.assertIn("05-mine.conflist comes before", install("--from", str(BUILT), "--subnet", "fd00:7::/64,10.240.7.0/24"))
+        (CONF / "10-mynet.conf").write_text('{"bridge": "cni0", "ipam": {"subnet": "10.240.7.0/24"}}')
+        (CONF / "20-other.json").write_text('{"plugins": [{"bridge" : "cnio0", "ipam": {"subnet": "10.240.70.0/24"}}]}')
+        (CONF / "10-bridge.conf.before-12345678").write_text('"10.240.7.0/24"')
+        for _ in range(2):  # also if there is nothing else to do
+            said = install("--from", str(BUILT), "--subnet", "fd00:7::/64,10.240.7.0/24")
+            notes = [line.split(str(CONF) + "/")[1] for line in said.splitlines() if line.startswith("  note")]
+            self.assertEqual(sorted(" ".join(note.split(",")[0].split()[:5]) for note in notes),
+                             ["05-mine.conflist comes before 10-bridge.conf by", "10-mynet.conf comes after 10-bridge.conf by",
+                              "10-mynet.conf has the subnet 10.240.7.0/24", "20-other.json comes after 10-bridge.conf by",
+                              "20-other.json has the bridge cnio0"])
+
+    def test_version_that_the_runtimes_can_read(self) -> None:
+        """What is on the test's machine does not count: each program is a stand-in, or missing."""
+        for programs, version in (({}, "0.4.0"),
+                                  ({"containerd": "containerd github.com/containerd/containerd 1.6.20~ds1"}, "0.4.0"),
+                                  ({"containerd": "containerd containerd.io 1.7.33 abc"}, "0.4.0"),
+                                  ({"containerd": "containerd github.com/containerd/containerd/v2 v2.0.0 abc"}, "1.1.0"),
+                                  ({"containerd": "containerd github.com/containerd/containerd/v2 2.10.1"}, "1.1.0"),
+                                  ({"containerd": "no idea"}, "0.4.0"),
+                                  ({"crio": "crio version 1.30.9\nVersion: 1.30.9"}, "0.4.0"),
+                                  ({"crio": "crio version 1.31.0"}, "1.1.0"),
+                                  ({"podman": "podman version 5.4.2"}, "0.4.0"),
+                                  ({"containerd": "containerd x v2.1.0", "podman": "podman version 4.3.1"}, "0.4.0"),
+                                  ({"containerd": "containerd x v2.1.0", "podman": "podman version 5.4.2"}, "1.1.0"),
+                                  ({"containerd": "containerd x v2.1.0", "crio": "crio version 1.29.1"}, "0.4.0")):
+            with self.subTest(programs=programs):
+                shutil.rmtree(CONF)
+                self.install_beside(programs)
+                self.assertEqual(self.versions(), {version})
+        self.assertIn("is none of", install("--cni-version", "1.1.0 ", expect=2))
+        self.assertIn("is none of", install("--cni-version", "0.3.1", expect=2))
+
+    def test_version_that_is_there_stays_unless_told(self) -> None:
+        install("--from", str(BUILT), *V4, "--cni-version", "1.0.0")
+        self.assertEqual(self.versions(), {"1.0.0"})
+        self.install_beside({"containerd": "containerd x v2.1.0"})
+        self.assertEqual(self.versions(), {"1.0.0"})
+        install("--from", str(BUILT), *V4, "--cni-version", "1.1.0")
+        self.assertEqual(self.versions(), {"1.1.0"})
+
+    def versions(self) -> set[str]:
+        return {json.loads((CONF / name).read_text())["cniVersion"] for name in ("10-bridge.conf", "99-loopback.conf")}
+
+    def install_beside(self, programs: dict[str, str]) -> None:
+        tools = WORK / "tools"
+        shutil.rmtree(tools, ignore_errors=True)
+        tools.mkdir()
+        world.run("busybox", "--install", "-s", tools)
+        for name, says in programs.items():
+            (tools / name).write_text(f"#!/bin/sh\n[ $1 = --version ] && echo '{says}'\n")
+            (tools / name).chmod(0o755)
+        install("--from", str(BUILT), "--no-verify", *V4, env={"PATH": str(tools)}, before=(str(tools / "sh"),))
+
+    def test_for_both_families(self) -> None:
+        install("--from", str(BUILT), "--subnet", "fd00:7::/64,10.240.7.0/24")
         ipam = json.loads((CONF / "10-bridge.conf").read_text())["ipam"]
         self.assertEqual(ipam["ranges"], [[{"subnet": "fd00:7::/64"}], [{"subnet": "10.240.7.0/24"}]])
         self.assertEqual(ipam["routes"], [{"dst": "::/0"}, {"dst": "0.0.0.0/0"}])
@@ -228,6 +284,46 @@ class Configured(InstallCase):
         install("--rollback")
         self.assertEqual((CONF / "10-bridge.conf").read_text(), "mine\n")
         self.assertFalse((CONF / "99-loopback.conf").exists())
+
+
+class Pages(InstallCase):
+    """What the pages tell people to do ends in one network, the one that they mean."""
+
+    def follow(self, section: str) -> None:
+        """The commands of the README's section that lay files on this node, as they stand there."""
+        page = (INSTALL.parents[1] / "README.md").read_text()
+        text = page[page.index(f"## {section}\n"):].split("\n## ")[0]
+        blocks = [block for block in re.findall(r"^ *```sh\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+                  if "conf-examples" in block]
+        self.assertEqual(len(blocks), 1)
+        world.run("sh", "-euc", blocks[0].replace("sudo ", ""), cwd=INSTALL.parents[1])
+
+    def is_used(self, name: str) -> None:
+        """It is the file that runtimes take, a plugin takes it, and no other has the subnet or is for a bridge."""
+        first, *others = sorted(path for path in CONF.iterdir() if path.suffix in (".conf", ".conflist", ".json"))
+        self.assertEqual(first.name, name)
+        self.assertEqual([json.loads(path.read_text())["type"] for path in others], ["loopback"])
+        config = json.loads(first.read_text())
+        self.assertEqual(config["cniVersion"], "0.4.0")
+        world.run("sh", "-c", f"CNI_COMMAND=STATUS CNI_PATH={BIN} {BIN}/bridge <<'END'\n"
+                  + json.dumps(config | {"cniVersion": "1.1.0"}) + "\nEND")
+
+    def test_one_node_by_hand(self) -> None:
+        install("--from", str(BUILT))
+        self.follow("On a node, with containerd")
+        self.is_used("10-bridge.conf")
+        self.assertNotIn("note", install("--from", str(BUILT), "--subnet", "10.240.1.0/24", "--cni-version", "0.4.0"))
+
+    def test_several_nodes(self) -> None:
+        install("--from", str(BUILT))
+        shutil.rmtree(CONF)
+        self.follow("Several nodes")
+        self.is_used("10-mynet.conf")
+
+    def test_several_nodes_after_one(self) -> None:
+        install("--from", str(BUILT), "--subnet", "10.240.1.0/24")
+        self.follow("Several nodes")
+        self.is_used("10-mynet.conf")
 
 
 class Refused(InstallCase):
@@ -332,6 +428,94 @@ class Refused(InstallCase):
         for options in (("--nonsense",), ("--from",), ("--to", "")):
             self.assertIn("usage:", install(*options, expect=2))
         self.assertIn("no installation to take back", install("--rollback", expect=1))
+
+
+class Unprivileged(InstallCase):
+    """Others than root cannot keep installations away: what they may open they may lock."""
+
+    NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--bounding-set=-all")
+
+    def test_the_lock_is_roots_alone(self) -> None:
+        install("--from", str(BUILT), "--no-verify")
+        state = BIN / ".cnio"
+        self.assertEqual([oct(path.stat().st_mode & 0o7777) for path in (state, state / "lock")], ["0o700", "0o600"])
+        for path in [state, *state.rglob("*")]:
+            self.assertNotEqual(world.run(*self.NOBODY, "test", "-r", path, check=False).returncode, 0, path)
+
+    def test_nobody_holds_the_lock_of_an_older_version(self) -> None:
+        state = BIN / ".cnio"
+        for lock_mode in (0o644, 0o666, 0o604):
+            with self.subTest(mode=oct(lock_mode)):
+                state.mkdir(parents=True, exist_ok=True)
+                state.chmod(0o755)
+                (state / "lock").touch()
+                (state / "lock").chmod(lock_mode)
+                command = (*self.NOBODY, "flock", state / "lock", "sh", "-c", "echo locked; cat")
+                with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+                    assert holder.stdout is not None
+                    self.assertEqual(holder.stdout.readline(), b"locked\n")
+                    install("--from", str(BUILT), "--no-verify")
+                    install("--rollback")
+                    install("--rollback")
+                    holder.communicate()
+                self.assertEqual(oct((state / "lock").stat().st_mode & 0o7777), "0o600")
+
+
+class WithPods(InstallCase):
+    """A rollback takes the plugins from under pods only if it is told to."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        install("--from", str(other_build()), "--no-verify")
+        install("--from", str(BUILT), "--no-verify")
+
+    def add(self, container: str, **keys: Any) -> None:
+        config = {"cniVersion": "1.0.0", "name": "net", "type": "bridge", "bridge": "br0"} | keys
+        world.run("ip", "netns", "add", container)
+        environment = {"CNI_COMMAND": "ADD", "CNI_CONTAINERID": container, "CNI_NETNS": f"/run/netns/{container}",
+                       "CNI_IFNAME": "eth0", "CNI_PATH": str(BIN)}
+        subprocess.run([BIN / "bridge"], input=json.dumps(config), env=environment, check=True, capture_output=True,
+                       text=True, timeout=60)
+        self.addCleanup(world.sweep)
+
+    def is_refused(self, *because: str) -> None:
+        there = look()
+        said = install("--rollback", expect=1)
+        for words in (*because, "--with-pods", "nothing was changed"):
+            self.assertIn(words, said)
+        self.assertEqual(look(), there)
+
+    def test_connected_ones_are_counted_and_named(self) -> None:
+        for number in range(6):
+            self.add(f"p{number}", isGateway=True, ipMasq=True, ipam={"type": "host-local", "subnet": "10.1.0.0/24"})
+        self.is_refused("6 marked interfaces: veth", "(net/p0/eth0)", "and 1 more", "6 reservations", "net/10.1.0.2",
+                        "6 attachments with rules in the table inet cnio_masquerade: net: net, if: eth0, id: p")
+        install("--rollback", "--with-pods")
+        self.assertEqual(digest(BIN / "bridge"), digest(WORK / "other/bridge"))
+
+    def test_ones_without_addresses_count(self) -> None:
+        self.add("p1")
+        self.is_refused("1 marked interfaces: veth")
+
+    def test_reservations_alone_count(self) -> None:
+        folder = pathlib.Path("/var/lib/cni/networks/net")
+        folder.mkdir(parents=True)
+        self.addCleanup(shutil.rmtree, folder.parent)
+        for name in ("lock", "last_reserved_ip.0", "fd00::2"):
+            (folder / name).write_text("p1\r\neth0")
+        self.is_refused("1 reservations in /var/lib/cni/networks: net/fd00::2")
+
+    def test_none_are_no_obstacle(self) -> None:
+        folder = pathlib.Path("/var/lib/cni/networks/net")
+        folder.mkdir(parents=True)
+        self.addCleanup(shutil.rmtree, folder.parent)
+        for name in ("lock", "last_reserved_ip.0"):
+            (folder / name).write_text("10.1.0.2")
+        world.run("ip", "link", "add", "veth9", "type", "veth")
+        world.run("ip", "link", "set", "veth9", "alias", "somebody's")
+        self.addCleanup(world.run, "ip", "link", "delete", "veth9")
+        install("--rollback")
+        self.assertEqual(digest(BIN / "bridge"), digest(WORK / "other/bridge"))
 
 
 class WhileInUse(InstallCase):

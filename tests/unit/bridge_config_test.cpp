@@ -136,15 +136,12 @@ TEST(BridgeConfig, BackendIsLookedAtWhereItIsUsed) {
 struct Bad {
   std::string members;
   std::string key;
-  Validation needed = Validation::kTypes;  // the weakest validation that refuses it
-  Code code = Code::kInvalidConfig;
 };
 
 TEST(BridgeConfig, BadValuesNameTheKey) {
   PARITY("T27 T30");
-  constexpr auto kFull = Validation::kFull;
   for (const Bad& bad : std::vector<Bad>{
-           // types: refused by every verb
+           // types
            {R"("bridge": 5)", "bridge"},
            {R"("bridge": "")", "bridge"},
            {R"("bridge": "a-name-of-16byte")", "bridge"},
@@ -154,6 +151,8 @@ TEST(BridgeConfig, BadValuesNameTheKey) {
            {R"("bridge": "br%d")", "bridge"},
            {R"("bridge": ".")", "bridge"},
            {R"("bridge": "..")", "bridge"},
+           {R"("bridge": "all")", "bridge"},
+           {R"("bridge": "default")", "bridge"},
            {R"("isGateway": "true")", "isGateway"},
            {R"("isDefaultGateway": 1)", "isDefaultGateway"},
            {R"("forceAddress": "yes")", "forceAddress"},
@@ -178,20 +177,20 @@ TEST(BridgeConfig, BadValuesNameTheKey) {
            {R"("args": 1)", "args"},
            {R"("args": {"cni": []})", "args.cni"},
            {R"("args": {"cni": {"mac": true}})", "args.cni.mac"},
-           // values: refused where something is built or compared
-           {R"("mtu": 67)", "mtu", kFull},
-           {R"("mtu": 65536)", "mtu", kFull},
-           {R"("mtu": 9223372036854775807)", "mtu", kFull},
-           {R"("ipMasqExclude": ["10.0.0.0"])", "ipMasqExclude", kFull},
-           {R"("ipMasqExclude": ["10.0.0.1/8"])", "ipMasqExclude", kFull},
-           {R"("hairpinMode": true, "promiscMode": true)", "hairpinMode", kFull},
-           {R"("runtimeConfig": {"mac": "zz"})", "runtimeConfig.mac", kFull},
-           {R"("runtimeConfig": {"mac": "01:00:5e:00:00:01"})", "runtimeConfig.mac", kFull},
-           {R"("runtimeConfig": {"mac": "00:00:00:00:00:00"})", "runtimeConfig.mac", kFull},
-           {R"("args": {"cni": {"mac": "02:00:00:00:00:01:02:03"}})", "args.cni.mac", kFull},
-           {R"("ipMasqOnly": ["10.0.0.1/8"])", "ipMasqOnly", kFull},
-           {R"("disableContainerInterface": true, "ipam": {"type": "x"})", "disableContainerInterface", kFull},
-           {R"("bridge": "a-long-bridge", "vlan": 100, "isGateway": true, "ipam": {"type": "x"})", "bridge", kFull},
+           // values
+           {R"("mtu": 67)", "mtu"},
+           {R"("mtu": 65536)", "mtu"},
+           {R"("mtu": 9223372036854775807)", "mtu"},
+           {R"("ipMasqExclude": ["10.0.0.0"])", "ipMasqExclude"},
+           {R"("ipMasqExclude": ["10.0.0.1/8"])", "ipMasqExclude"},
+           {R"("hairpinMode": true, "promiscMode": true)", "hairpinMode"},
+           {R"("runtimeConfig": {"mac": "zz"})", "runtimeConfig.mac"},
+           {R"("runtimeConfig": {"mac": "01:00:5e:00:00:01"})", "runtimeConfig.mac"},
+           {R"("runtimeConfig": {"mac": "00:00:00:00:00:00"})", "runtimeConfig.mac"},
+           {R"("args": {"cni": {"mac": "02:00:00:00:00:01:02:03"}})", "args.cni.mac"},
+           {R"("ipMasqOnly": ["10.0.0.1/8"])", "ipMasqOnly"},
+           {R"("disableContainerInterface": true, "ipam": {"type": "x"})", "disableContainerInterface"},
+           {R"("bridge": "a-long-bridge", "vlan": 100, "isGateway": true, "ipam": {"type": "x"})", "bridge"},
            // options
            {R"("mtu": "Auto")", "mtu"},
            {R"("ipMasqOnly": "10.0.0.0/8")", "ipMasqOnly"},
@@ -223,14 +222,56 @@ TEST(BridgeConfig, BadValuesNameTheKey) {
            {R"("vlanTrunk": [{"minID": 1, "maxID": 4095}])", "vlanTrunk[0].maxID"},
            {R"("vlanTrunk": [{"minID": 6, "maxID": 5}])", "vlanTrunk[0].minID"},
        }) {
-    const protocol::Request call = request(bad.members);
-    EXPECT_ERROR(parse_config(call, kFull), bad.code, "key \"" + bad.key) << bad.members;
-    const auto types_only = parse_config(call, Validation::kTypes);
-    if (bad.needed == kFull) {
-      EXPECT_OK(types_only) << bad.members;
-    } else {
-      EXPECT_ERROR(types_only, bad.code, "key \"" + bad.key) << bad.members;
-    }
+    EXPECT_ERROR(parsed(bad.members), Code::kInvalidConfig, "key \"" + bad.key) << bad.members;
+    EXPECT_OK(parse_config(request(bad.members), Validation::kTypes)) << bad.members;
+  }
+}
+
+// ---- what DEL and GC make of a configuration that was broken meanwhile
+
+Config salvaged(const std::string& members, const std::string& cni_args = "") {
+  auto config = parse_config(request(members, cni_args), Validation::kTypes);
+  EXPECT_OK(config) << members;
+  return config.ok() ? std::move(config).value() : Config{};
+}
+
+TEST(SalvagedConfig, AKeyThatCannotBeReadTakesNoOtherWithIt) {
+  FAULT("C10 broken configuration");
+  const Config config = salvaged(R"("vlan": 5000, "vlanTrunk": [{"minID": 3}], "mtu": "1400", "isGateway": "yes",
+      "hostIfPrefix": "waytoolong", "ipMasq": 1, "macspoofchk": [], "dns": 7, "prevResult": "text", "args": [],
+      "runtimeConfig": "x", "capabilities": 1, "ipMasqExclude": [10], "ipMasqOnly": "x", "ipMasqBackend": {},
+      "bridge": "br7", "deleteWhenEmpty": true, "forceAddress": true, "ipam": {"type": "host-local"})",
+                                 "FOO;;=");
+  EXPECT_EQ(config.bridge, "br7");
+  EXPECT_TRUE(config.delete_when_empty && config.force_address && config.ipam_readable);
+  EXPECT_EQ(config.ipam_type, "host-local");
+  EXPECT_EQ(config.vlan, 0);
+  EXPECT_FALSE(config.vlan_trunk || config.ip_masq_backend || config.dns);
+  EXPECT_FALSE(config.is_gateway || config.ip_masq || config.spoof_check);
+  EXPECT_EQ(config.mtu, 0U);
+  EXPECT_EQ(config.host_prefix, "veth");
+}
+
+TEST(SalvagedConfig, ABridgeWithoutAReadableNameIsNone) {
+  FAULT("C10 broken configuration");
+  for (const char* name : {"7", "[]", "\"\"", "\"a/b\"", "\"..\"", "\"sixteen-letters-\"", "\"all\"", "\"a\\u0000\""}) {
+    const Config config = salvaged(R"("vlan": 5, "bridge": )" + std::string(name));
+    EXPECT_EQ(config.bridge, "") << name;
+    EXPECT_EQ(config.gateway_interface(), "") << name;
+  }
+  EXPECT_EQ(salvaged("").bridge, "cni0");
+}
+
+TEST(SalvagedConfig, IpamThatCannotBeReadIsNotLayer2) {
+  FAULT("C10 broken configuration");
+  for (const char* ipam : {"7", "[]", "\"host-local\"", "true", R"({"type": 7})", R"({"type": ["host-local"]})",
+                           R"({"type": "host-local\u0000"})"}) {
+    const Config config = salvaged(R"("ipam": )" + std::string(ipam));
+    EXPECT_FALSE(config.ipam_readable || config.layer2()) << ipam;
+    EXPECT_EQ(config.ipam_type, "") << ipam;
+  }
+  for (const char* ipam : {"null", "{}", R"({"type": ""})", R"({"type": null})"}) {
+    EXPECT_TRUE(salvaged(R"("ipam": )" + std::string(ipam)).layer2()) << ipam;
   }
 }
 

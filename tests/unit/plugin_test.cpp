@@ -1,7 +1,9 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "cnio/protocol/plugin.hpp"
 
+#include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <fcntl.h>
 #include <stdexcept>
 #include <sys/mman.h>
@@ -277,9 +279,21 @@ TEST_F(RunPlugin, BadInputNeverReachesAVerb) {
   EXPECT_EQ(run("ADD", "").code(), 6U);
   EXPECT_EQ(run("ADD", "{}").code(), 7U);
   EXPECT_EQ(run("add", kConfig).code(), 4U);
+  EXPECT_EQ(run("DEL", R"({"name": "n", "plugins": [{"type": "fake"}]})").code(), 7U);
   EXPECT_EQ(run("GC", kConfig).code(), 1U);
   EXPECT_EQ(run_with({"CNI_COMMAND=DEL"}, kConfig).code(), 4U);
   EXPECT_THAT(calls_, IsEmpty());
+}
+
+TEST_F(RunPlugin, AnUnknownCommandIsNamedWhateverIsOnStdin) {
+  FAULT("E23 unknown command");
+  for (const std::string& text :
+       {std::string(), std::string("garbage"), std::string("{}"), std::string(2 << 20, ' ')}) {
+    const Answer answer = run("FOO", text);
+    EXPECT_EQ(answer.code(), 4U) << text.substr(0, 20);
+    EXPECT_THAT(answer.msg(), HasSubstr("CNI_COMMAND \"FOO\""));
+  }
+  EXPECT_EQ(run("FOO", kConfig).json().value("cniVersion", ""), "1.0.0");
 }
 
 TEST_F(RunPlugin, ErrorsAreAnsweredInTheConfigurationsVersion) {
@@ -288,18 +302,53 @@ TEST_F(RunPlugin, ErrorsAreAnsweredInTheConfigurationsVersion) {
   EXPECT_EQ(run("ADD", "").json().value("cniVersion", ""), "1.1.0");
 }
 
+std::vector<std::string> in_own_namespace(std::vector<std::string> variables) {
+  variables[2] = "CNI_NETNS=/proc/self/ns/net";
+  return variables;
+}
+
 TEST_F(RunPlugin, ItsOwnNamespaceIsRefusedBeforeTheVerb) {
   PARITY("T15");
-  auto environment = variables("ADD");
-  environment[2] = "CNI_NETNS=/proc/self/ns/net";
-  EXPECT_EQ(run_with(environment, kConfig).code(), 8U);
-  environment[0] = "CNI_COMMAND=DEL";
-  EXPECT_EQ(run_with(environment, kConfig).code(), 8U);
+  EXPECT_EQ(run_with(in_own_namespace(variables("ADD")), kConfig).code(), 8U);
+  EXPECT_EQ(run_with(in_own_namespace(variables("CHECK")), kConfig).code(), 8U);
   EXPECT_THAT(calls_, IsEmpty());
-  environment[0] = "CNI_COMMAND=ADD";
+  auto environment = in_own_namespace(variables("ADD"));
   environment.push_back("CNI_NETNS_OVERRIDE=1");
   EXPECT_EQ(run_with(environment, kConfig).status, 0);
   EXPECT_THAT(calls_, ElementsAre("add"));
+}
+
+TEST_F(RunPlugin, DelTakesItsOwnNamespaceForASandboxThatIsGone) {
+  FAULT("C10 own namespace");
+  std::vector<std::string> sandboxes;
+  plugin_.del = [&](const Request& request) -> Status {
+    sandboxes.push_back(request.netns_path + "|" + request.environment.get("CNI_NETNS"));
+    return {};
+  };
+  auto environment = in_own_namespace(variables("DEL"));
+  const Answer answer = run_with(environment, kConfig);
+  EXPECT_EQ(answer.status, 0);
+  EXPECT_EQ(answer.out, "");
+  EXPECT_THAT(answer.err, HasSubstr("fake: CNI_NETNS \"/proc/self/ns/net\" is the plugin's own network namespace"));
+  environment.push_back("CNI_NETNS_OVERRIDE=1");
+  EXPECT_EQ(run_with(environment, kConfig).err, "");
+  EXPECT_THAT(sandboxes, ElementsAre("|", "/proc/self/ns/net|/proc/self/ns/net"));
+}
+
+// ---- on a terminal
+
+TEST_F(RunPlugin, AnAnswerEndsItsLineOnATerminalOnly) {
+  FAULT("E23 newline");
+  const UniqueFd terminal(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+  ASSERT_GE(terminal.get(), 0);
+  ASSERT_EQ(unlockpt(terminal.get()), 0);
+  const UniqueFd out(open(ptsname(terminal.get()), O_RDWR | O_NOCTTY | O_CLOEXEC));
+  ASSERT_GE(out.get(), 0);
+  EXPECT_EQ(add_to(out.get()).status, 0);
+  std::string shown(64, '\0');
+  shown.resize(static_cast<size_t>(std::max<ssize_t>(0, read(terminal.get(), shown.data(), shown.size()))));
+  EXPECT_EQ(shown, "{\r\n    \"cniVersion\": \"1.0.0\"\r\n}\r\n");
+  EXPECT_EQ(run("ADD").out.back(), '}');
 }
 
 // ---- without a verb

@@ -144,6 +144,18 @@ TEST(ParseEnvironment, ABadValueIsReportedBeforeMissingOnes) {
   EXPECT_ERROR(parsed({{"CNI_CONTAINERID", "-"}, {"CNI_IFNAME", "a/b"}}), Code::kInvalidEnvironment, "CNI_CONTAINERID");
 }
 
+TEST(ParseEnvironment, NamesOfTheKernelsSettingsAreNoInterfaces) {
+  FAULT("C10 settings of all interfaces");
+  for (const char* name : {"all", "default"}) {
+    for (const char* command : {"ADD", "CHECK"}) {
+      EXPECT_ERROR(parsed({{"CNI_IFNAME", name}, {"CNI_COMMAND", command}}), Code::kInvalidEnvironment, "CNI_IFNAME",
+                   name, "settings for all interfaces");
+    }
+    EXPECT_OK(parsed({{"CNI_IFNAME", name}, {"CNI_COMMAND", "DEL"}})) << "one may be there";
+  }
+  for (const char* name : {"All", "all0", "defaul", "default1"}) EXPECT_OK(parsed({{"CNI_IFNAME", name}})) << name;
+}
+
 TEST(ParseEnvironment, NetnsOverride) {
   PARITY("T15");
   for (const char* yes : {"1", "true", "TrUe", "TRUE"}) {
@@ -182,11 +194,36 @@ TEST(ParseStdin, KeepsTheBytesAndReadsNameAndVersion) {
   EXPECT_EQ(request.value().fields().text("type").value(), "t");
 }
 
-TEST(ParseStdin, UnknownCommandIsRefusedOnceStdinIsGood) {
+TEST(CheckCommand, NamesTheUnknownOne) {
   PARITY("T05");
-  EXPECT_ERROR(call("FOO", kMinimal), Code::kInvalidEnvironment, "CNI_COMMAND", "FOO");
-  EXPECT_ERROR(call("add", kMinimal), Code::kInvalidEnvironment, "CNI_COMMAND", "add");
-  EXPECT_ERROR(call("FOO", ""), Code::kDecode);
+  for (const char* command : {"FOO", "add"}) {
+    EXPECT_ERROR(check_command(parsed({{"CNI_COMMAND", command}}).value()), Code::kInvalidEnvironment, "CNI_COMMAND",
+                 command);
+  }
+  EXPECT_OK(check_command(parsed({}).value()));
+}
+
+TEST(ParseStdin, AWholeListIsRefusedByEachCommand) {
+  FAULT("E20 list on stdin");
+  for (const char* members :
+       {R"("plugins": [{"type": "t", "bridge": "br0"}])", R"("PLUGINS": [{"type": "x"}, {"type": "y"}])",
+        R"("plugins": [])", R"("plugins": {})", R"("plugins": 7)", R"("type": "", "plugins": [{"type": "t"}])",
+        R"("type": null, "plugins": [{}])", R"("type": 7, "plugins": [])",
+        R"("type": "t", "plugins": [{"type": "x"}, {"Type": "t"}])"}) {
+    for (const char* command : {"ADD", "DEL", "CHECK", "GC", "STATUS"}) {
+      EXPECT_ERROR(call(command, R"({"cniVersion": "1.1.0", "name": "n", )" + std::string(members) + "}"),
+                   Code::kInvalidConfig, "key \"plugins\"", "this is a list; a plugin takes one of its entries")
+          << command << members;
+    }
+  }
+}
+
+TEST(ParseStdin, AKeyOfThatNameIsNobodysBusinessInAPluginsOwnConfiguration) {
+  for (const char* members :
+       {R"("plugins": null)", R"("type": "t", "plugins": [])", R"("type": "t", "plugins": ["t", 7, null, {}])",
+        R"("type": "t", "plugins": [{"type": "x"}, {"type": 7}])", R"("type": "t", "plugins": {"type": "t"})"}) {
+    EXPECT_OK(call("ADD", R"({"name": "n", )" + std::string(members) + "}")) << members;
+  }
 }
 
 TEST(ParseStdin, WhatIsNoConfiguration) {
@@ -292,11 +329,28 @@ TEST(OwnSandbox, IsRefusedUnlessAllowed) {
   EXPECT_OK(check_not_own_sandbox(request));
 }
 
+TEST(OwnSandbox, IsForgottenUnlessAllowed) {
+  FAULT("C10 own namespace");
+  const std::string own = "/proc/" + std::to_string(getpid()) + "/ns/net";
+  Request request;
+  request.environment = Environment({"A=1", "CNI_NETNS=" + own, "CNI_NETNS=" + own, "B=2"});
+  request.netns_path = own;
+  request.netns_override = true;
+  EXPECT_EQ(forget_own_sandbox(request), "");
+  EXPECT_EQ(request.netns_path, own);
+  request.netns_override = false;
+  EXPECT_THAT(forget_own_sandbox(request), HasSubstr(own));
+  EXPECT_EQ(request.netns_path, "");
+  EXPECT_THAT(request.environment.with("X", ""), ElementsAre("A=1", "CNI_NETNS=", "B=2", "X="));
+}
+
 TEST(OwnSandbox, WhatCannotBeExaminedPasses) {
   Request request;
   for (const char* path : {"", "/nonexistent/ns", "/proc/self/ns/mnt", "/etc/passwd"}) {
     request.netns_path = path;
     EXPECT_OK(check_not_own_sandbox(request)) << path;
+    EXPECT_EQ(forget_own_sandbox(request), "") << path;
+    EXPECT_EQ(request.netns_path, path);
   }
 }
 

@@ -15,7 +15,7 @@
 
 namespace cnio::protocol {
 
-// kUnknown: CNI_COMMAND holds something else; refused once stdin has been looked at, as the reference does.
+// kUnknown: CNI_COMMAND holds something else; refused by check_command.
 enum class Command { kAdd, kDel, kCheck, kGc, kStatus, kVersion, kUnknown };
 
 // "ADD", ... as CNI_COMMAND spells it.
@@ -49,7 +49,7 @@ struct Attachment {
 struct Request {
   Command command = Command::kVersion;
   Attachment attachment;        // empty for GC, STATUS and VERSION
-  std::string netns_path;       // CNI_NETNS as passed; may be empty for DEL
+  std::string netns_path;       // CNI_NETNS as passed; may be empty for DEL: the sandbox is gone
   std::string cni_args;         // CNI_ARGS as passed, not yet parsed; empty without an attachment
   std::string cni_path;         // CNI_PATH
   bool netns_override = false;  // CNI_NETNS_OVERRIDE: the sandbox may be the plugin's own namespace
@@ -70,11 +70,26 @@ Result<Request> parse_environment(const Environment& environment);
 // that cannot be examined passes: whether it is needed is for the plugin to say.
 Status check_not_own_sandbox(const Request& request);
 
-// Takes stdin: JSON, `name`, `cniVersion` and the version gate of the command. Errors: codes 6, 7, 1.
+// For DEL: such a sandbox has gone, and its name was given again, as that of a process (/proc/<pid>/ns/net) is. Empties
+// it, also in the environment that delegates get, and returns a line for people; an empty one if there was nothing to
+// do.
+std::string forget_own_sandbox(Request& request);
+
+// Takes stdin: JSON, `name`, `cniVersion` and the version gate of the command. A whole list (`plugins`) is refused.
+// Errors: codes 6, 7, 1.
 Status parse_stdin(Request& request, std::string stdin_data);
 
 // The configuration as text, for a network of another name.
 std::string with_name(const Json& config, const std::string& network);
+
+// Refuses a CNI_COMMAND that is none (code 4). Whatever stdin held: whoever calls by hand often has nothing there.
+Status check_command(const Request& request);
+
+// Is this the name of a folder that the kernel has among those of the interfaces in /proc/sys/net/ipv*/conf, for
+// settings of all of them? What is written for an interface of such a name would be written for the others.
+bool is_settings_folder(std::string_view name);
+inline constexpr std::string_view kSettingsFolder =
+    "is the name of the kernel's settings for all interfaces (/proc/sys/net/ipv6/conf/all, default)";
 
 // The types of the keys that the specification gives to every configuration: type, capabilities, ipam, dns. Error:
 // code 7.

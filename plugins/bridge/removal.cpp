@@ -1,0 +1,258 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "bridge/removal.hpp"
+
+#include <algorithm>
+#include <linux/netlink.h>
+#include <set>
+
+#include "cnio/base/caretaker.hpp"
+#include "cnio/base/error_list.hpp"
+#include "cnio/feature/attachment_record.hpp"
+#include "cnio/feature/delegate.hpp"
+#include "cnio/feature/masquerade.hpp"
+#include "cnio/feature/spoof_check.hpp"
+#include "cnio/net/netlink.hpp"
+#include "cnio/net/sandbox.hpp"
+#include "cnio/protocol/plugin.hpp"
+
+#include "bridge/config.hpp"
+#include "bridge/ipam.hpp"
+#include "bridge/steps.hpp"
+
+namespace cnio::bridge {
+namespace {
+
+using feature::Delegate;
+using feature::RecordedPair;
+using protocol::AddResult;
+using protocol::Command;
+using protocol::Request;
+
+// What a DEL works on.
+struct Scene {
+  net::Netlink host;
+  std::optional<net::Sandbox> sandbox;
+  uint64_t number;  // of the host
+  std::optional<feature::AttachmentRecord> record;
+  std::optional<Crowd> crowd;
+
+  [[nodiscard]] std::vector<RecordedPair> pairs_of(const std::string& network) const {
+    std::vector<RecordedPair> pairs = record ? record->pairs_on(number) : std::vector<RecordedPair>();
+    std::erase_if(pairs, [&](const RecordedPair& pair) { return pair.network != network; });
+    return pairs;
+  }
+};
+
+// Goes on without what cannot be had: the rest is found without it.
+Result<Scene> look_around(const Request& request, ErrorList& errors) {
+  CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
+  CNIO_LET(const uint64_t number, net::Namespace::own_number());
+  auto sandbox = net::Sandbox::find(request.netns_path);
+  if (!sandbox.ok()) errors.collect(sandbox.error());
+  auto record = feature::AttachmentRecord::find(request.attachment);
+  if (!record.ok()) errors.collect(record.error());
+  return Scene{std::move(host), sandbox.ok() ? std::move(sandbox).value() : std::nullopt, number,
+               record.ok() ? std::move(record).value() : std::nullopt, Crowd::join(number)};
+}
+
+Status forget_pairs(Scene& scene, const std::string& network) {
+  for (const RecordedPair& pair : scene.pairs_of(network)) CNIO_TRY(scene.record->forget(pair));
+  return {};
+}
+
+// `nft` has just removed rules, so that closing it takes long, and would hold up the rest of the crowd.
+Status remove_links(Scene& scene, const Leftover& left, std::optional<net::NftConnection>& nft) {
+  ErrorList errors;
+  bool swift = scene.sandbox.has_value();
+  for (const net::Link& link : left.host_ends) {
+    const Result<bool> inside = swift ? scene.sandbox->holds_peer_of(scene.host, link) : Result<bool>(false);
+    if (!inside.ok() || !inside.value()) {
+      errors.collect(net::remove_link(scene.host, link));
+      continue;
+    }
+    net::Link sandbox_end;
+    sandbox_end.index = link.peer;
+    sandbox_end.name = "the other end of " + link.name;
+    const std::vector<int> slow = nft ? std::vector<int>{nft->netfilter().fd()} : std::vector<int>();
+    errors.collect(net::remove_pair(scene.host, link, scene.sandbox->route(), sandbox_end, slow,
+                                    scene.crowd ? &*scene.crowd : nullptr));
+    swift = false;  // the sandbox's socket belongs to the process that stays behind
+  }
+  return errors.status();
+}
+
+std::vector<IpAddr> known_addresses(const Leftover& left) {
+  std::vector<IpAddr> out;
+  for (const Leftover::Owned& each : left.owned) out.insert(out.end(), each.addresses.begin(), each.addresses.end());
+  return out;
+}
+
+// The addresses of which the host may remember something. What prevResult alone says is not among them: of a DEL that
+// is repeated it names addresses that are somebody else's by now.
+std::vector<Leftover::Owned> remembered(const Leftover& left, const feature::MasqueradeRecord& rules) {
+  if (!left.recorded && left.host_ends.empty() && rules.addresses.empty()) return {};
+  std::vector<Leftover::Owned> owned = left.owned;
+  if (owned.empty()) owned.emplace_back();
+  auto& first = owned.front().addresses;
+  first.insert(first.end(), rules.addresses.begin(), rules.addresses.end());
+  for (Leftover::Owned& each : owned) {
+    std::erase_if(each.addresses, [&](const IpAddr& address) {
+      return std::find(rules.of_others.begin(), rules.of_others.end(), address) != rules.of_others.end();
+    });
+  }
+  return owned;
+}
+
+// The rules of the attachment, then its links, then what the host knows of its addresses, when nobody sends under them
+// any more.
+Status disconnect(const Request& request, const Config& config, Scene& scene, const Leftover& left) {
+  ErrorList errors;
+  auto opened = net::NftConnection::open();
+  if (!opened.ok()) errors.collect(opened.error());
+  std::optional<net::NftConnection> nft = opened.ok() ? std::move(opened).value() : std::nullopt;
+  const feature::MasqueradeIdentity who = {request.network, request.attachment};
+  feature::MasqueradeRecord rules;
+  errors.collect(feature::remove_masquerade(nft, who, known_addresses(left), request.environment, &rules));
+  if (nft) errors.collect(feature::remove_spoof_check(*nft, request.network, request.attachment));
+  errors.collect(remove_links(scene, left, nft));
+  net::Netlink* netfilter = nft ? &nft->netfilter() : nullptr;
+  for (const Leftover::Owned& each : remembered(left, rules)) {
+    errors.collect(forget_addresses(scene.host, netfilter, config, each.addresses, each.mac));
+  }
+  if (config.delete_when_empty) errors.collect(remove_bridge_if_empty(scene.host, config));
+  return errors.status();
+}
+
+// ---- configurations of then
+
+// The request as it would be if its configuration were still that of the ADD.
+Result<Request> with_config(const Request& request, std::string config) {
+  Request then = request;
+  CNIO_TRY(protocol::parse_stdin(then, std::move(config)));
+  return then;
+}
+
+// Who releases the addresses: what the configuration says; if by now it names nobody, or cannot be read, what it said
+// when the pair was made.
+Result<Request> releasing_request(const Request& request, const Config& config,
+                                  const std::vector<RecordedPair>& pairs) {
+  if (!config.ipam_type.empty() || pairs.empty() || pairs.back().config.empty()) return request;
+  auto then = with_config(request, pairs.back().config);
+  return then.ok() ? std::move(then).value() : request;
+}
+
+// ---- a network that had another name
+
+// Interfaces are unique within a container, so what it has under this name in another network of ours is what the
+// runtime means, if the network has another name by now.
+Status disconnect_former(const Request& request, Scene& scene, const std::string& network) {
+  const std::vector<RecordedPair> pairs = scene.pairs_of(network);
+  const bool known = !pairs.empty() && !pairs.back().config.empty();
+  CNIO_LET(const Request then,
+           with_config(request, known ? pairs.back().config : protocol::with_name(*request.config, network)));
+  CNIO_LET(const Config config, parse_config(then, Validation::kTypes));
+  CNIO_LET(const Leftover left, find_leftover(scene.host, scene.sandbox, then, config, pairs, std::nullopt));
+  CNIO_LET(const std::optional<Delegate> ipam, find_ipam(then, config));
+  ErrorList errors;
+  const bool early = ipam && releases_over_link(ipam->type());
+  if (early) errors.collect(ipam->run(Command::kDel));
+  CNIO_TRY(disconnect(then, config, scene, left));
+  if (ipam && !early) CNIO_TRY(ipam->run(Command::kDel));
+  CNIO_TRY(forget_pairs(scene, network));
+  protocol::note("bridge", "what " + request.attachment.container_id + "/" + request.attachment.ifname +
+                               " had in the network " + quote(network) + " has been removed, too");
+  return errors.status();
+}
+
+// Not if the sandbox has an interface under the attachment's name that is another pair's: then that of `network` may
+// live elsewhere.
+Result<bool> may_disconnect_former(const Request& request, Scene& scene, const std::string& network) {
+  if (!scene.sandbox) return true;
+  CNIO_LET(const auto link, net::find_link(scene.sandbox->route(), request.attachment.ifname));
+  if (!link) return true;
+  CNIO_LET(const auto host_end, scene.sandbox->find_host_end(scene.host, *link));
+  if (!host_end) return false;
+  if (network_in_alias(host_end->alias, request.attachment) == network) return true;
+  for (const RecordedPair& pair : scene.pairs_of(network)) {
+    CNIO_LET(const auto recorded, find_recorded_end(scene.host, pair));
+    if (recorded && recorded->index == host_end->index) return true;
+  }
+  return false;
+}
+
+Status disconnect_all_former(const Request& request, Scene& scene, const Leftover& left) {
+  std::set<std::string> networks;
+  if (left.former_network) networks.insert(*left.former_network);
+  for (const RecordedPair& pair : scene.record ? scene.record->pairs_on(scene.number) : std::vector<RecordedPair>()) {
+    networks.insert(pair.network);
+  }
+  networks.erase(request.network);
+  ErrorList errors;
+  for (const std::string& network : networks) {
+    const auto certain = may_disconnect_former(request, scene, network);
+    if (certain.ok() && certain.value()) {
+      errors.collect(disconnect_former(request, scene, network).context("network " + quote(network)));
+      continue;
+    }
+    protocol::note("bridge", request.attachment.container_id + "/" + request.attachment.ifname +
+                                 " is left alone in the network " + quote(network) + ": its interface is another one");
+  }
+  return errors.status();
+}
+
+}  // namespace
+
+// An address is released only when neither link nor rule uses it any more.
+Status del(const Request& request) {
+  CNIO_LET(const Config config, parse_config(request, Validation::kTypes));
+  ErrorList errors;
+  CNIO_LET(Scene scene, look_around(request, errors));
+  const std::vector<RecordedPair> pairs = scene.pairs_of(request.network);
+  CNIO_LET(const Request releasing, releasing_request(request, config, pairs));
+  CNIO_LET(const Config releasing_config, parse_config(releasing, Validation::kTypes));
+  const auto ipam = find_ipam(releasing, releasing_config);
+  std::optional<Result<Delegate::Prepared>> release;
+  if (ipam.ok() && ipam.value()) {
+    if (releases_over_link(ipam.value()->type())) {
+      errors.collect(ipam.value()->run(Command::kDel));
+    } else {
+      release = ipam.value()->prepare(Command::kDel);
+    }
+  }
+  // Only a help: what it cannot say is found without it, so one that cannot be read does not stop the removal.
+  auto recorded = protocol::parse_prev_result(request.fields(), request.version);
+  const std::optional<AddResult> prev_result = recorded.ok() ? std::move(recorded).value() : std::nullopt;
+  CNIO_LET(const Leftover left, find_leftover(scene.host, scene.sandbox, request, config, pairs, prev_result));
+  errors.collect(disconnect_all_former(request, scene, left));
+  if (!left.foreign.empty() && !left.former_network) protocol::note("bridge", left.foreign);
+  CNIO_TRY(disconnect(request, config, scene, left));
+  if (!ipam.ok()) return ipam.error();
+  if (release) {
+    CNIO_LET(Delegate::Prepared call, *std::move(release));
+    CNIO_TRY(call.run());
+  }
+  errors.collect(forget_pairs(scene, request.network));
+  return errors.status();
+}
+
+Status gc(const Request& request) {
+  CNIO_LET(const Config config, parse_config(request, Validation::kTypes));
+  CNIO_LET(const std::vector<protocol::Attachment> valid, protocol::parse_valid_attachments(request.fields()));
+  CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
+  CNIO_LET(const uint64_t number, net::Namespace::own_number());
+  ErrorList errors;
+  errors.collect(feature::collect_masquerade_garbage(request.network, valid, request.environment));
+  errors.collect(feature::collect_spoof_check_garbage(request.network, valid));
+  const Status links = remove_stale_links(host, number, config, request.network, valid);
+  errors.collect(links);
+  if (links.ok() && config.delete_when_empty) errors.collect(remove_bridge_if_empty(host, config));
+  // As in DEL: no address is released while a link may still use it.
+  if (links.ok()) {
+    const auto ipam = find_ipam(request, config);
+    if (!ipam.ok()) errors.collect(ipam.error());
+    if (ipam.ok() && ipam.value()) errors.collect(ipam.value()->run(Command::kGc));
+  }
+  return errors.status();
+}
+
+}  // namespace cnio::bridge
