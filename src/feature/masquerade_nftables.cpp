@@ -74,6 +74,7 @@ Result<Present> look_at_attachment(NftConnection& nft, const std::string& chain,
 Status install_new(NftConnection& nft, const MasqueradeSpec& spec) {
   const std::string chain = attachment_chain(spec.who);
   NftBatch batch(kMasqueradeTable);
+  put_masquerade_maps(batch);
   batch.create_chain(chain, readable_identity(spec.who));
   for (const NftRule& rule : masquerade_rules(spec)) batch.append_rule(chain, rule);
   for (const IpAddr& address : addresses_of(spec)) batch.add_goto(masquerade_map(address.family()), address, chain);
@@ -178,7 +179,7 @@ Status rehearse_nftables_masquerade(NftConnection& nft) {
 }
 
 Status install_nftables_masquerade(NftConnection& nft, const MasqueradeSpec& spec) {
-  CNIO_LET(const net::NftView shared, view_masquerade_entry(nft));
+  CNIO_LET(const net::NftView shared, view_masquerade_entry(nft, false));
   if (fault_of_masquerade_entry(shared).empty() && install_new(nft, spec).ok()) return {};
   int attempts = 0;
   return explain_masquerade_failure(

@@ -2,7 +2,7 @@
 #include "masquerade_shared.hpp"
 
 #include <algorithm>
-#include <cerrno>
+#include <utility>
 
 namespace cnio::feature {
 
@@ -108,10 +108,11 @@ const std::string& masquerade_map(Family family) {
   return family == Family::kIpv4 ? kIpv4Map : kIpv6Map;
 }
 
-Result<NftView> view_masquerade_entry(NftConnection& nft) {
-  return nft.view(kMasqueradeTable, {.chains = {kMasqueradeEntry.name},
-                                     .maps = {masquerade_map(Family::kIpv4), masquerade_map(Family::kIpv6)},
-                                     .rules_of = kMasqueradeEntry.name});
+Result<NftView> view_masquerade_entry(NftConnection& nft, bool with_maps) {
+  std::vector<std::string> maps;
+  if (with_maps) maps = {masquerade_map(Family::kIpv4), masquerade_map(Family::kIpv6)};
+  return nft.view(kMasqueradeTable,
+                  {.chains = {kMasqueradeEntry.name}, .maps = std::move(maps), .rules_of = kMasqueradeEntry.name});
 }
 
 Result<NftView> view_masquerade_chain(NftConnection& nft, const std::string& chain) {
@@ -159,9 +160,13 @@ void put_masquerade_entry(NftBatch& batch, const NftView& view) {
   if (!mismatch_of_entry(view).empty()) batch.delete_chain(chain);
   batch.ensure_base_chain(kMasqueradeEntry);
   batch.flush_chain(chain);
+  put_masquerade_maps(batch);
+  for (const Family family : kFamilies) batch.append_rule(chain, map_rule(family));
+}
+
+void put_masquerade_maps(NftBatch& batch) {
   for (const Family family : kFamilies) {
     batch.ensure_verdict_map(masquerade_map(family), family, "source address : chain of the attachment that has it");
-    batch.append_rule(chain, map_rule(family));
   }
 }
 
