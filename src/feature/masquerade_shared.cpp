@@ -2,6 +2,7 @@
 #include "masquerade_shared.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 namespace cnio::feature {
@@ -175,6 +176,8 @@ Status explain_masquerade_failure(NftConnection& nft, Status failed) {
   auto view = view_masquerade_entry(nft);
   if (!view.ok() || !view.value().table) return failed;
   if (view.value().table->owner) return check_masquerade_mendable(nft, view.value());
+  // The kernel's own words would be "too many open files".
+  if (failed.error().errnum() == ENFILE) return in_the_way("a map of " + table_name() + " has a size, and is full");
   const std::string fault = fault_of_masquerade_entry(view.value());
   if (fault.empty() || view.value().chains.empty()) return failed;
   return in_the_way(fault).hint(failed.error().msg());

@@ -37,8 +37,8 @@ Result<std::optional<std::string>> find_chain_of(net::NftConnection& nft, const 
 // what somebody took away or bent comes back.
 void put_masquerade_entry(net::NftBatch& batch, const net::NftView& view);
 
-// Only the maps: creates them, or the kernel refuses the batch if they are of another kind (since Linux 6.4; before that
-// most of these show when an element is added).
+// Only the maps: creates them, or the kernel refuses the batch if they are of another kind (since Linux 6.4; before
+// that most of these show when an element is added).
 void put_masquerade_maps(net::NftBatch& batch);
 
 // Code 103 in place of a failure that the state of the shared part explains.
