@@ -155,10 +155,12 @@ Result<std::optional<std::string>> find_chain_of(NftConnection& nft, const IpAdd
   return found;
 }
 
+bool replaces_masquerade_chain(const NftView& view) { return !mismatch_of_entry(view).empty(); }
+
 void put_masquerade_entry(NftBatch& batch, const NftView& view) {
   const std::string& chain = kMasqueradeEntry.name;
   batch.ensure_table("masquerading of pods, kept by the cnio CNI plugins: changes by hand are lost");
-  if (!mismatch_of_entry(view).empty()) batch.delete_chain(chain);
+  if (replaces_masquerade_chain(view)) batch.delete_chain(chain);
   batch.ensure_base_chain(kMasqueradeEntry);
   batch.flush_chain(chain);
   put_masquerade_maps(batch);

@@ -33,6 +33,9 @@ Status prepare_masquerade_entry(net::NftConnection& nft, const net::NftView& vie
 // The chain that the maps lead an address to. A map that somebody made anew in another form has nothing of ours.
 Result<std::optional<std::string>> find_chain_of(net::NftConnection& nft, const IpAddr& address);
 
+// Does put_masquerade_entry remove a chain to make it anew? Only then does it depend on what was seen.
+bool replaces_masquerade_chain(const net::NftView& view);
+
 // Writes the shared part in full, and in the same batch as an attachment: so it does not matter who comes first, and
 // what somebody took away or bent comes back.
 void put_masquerade_entry(net::NftBatch& batch, const net::NftView& view);

@@ -173,6 +173,22 @@ TEST_F(HostileMasquerade, ATableOfAProgramThatOwnsItIsRefused) {
   pclose(owner);
 }
 
+TEST_F(HostileMasquerade, ManyAtOnceMendIt) {
+  FAULT("A4 mended");
+  constexpr int kProcesses = 20;
+  for (const char* flags : {"flags dormant;", ""}) {
+    Shape shape;
+    shape.table_flags = flags;
+    shape.hook = "";
+    load(shape.text());
+    const auto pod = [](int i) { return spec("c" + std::to_string(i), {"10.1.0." + std::to_string(i + 2) + "/24"}); };
+    EXPECT_EQ(failures_of(kProcesses, [&](int i) { return install(pod(i)).ok(); }), 0);
+    for (int i = 0; i < kProcesses; ++i) EXPECT_OK(check(pod(i)));
+    EXPECT_EQ(failures_of(kProcesses, [&](int i) { return remove(pod(i).who).ok(); }), 0);
+    EXPECT_EQ(ruleset(), "");
+  }
+}
+
 TEST_F(HostileMasquerade, ABaseChainUnderTheAttachmentsNameIsReplaced) {
   FAULT("A4 mended");
   ASSERT_OK(install(spec("c2", {"10.1.0.3/24"})));
