@@ -74,6 +74,7 @@ Result<Present> look_at_attachment(NftConnection& nft, const std::string& chain,
 Status install_new(NftConnection& nft, const MasqueradeSpec& spec) {
   const std::string chain = attachment_chain(spec.who);
   NftBatch batch(kMasqueradeTable);
+  put_masquerade_maps(batch);
   batch.create_chain(chain, readable_identity(spec.who));
   for (const NftRule& rule : masquerade_rules(spec)) batch.append_rule(chain, rule);
   for (const IpAddr& address : addresses_of(spec)) batch.add_goto(masquerade_map(address.family()), address, chain);
@@ -84,16 +85,17 @@ Status install_new(NftConnection& nft, const MasqueradeSpec& spec) {
 Status install_once(NftConnection& nft, const MasqueradeSpec& spec, bool hurried) {
   const std::string chain = attachment_chain(spec.who);
   const std::set<IpAddr> wanted = addresses_of(spec);
+  CNIO_LET(const uint32_t generation, nft.generation());
   CNIO_LET(const net::NftView shared, view_masquerade_entry(nft));
   CNIO_TRY(prepare_masquerade_entry(nft, shared));
-  CNIO_LET(const uint32_t generation, nft.generation());
   CNIO_LET(const Present present, look_at_attachment(nft, chain, wanted));
   // Rewriting what stands already would be right, too, but replaced rules make the kernel hold the closing of our
   // socket until no packet can use them any more: some 20 ms.
   const bool rewrite = hurried || !fault_of_masquerade_entry(shared).empty();
 
   // A batch that writes everything and deletes no element is right whatever others do meanwhile.
-  const bool depends = !rewrite || present.foreign_chain || !present.obsolete.empty() || !present.given_up.empty();
+  const bool depends = !rewrite || replaces_masquerade_chain(shared) || present.foreign_chain ||
+                       !present.obsolete.empty() || !present.given_up.empty();
   NftBatch batch(kMasqueradeTable, depends ? std::optional(generation) : std::nullopt);
   if (rewrite) put_masquerade_entry(batch, shared);
   put_release(batch, present.obsolete, {});
@@ -178,7 +180,7 @@ Status rehearse_nftables_masquerade(NftConnection& nft) {
 }
 
 Status install_nftables_masquerade(NftConnection& nft, const MasqueradeSpec& spec) {
-  CNIO_LET(const net::NftView shared, view_masquerade_entry(nft));
+  CNIO_LET(const net::NftView shared, view_masquerade_entry(nft, false));
   if (fault_of_masquerade_entry(shared).empty() && install_new(nft, spec).ok()) return {};
   int attempts = 0;
   return explain_masquerade_failure(

@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 // Takes attachments' chains away again: by name exactly what is ours, whatever else is in the table.
 #include <cerrno>
+#include <optional>
 #include <set>
 
 #include "cnio/base/error_list.hpp"
@@ -95,17 +96,26 @@ Status remove_once(NftConnection& nft, const std::string& chain, Way way, Masque
   return nft.commit(batch, "remove masquerading");
 }
 
-}  // namespace
-
-Status remove_attachment_chain(NftConnection& nft, const std::string& chain, MasqueradeRecord& record) {
+// Tells why the chain stays, without doing anything any more, if it does.
+Result<std::optional<Error>> take_away(NftConnection& nft, const std::string& chain, MasqueradeRecord& record) {
   Way way = Way::kByRules;
-  return net::retry_while_changing([&] {
+  std::optional<Error> stays;
+  CNIO_TRY(net::retry_while_changing([&] {
     Status status = remove_once(nft, chain, way, record);
     if (!status.ok() && status.error().errnum() == EBUSY) {
+      if (way == Way::kByMaps) stays = status.error();
       way = way == Way::kByRules ? Way::kByMaps : Way::kEmptyOnly;
     }
     return status;
-  });
+  }));
+  return stays;
+}
+
+}  // namespace
+
+Status remove_attachment_chain(NftConnection& nft, const std::string& chain, MasqueradeRecord& record) {
+  CNIO_TRY(take_away(nft, chain, record));
+  return {};
 }
 
 Status collect_nftables_garbage(NftConnection& nft, const std::string& network,
@@ -117,7 +127,10 @@ Status collect_nftables_garbage(NftConnection& nft, const std::string& network,
   for (const net::NftChain& chain : chains) {
     if (!chain.name.starts_with(attachment_chain_prefix(network)) || keep.contains(chain.name)) continue;
     MasqueradeRecord record;
-    errors.collect(remove_attachment_chain(nft, chain.name, record).context("remove chain " + chain.name));
+    const auto stays = take_away(nft, chain.name, record);
+    const std::string step = "remove chain " + chain.name;
+    if (!stays.ok()) errors.collect(Error(stays.error()).context(step));
+    if (stays.ok() && stays.value()) errors.collect(Error(*stays.value()).context(step));
   }
   return errors.status();
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace cnio::feature {
 
@@ -108,10 +109,11 @@ const std::string& masquerade_map(Family family) {
   return family == Family::kIpv4 ? kIpv4Map : kIpv6Map;
 }
 
-Result<NftView> view_masquerade_entry(NftConnection& nft) {
-  return nft.view(kMasqueradeTable, {.chains = {kMasqueradeEntry.name},
-                                     .maps = {masquerade_map(Family::kIpv4), masquerade_map(Family::kIpv6)},
-                                     .rules_of = kMasqueradeEntry.name});
+Result<NftView> view_masquerade_entry(NftConnection& nft, bool with_maps) {
+  std::vector<std::string> maps;
+  if (with_maps) maps = {masquerade_map(Family::kIpv4), masquerade_map(Family::kIpv6)};
+  return nft.view(kMasqueradeTable,
+                  {.chains = {kMasqueradeEntry.name}, .maps = std::move(maps), .rules_of = kMasqueradeEntry.name});
 }
 
 Result<NftView> view_masquerade_chain(NftConnection& nft, const std::string& chain) {
@@ -153,15 +155,21 @@ Result<std::optional<std::string>> find_chain_of(NftConnection& nft, const IpAdd
   return found;
 }
 
+bool replaces_masquerade_chain(const NftView& view) { return !mismatch_of_entry(view).empty(); }
+
 void put_masquerade_entry(NftBatch& batch, const NftView& view) {
   const std::string& chain = kMasqueradeEntry.name;
   batch.ensure_table("masquerading of pods, kept by the cnio CNI plugins: changes by hand are lost");
-  if (!mismatch_of_entry(view).empty()) batch.delete_chain(chain);
+  if (replaces_masquerade_chain(view)) batch.delete_chain(chain);
   batch.ensure_base_chain(kMasqueradeEntry);
   batch.flush_chain(chain);
+  put_masquerade_maps(batch);
+  for (const Family family : kFamilies) batch.append_rule(chain, map_rule(family));
+}
+
+void put_masquerade_maps(NftBatch& batch) {
   for (const Family family : kFamilies) {
     batch.ensure_verdict_map(masquerade_map(family), family, "source address : chain of the attachment that has it");
-    batch.append_rule(chain, map_rule(family));
   }
 }
 
@@ -170,6 +178,8 @@ Status explain_masquerade_failure(NftConnection& nft, Status failed) {
   auto view = view_masquerade_entry(nft);
   if (!view.ok() || !view.value().table) return failed;
   if (view.value().table->owner) return check_masquerade_mendable(nft, view.value());
+  // The kernel's own words would be "too many open files".
+  if (failed.error().errnum() == ENFILE) return in_the_way("a map of " + table_name() + " has a size, and is full");
   const std::string fault = fault_of_masquerade_entry(view.value());
   if (fault.empty() || view.value().chains.empty()) return failed;
   return in_the_way(fault).hint(failed.error().msg());

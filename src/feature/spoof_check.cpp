@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <linux/netlink.h>
+#include <optional>
 #include <set>
 
 #include "cnio/base/error_list.hpp"
@@ -186,13 +187,24 @@ Status remove_once(NftConnection& nft, const std::string& chain, Way way) {
   return nft.commit(batch, "remove the spoof check");
 }
 
-Status remove_chains(NftConnection& nft, const std::string& chain) {
+// Tells why the chains stay, without doing anything any more, if they do.
+Result<std::optional<Error>> take_away(NftConnection& nft, const std::string& chain) {
   Way way = Way::kWithTable;
-  return net::retry_while_changing([&] {
+  std::optional<Error> stays;
+  CNIO_TRY(net::retry_while_changing([&] {
     Status status = remove_once(nft, chain, way);
-    if (!status.ok() && status.error().errnum() == EBUSY) way = way == Way::kWithTable ? Way::kAlone : Way::kEmptyOnly;
+    if (!status.ok() && status.error().errnum() == EBUSY) {
+      if (way == Way::kAlone) stays = status.error();
+      way = way == Way::kWithTable ? Way::kAlone : Way::kEmptyOnly;
+    }
     return status;
-  });
+  }));
+  return stays;
+}
+
+Status remove_chains(NftConnection& nft, const std::string& chain) {
+  CNIO_TRY(take_away(nft, chain));
+  return {};
 }
 
 Error differs(const SpoofCheckSpec& spec, const std::string& expected, const std::string& found) {
@@ -321,7 +333,10 @@ Status collect_spoof_check_garbage(const std::string& network, const std::vector
     if (!stale.ok()) {
       errors.collect(stale.error());
     } else if (stale.value()) {
-      errors.collect(remove_chains(*nft, chain).context("remove chain " + chain));
+      const auto stays = take_away(*nft, chain);
+      const std::string step = "remove chain " + chain;
+      if (!stays.ok()) errors.collect(Error(stays.error()).context(step));
+      if (stays.ok() && stays.value()) errors.collect(Error(*stays.value()).context(step));
     }
   }
   return errors.status();

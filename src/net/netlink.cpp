@@ -39,6 +39,7 @@ struct Reply {
   const Netlink::Handler* handler = nullptr;
   uint32_t first = 0;     // of what was sent together
   uint32_t sequence = 0;  // of the last, whose answer is the end
+  bool acknowledged = true;
   bool done = false;
   bool interrupted = false;
   int errnum = 0;           // positive
@@ -71,6 +72,7 @@ bool answer_waits(int fd) {
 int on_valid(nl_msg* message, void* context) {
   auto& reply = *static_cast<Reply*>(context);
   if (reply.handler != nullptr) (*reply.handler)(*nlmsg_hdr(message));
+  if (!reply.acknowledged && nlmsg_hdr(message)->nlmsg_seq == reply.sequence) reply.done = true;
   return NL_OK;
 }
 
@@ -179,6 +181,7 @@ Status Netlink::receive(Sent sent, const Handler& handler, std::string_view oper
   reply.handler = &handler;
   reply.first = sent.first;
   reply.sequence = sent.last;
+  reply.acknowledged = sent.acknowledged;
   const CallbackPtr callbacks(checked(nl_cb_alloc(NL_CB_DEFAULT)));
   nl_cb_set(callbacks.get(), NL_CB_VALID, NL_CB_CUSTOM, on_valid, &reply);
   nl_cb_set(callbacks.get(), NL_CB_FINISH, NL_CB_CUSTOM, on_finish, &reply);
@@ -238,7 +241,7 @@ Status Netlink::request(nl_msg* message, std::string_view operation) {
   bool interrupted = false;
   const uint32_t sequence = nlmsg_hdr(message)->nlmsg_seq;
   return receive(
-      {sequence, sequence}, [](nlmsghdr&) {}, operation, interrupted);
+      {sequence, sequence, true}, [](nlmsghdr&) {}, operation, interrupted);
 }
 
 Status Netlink::together(const std::function<Status()>& work) {
@@ -265,7 +268,7 @@ Status Netlink::query(nl_msg* message, std::string_view operation, const Handler
     CNIO_TRY(send(socket_.get(), message, operation));
     bool interrupted = false;
     const uint32_t sequence = nlmsg_hdr(message)->nlmsg_seq;
-    CNIO_TRY(receive({sequence, sequence}, handler, operation, interrupted));
+    CNIO_TRY(receive({sequence, sequence, true}, handler, operation, interrupted));
     if (!interrupted) return {};
   }
   return kept_changing(operation);
@@ -291,7 +294,9 @@ Status Netlink::query_together(const std::vector<nl_msg*>& messages, std::string
     std::string bytes = number(messages);
     CNIO_TRY(send_by([&] { return nl_sendto(socket_.get(), bytes.data(), bytes.size()); }, operation));
     bool interrupted = false;
-    const Sent sent = {nlmsg_hdr(messages.front())->nlmsg_seq, nlmsg_hdr(messages.back())->nlmsg_seq};
+    const nlmsghdr& last = *nlmsg_hdr(messages.back());
+    const bool dump = (last.nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
+    const Sent sent = {nlmsg_hdr(messages.front())->nlmsg_seq, last.nlmsg_seq, dump};
     CNIO_TRY(receive(sent, handler, operation, interrupted));
     if (!interrupted) return {};
   }

@@ -23,7 +23,7 @@ using nft::put_text;
 
 // Runs a get; true if the object exists.
 Result<bool> look_up(Netlink& netlink, nl_msg* message, const std::string& operation, const Netlink::Handler& handler) {
-  const Status status = netlink.query(message, operation, handler);
+  const Status status = netlink.query_together({message}, operation, handler);
   if (status.ok()) return true;
   if (status.error().errnum() == ENOENT) return false;
   return status.error();
@@ -189,10 +189,11 @@ Result<NftConnection> NftConnection::require(std::string_view needs) {
 Result<uint32_t> NftConnection::generation() {
   const MsgPtr message = make_message(NFT_MSG_GETGEN, NftFamily::kInet, 0);
   uint32_t generation = 0;
-  CNIO_TRY(netlink_.query(message.get(), "ask nf_tables for its generation", [&](nlmsghdr& answer) {
+  const auto keep = [&](nlmsghdr& answer) {
     const Attributes<NFTA_GEN_MAX> attributes(answer);
     if (attributes.at[NFTA_GEN_ID] != nullptr) generation = get_u32(attributes.at[NFTA_GEN_ID]);
-  }));
+  };
+  CNIO_TRY(netlink_.query_together({message.get()}, "ask nf_tables for its generation", keep));
   return generation;
 }
 

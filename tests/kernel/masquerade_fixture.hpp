@@ -1,7 +1,10 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <string>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -15,6 +18,33 @@
 #include "support/subprocess.hpp"
 
 namespace cnio::test {
+
+/// Runs `work` in `count` processes that start together; the number of those that did not return true.
+inline int failures_of(int count, const std::function<bool(int)>& work) {
+  int gate[2];
+  if (pipe(gate) != 0) return count;
+  std::vector<pid_t> children;
+  for (int i = 0; i < count; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      close(gate[1]);
+      char nothing = 0;
+      while (read(gate[0], &nothing, 1) > 0) {
+      }
+      _exit(work(i) ? 0 : 1);
+    }
+    children.push_back(child);
+  }
+  close(gate[0]);
+  close(gate[1]);  // off they go
+  int failed = 0;
+  for (const pid_t child : children) {
+    int status = -1;
+    waitpid(child, &status, 0);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) ++failed;
+  }
+  return failed;
+}
 
 /// Calls the functions under test in the test's own host namespace.
 class MasqueradeTest : public HostTest {

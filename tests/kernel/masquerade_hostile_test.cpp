@@ -1,6 +1,8 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 // Our table as somebody else may have bent it: mended by ADD or refused with the reason, found by CHECK, and never a
 // cause to remove what is not ours.
+#include <cstdio>
+
 #include <gmock/gmock.h>
 
 #include "masquerade_fixture.hpp"
@@ -147,6 +149,44 @@ TEST_F(HostileMasquerade, ASetInPlaceOfTheMapIsRefused) {
   FAULT("A4 refused");
   load("add table inet cnio_masquerade\nadd set inet cnio_masquerade attachments4 { type ipv4_addr; }");
   EXPECT_ERROR(install(spec("c1", {"10.1.0.2/24"})), Code::kConflict, "map attachments4 is not");
+}
+
+TEST_F(HostileMasquerade, AMapThatIsFullIsRefused) {
+  FAULT("A4 refused");
+  Shape shape;
+  shape.map4 += " size 1; elements = { 192.0.2.9 : accept }";
+  load(shape.text());
+  EXPECT_ERROR(install(spec("c1", {"10.1.0.2/24"})), Code::kConflict, "has a size, and is full");
+}
+
+TEST_F(HostileMasquerade, ATableOfAProgramThatOwnsItIsRefused) {
+  FAULT("A4 refused");
+  FILE* owner = popen("nft -i > /dev/null", "w");  // as long as it runs
+  ASSERT_NE(owner, nullptr);
+  std::fputs("add table inet cnio_masquerade { flags owner; }\n", owner);
+  std::fflush(owner);
+  for (int i = 0; i < 500 && ruleset().empty(); ++i) {
+  }
+  EXPECT_ERROR(install(spec("c1", {"10.1.0.2/24"})), Code::kConflict, "which alone may change it");
+  EXPECT_ERROR(status(), Code::kConflict, "which alone may change it");
+  EXPECT_OK(remove(identity("c1")));
+  pclose(owner);
+}
+
+TEST_F(HostileMasquerade, ManyAtOnceMendIt) {
+  FAULT("A4 mended");
+  constexpr int kProcesses = 20;
+  for (const char* flags : {"flags dormant;", ""}) {
+    Shape shape;
+    shape.table_flags = flags;
+    shape.hook = "";
+    load(shape.text());
+    const auto pod = [](int i) { return spec("c" + std::to_string(i), {"10.1.0." + std::to_string(i + 2) + "/24"}); };
+    EXPECT_EQ(failures_of(kProcesses, [&](int i) { return install(pod(i)).ok(); }), 0);
+    for (int i = 0; i < kProcesses; ++i) EXPECT_OK(check(pod(i)));
+    EXPECT_EQ(failures_of(kProcesses, [&](int i) { return remove(pod(i).who).ok(); }), 0);
+    EXPECT_EQ(ruleset(), "");
+  }
 }
 
 TEST_F(HostileMasquerade, ABaseChainUnderTheAttachmentsNameIsReplaced) {

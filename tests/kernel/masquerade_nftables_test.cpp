@@ -1,8 +1,5 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 // The rule set that masquerading makes and takes away, judged by the nft program.
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <gmock/gmock.h>
 
 #include "masquerade_fixture.hpp"
@@ -20,33 +17,6 @@ constexpr const char* kChain = "att-917148ec47923f2e-f4d01f2ef4b92245";
 std::string pod_address(int number) {
   return "10." + std::to_string(1 + number / 65536) + "." + std::to_string(number / 256 % 256) + "." +
          std::to_string(number % 256) + "/16";
-}
-
-/// Runs `work` in `count` processes that start together; the number of those that did not return true.
-int failures_of(int count, const std::function<bool(int)>& work) {
-  int gate[2];
-  if (pipe(gate) != 0) return count;
-  std::vector<pid_t> children;
-  for (int i = 0; i < count; ++i) {
-    const pid_t child = fork();
-    if (child == 0) {
-      close(gate[1]);
-      char nothing = 0;
-      while (read(gate[0], &nothing, 1) > 0) {
-      }
-      _exit(work(i) ? 0 : 1);
-    }
-    children.push_back(child);
-  }
-  close(gate[0]);
-  close(gate[1]);  // off they go
-  int failed = 0;
-  for (const pid_t child : children) {
-    int status = -1;
-    waitpid(child, &status, 0);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) ++failed;
-  }
-  return failed;
 }
 
 class MasqueradeNftables : public MasqueradeTest {

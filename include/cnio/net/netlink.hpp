@@ -47,10 +47,12 @@ class Netlink {
       nl_msg* message, std::string_view operation, const Handler& handler,
       const std::function<void()>& restart = [] {});
 
-  // Sends gets and, as the last message, a dump in one system call, and hands all answers to `handler` in this order. A
-  // get of what does not exist (ENOENT) has no answer; any other failure is the error. Otherwise as query.
-  Status query_together(const std::vector<nl_msg*>& messages, std::string_view operation, const Handler& handler,
-                        const std::function<void()>& restart);
+  // Sends gets, of which the last may be a dump, in one system call, and hands all answers to `handler` in this order.
+  // A get of what does not exist (ENOENT) has no answer, unless it is the last one; any other failure is the error.
+  // Gets are not acknowledged besides, so each has to be one that the kernel answers or refuses. Otherwise as query.
+  Status query_together(
+      const std::vector<nl_msg*>& messages, std::string_view operation, const Handler& handler,
+      const std::function<void()>& restart = [] {});
 
   // Sends several messages in one system call (an nf_tables batch) and waits until the kernel has answered for the last
   // one that asks for an acknowledgement. The first failure is the error; `steps`, if given, says what each message
@@ -78,6 +80,7 @@ class Netlink {
   struct Sent {
     uint32_t first;
     uint32_t last;
+    bool acknowledged;  // or it ends with an answer
   };
   Status receive(Sent sent, const Handler& handler, std::string_view operation, bool& interrupted);
   // As they follow each other on the wire.
