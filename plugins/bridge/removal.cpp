@@ -87,18 +87,23 @@ std::vector<IpAddr> known_addresses(const Leftover& left) {
   return out;
 }
 
-// The addresses of which the host may remember something. What prevResult alone says is not among them: of a DEL that
-// is repeated it names addresses that are somebody else's by now.
-std::vector<Leftover::Owned> remembered(const Leftover& left, const feature::MasqueradeRecord& rules) {
-  if (!left.recorded && left.host_ends.empty() && rules.addresses.empty()) return {};
+// The addresses of which the host may remember something: without those that are another attachment's by now. What
+// prevResult alone says is not among them: of a DEL that is repeated it names addresses that are somebody else's.
+Result<std::vector<Leftover::Owned>> remembered(const Leftover& left, const feature::MasqueradeRecord& rules,
+                                                std::optional<net::NftConnection>& nft,
+                                                const feature::MasqueradeIdentity& who) {
+  if (!left.recorded && left.host_ends.empty() && rules.addresses.empty()) return std::vector<Leftover::Owned>();
   std::vector<Leftover::Owned> owned = left.owned;
   if (owned.empty()) owned.emplace_back();
+  std::set<IpAddr> of_others(rules.of_others.begin(), rules.of_others.end());
+  for (const IpAddr& address : left.recorded || !nft ? std::vector<IpAddr>() : known_addresses(left)) {
+    CNIO_LET(const bool lost, feature::owned_by_other(*nft, who, address));
+    if (lost) of_others.insert(address);
+  }
   auto& first = owned.front().addresses;
   first.insert(first.end(), rules.addresses.begin(), rules.addresses.end());
   for (Leftover::Owned& each : owned) {
-    std::erase_if(each.addresses, [&](const IpAddr& address) {
-      return std::find(rules.of_others.begin(), rules.of_others.end(), address) != rules.of_others.end();
-    });
+    std::erase_if(each.addresses, [&](const IpAddr& address) { return of_others.contains(address); });
   }
   return owned;
 }
@@ -116,7 +121,9 @@ Status disconnect(const Request& request, const Config& config, Scene& scene, co
   if (nft) errors.collect(feature::remove_spoof_check(*nft, request.network, request.attachment));
   errors.collect(remove_links(scene, left, nft));
   net::Netlink* netfilter = nft ? &nft->netfilter() : nullptr;
-  for (const Leftover::Owned& each : remembered(left, rules)) {
+  const auto owned = remembered(left, rules, nft, who);
+  if (!owned.ok()) errors.collect(owned.error());
+  for (const Leftover::Owned& each : owned.ok() ? owned.value() : std::vector<Leftover::Owned>()) {
     errors.collect(forget_addresses(scene.host, netfilter, config, each.addresses, each.mac));
   }
   if (config.delete_when_empty) errors.collect(remove_bridge_if_empty(scene.host, config));
