@@ -76,6 +76,37 @@ Result<net::RouteSpec> kernel_route(const AddResult& result, const Route& route)
   return spec;
 }
 
+// Why no interface can have the address; empty if one can.
+std::string_view why_unusable(const Cidr& address) {
+  const bool has_broadcast = address.family() == Family::kIpv4 && address.prefix < 31;
+  static const auto kAllHosts = IpAddr::from_v4(0xffffffff);
+  if (address.addr.is_unspecified()) return "which is no address but stands for none";
+  if (address.prefix == 0) return "whose prefix length of 0 would make the whole world its network";
+  if (address.addr.is_multicast()) return "which is a multicast address";
+  if (address.addr.is_loopback()) return "which is a loopback address";
+  if (address.addr == kAllHosts || (has_broadcast && address.addr == address.last()))
+    return "which is a broadcast address";
+  return {};
+}
+
+Status check_addresses(const Config& config, const AddResult& result) {
+  const std::string returned = "IPAM plugin " + quote(config.ipam_type) + " returned ";
+  const auto check = [&](const std::string& kind, const Cidr& address) -> Status {
+    const std::string_view why = why_unusable(address);
+    if (why.empty()) return {};
+    return Error::make(Code::kDelegate, returned + "the " + kind + " " + address.to_string() + ", " + std::string(why))
+        .hint("look at the subnets, ranges and addresses in \"ipam\"");
+  };
+  for (auto ip = result.ips.begin(); ip != result.ips.end(); ++ip) {
+    CNIO_TRY(check("address", ip->address));
+    if (ip->gateway) CNIO_TRY(check("gateway", {*ip->gateway, ip->address.prefix}));
+    const bool twice = std::any_of(result.ips.begin(), ip,
+                                   [&](const IpConfig& other) { return other.address.addr == ip->address.addr; });
+    if (twice) return Error::make(Code::kDelegate, returned + "the address " + ip->address.to_string() + " twice");
+  }
+  return {};
+}
+
 Status check_gateways(const Config& config, const AddResult& result) {
   const std::string returned = "IPAM plugin " + quote(config.ipam_type) + " returned ";
   for (const IpConfig& ip : result.ips) {
@@ -105,6 +136,7 @@ Result<AddResult> complete_ipam_result(const Config& config, AddResult ipam, siz
     if (!ip.gateway && config.is_gateway) ip.gateway = ip.address.network().addr.next();
   }
   CNIO_TRY(check_gateways(config, ipam));
+  CNIO_TRY(check_addresses(config, ipam));
   ipam.interfaces.clear();  // the bridge's entries take their place
   if (config.is_default_gateway) add_default_routes(ipam);
   return ipam;
@@ -120,11 +152,55 @@ std::vector<Cidr> gateway_addresses(const AddResult& result) {
   return out;
 }
 
+namespace {
+
+// What the kernel makes of what is left open: routes that come to the same have the same.
+net::RouteSpec in_full(net::RouteSpec route) {
+  constexpr uint32_t kIpv6Priority = 1024;  // IP6_RT_PRIO_USER
+  const bool v4 = route.dst.family() == Family::kIpv4;
+  route.dst = route.dst.network();
+  route.table = route.table.value_or(RT_TABLE_MAIN);
+  route.priority = route.priority.value_or(v4 ? 0 : kIpv6Priority);
+  // IPv6 knows no scopes.
+  const bool open = !route.scope || !v4;
+  if (open) route.scope = v4 && !route.gateway ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+  return route;
+}
+
+// The kernel takes a route for an address's own network by itself.
+bool comes_with_address(const AddResult& result, const net::RouteSpec& full) {
+  const bool plain = !full.gateway && full.table == RT_TABLE_MAIN && !full.mtu && !full.advmss &&
+                     (full.dst.family() == Family::kIpv6 || (full.priority == 0U && full.scope == RT_SCOPE_LINK));
+  return plain && std::any_of(result.ips.begin(), result.ips.end(), [&](const IpConfig& ip) {
+           return ip.address.network() == full.dst && ip.address.prefix < ip.address.addr.bits();
+         });
+}
+
+// Of two routes to one destination the kernel would use one (IPv4), or refuse one (IPv6, which has several gateways of
+// one route to choose from).
+bool excludes(const net::RouteSpec& one, const net::RouteSpec& other) {
+  if (one.dst != other.dst || one.table != other.table || one.priority != other.priority) return false;
+  return one.dst.family() == Family::kIpv4 || one.gateway == other.gateway || !one.gateway || !other.gateway;
+}
+
+}  // namespace
+
 Result<std::vector<net::RouteSpec>> kernel_routes(const AddResult& result) {
   std::vector<net::RouteSpec> out;
+  std::vector<net::RouteSpec> full;
   for (const Route& route : result.routes) {
     CNIO_LET(const net::RouteSpec spec, kernel_route(result, route));
+    const net::RouteSpec each = in_full(spec);
+    if (comes_with_address(result, each) || std::find(full.begin(), full.end(), each) != full.end()) continue;
+    const auto rival =
+        std::find_if(full.begin(), full.end(), [&](const net::RouteSpec& other) { return excludes(each, other); });
+    if (rival != full.end()) {
+      return Error::make(Code::kDelegate, "the network has two routes of which only one can be used: " +
+                                              to_string(out[rival - full.begin()]) + " and " + to_string(spec))
+          .hint("leave one of them out, or give them a \"priority\" each");
+    }
     out.push_back(spec);
+    full.push_back(each);
   }
   return out;
 }

@@ -18,7 +18,8 @@ namespace cnio::bridge {
 
 // Completes the answer as `config` asks: ties every address to the interface entry `sandbox_entry`, with isGateway
 // gives an address without gateway its network's first, and with isDefaultGateway adds a default route for each family
-// that has none in the main table. Error: code 101 if the plugin returned no address, or a gateway of the other family.
+// that has none in the main table. Error: code 101 if the plugin returned no address, one that no interface can have
+// (of a group, of the host itself, for everybody, of the whole world), one twice, or a gateway of the other family.
 Result<protocol::AddResult> complete_ipam_result(const Config& config, protocol::AddResult ipam, size_t sandbox_entry);
 
 // The gateway addresses that the bridge carries with isGateway: each gateway with its address's prefix, without
@@ -26,7 +27,8 @@ Result<protocol::AddResult> complete_ipam_result(const Config& config, protocol:
 std::vector<Cidr> gateway_addresses(const protocol::AddResult& result);
 
 // The routes of a completed result as the kernel gets them: a route without gateway goes through the first gateway of
-// its family, unless its scope says that it is on the link.
+// its family, unless its scope says that it is on the link. One that stands there twice, or that comes with an address,
+// is there once. Error: code 101 naming two that exclude each other.
 Result<std::vector<net::RouteSpec>> kernel_routes(const protocol::AddResult& result);
 
 std::vector<IpAddr> addresses_of(const protocol::AddResult& result);

@@ -3,14 +3,16 @@
 
 #include <linux/netlink.h>
 #include <memory>
-#include <unistd.h>
+#include <set>
 
 #include "cnio/base/caretaker.hpp"
 #include "cnio/base/error_list.hpp"
 #include "cnio/base/unique_fd.hpp"
+#include "cnio/feature/attachment_record.hpp"
 #include "cnio/feature/delegate.hpp"
 #include "cnio/feature/masquerade.hpp"
 #include "cnio/feature/spoof_check.hpp"
+#include "cnio/feature/turns.hpp"
 #include "cnio/net/netlink.hpp"
 #include "cnio/net/netns.hpp"
 #include "cnio/net/sandbox.hpp"
@@ -69,6 +71,9 @@ Result<std::optional<Delegate>> find_ipam(const Request& request, const Config& 
 
 // Where an ADD acts.
 struct Places {
+  feature::Turns turns;
+  std::optional<feature::AttachmentRecord> record;  // none on a host that cannot keep it
+  feature::RecordedPair pair;                       // what this ADD makes
   net::Netlink host;
   net::Sandbox sandbox;
   std::optional<net::NftConnection> nft;  // if masquerading needs it
@@ -78,12 +83,11 @@ struct Places {
 // has the interface's name by then, another the address. One after the other, the first succeeds, and the others learn
 // that the interface exists. Until the undo is over, too. (That no DEL or GC removes what is being added is up to the
 // runtime: CNI 1.1.0, "Lifecycle & Ordering".)
-Status lock_sandbox(const Request& request, const net::Sandbox& sandbox, Rollback& undo) {
-  if (request.netns_override) return {};  // it may be the host's own, which join_bridge locks
-  CNIO_LET(net::NamespaceLock locked, net::NamespaceLock::alone(sandbox.netns(), "the sandbox " + request.netns_path));
+void wait_for_turn(const Request& request, const Places& at, Rollback& undo) {
+  if (request.netns_override) return;  // it may be the host's own
+  auto turn = at.turns.at_sandbox(at.sandbox.netns(), "the sandbox " + request.netns_path);
   undo.last("let others add to the sandbox",
-            [lock = std::make_shared<net::NamespaceLock>(std::move(locked))] { return Status(); });
-  return {};
+            [turn = std::make_shared<std::optional<HostLock>>(std::move(turn))] { return Status(); });
 }
 
 struct Joined {
@@ -91,23 +95,85 @@ struct Joined {
   Veth veth;
 };
 
+// What is to be made, as it is recorded before.
+feature::RecordedPair new_pair(const Request& request, const Config& config, uint64_t host) {
+  feature::RecordedPair pair;
+  pair.network = request.network;
+  pair.attachment = request.attachment;
+  pair.host = host;
+  pair.prefix = config.host_prefix;
+  pair.host_mac = MacAddr::random_high();
+  pair.sandbox_mac = config.mac.value_or(MacAddr::random());
+  pair.config = request.stdin_data;
+  return pair;
+}
+
+std::vector<feature::RecordedPair> recorded_pairs(const std::optional<feature::AttachmentRecord>& record,
+                                                  uint64_t host) {
+  return record ? record->pairs_on(host) : std::vector<feature::RecordedPair>();
+}
+
 // The bridge, and the attachment's port in it.
 Result<Joined> join_bridge(const Request& request, const Config& config, Places& at, Rollback& undo) {
   // Until it has our port, no DEL may take the bridge for empty.
-  CNIO_LET(const net::NamespaceLock lock, net::NamespaceLock::share());
+  const auto lock = at.turns.relying_on_bridges();
   CNIO_LET(const BridgeLink bridge, ensure_bridge(at.host, config, undo));
-  auto veth = create_attachment_veth(at.host, at.sandbox, request, config, bridge.link, undo);
+  at.pair = new_pair(request, config, at.turns.host());
+  auto veth = create_attachment_veth(at.host, at.sandbox, request, config, bridge.link, at.pair, at.record, undo);
   if (!veth.ok()) return explain_lost_bridge(at.host, bridge.link, std::move(veth).error());
   return Joined{bridge, std::move(veth).value()};
 }
 
+// Some IPAM plugins are known to have no use for the link: they work while it is made, and may give the address to
+// somebody else once it is gone. All others get the reference's order.
+bool works_without_link(const std::string& ipam_type) { return ipam_type == "host-local" || ipam_type == "static"; }
+// This one says good-bye over the link.
+bool releases_over_link(const std::string& ipam_type) { return ipam_type == "dhcp"; }
+
 // The addresses that the IPAM plugin gives, and their undo: to be called also if the port has failed meanwhile.
-Result<AddResult> get_addresses(const Request& request, const Delegate& ipam, Delegate::Adding adding, Rollback& undo) {
-  auto answer = adding.finish();
-  if (answer.ok()) {
-    undo.last("release the addresses of " + request.attachment.container_id, [ipam] { return ipam.undo_add(); });
+Result<AddResult> get_addresses(const Request& request, const Config& config, const Delegate& ipam,
+                                Delegate::Adding adding, Places& at, Rollback& undo) {
+  const auto lives = [&] {
+    auto former = find_former_ends(at.host, config, recorded_pairs(at.record, at.turns.host()), at.pair);
+    return !former.ok() || !former.value().empty();
+  };
+  auto answer = adding.finish(lives);
+  if (!answer.ok()) return answer;
+  const std::string what = "release the addresses of " + request.attachment.container_id;
+  const auto release = [ipam] { return ipam.undo_add(); };
+  if (releases_over_link(ipam.type())) {
+    undo.add(what, release);
+  } else {
+    undo.last(what, release);
   }
   return answer;
+}
+
+// For an IPAM plugin that uses the link: it is up, and its port forwards.
+Status bring_up(Places& at, const Veth& veth) {
+  CNIO_TRY(net::set_link_up(at.sandbox.route(), veth.sandbox_end));
+  CNIO_TRY(net::set_link_up(at.host, veth.host_end));
+  return wait_for_pair(at.host, at.sandbox, veth);
+}
+
+// The pairs of an earlier life of the attachment go once the IPAM plugin has agreed, which refuses an attachment that
+// lives; the address is the same, and must not be at two places.
+Status remove_former_pairs(const Request& request, const Config& config, Places& at) {
+  const std::vector<feature::RecordedPair> pairs = recorded_pairs(at.record, at.turns.host());
+  CNIO_LET(const auto former, find_former_ends(at.host, config, pairs, at.pair));
+  for (const net::Link& link : former) CNIO_TRY(net::remove_link(at.host, link));
+  for (const feature::RecordedPair& pair : pairs) {
+    if (pair.network == request.network && pair.host_mac != at.pair.host_mac) CNIO_TRY(at.record->forget(pair));
+  }
+  return {};
+}
+
+// For DEL and GC, which believe nothing else.
+void write_down(const AddResult& result, Places& at) {
+  at.pair.addresses = addresses_of(result);
+  if (!at.record) return;
+  if (const Status written = at.record->complete(at.pair); !written.ok())
+    protocol::note("bridge", written.error().msg());
 }
 
 // The pod's interface as a port of the bridge that the configuration asks for.
@@ -128,8 +194,9 @@ Result<AddResult> connect_layer3(const Request& request, const Config& config, A
                                  const Joined& joined, Rollback& undo) {
   const Veth& veth = joined.veth;
   CNIO_TRY(guard_against_spoofing(request, config, veth, undo));
-  CNIO_TRY(remove_former_pairs(at.host, request, config, veth));
+  CNIO_TRY(remove_former_pairs(request, config, at));
   CNIO_LET(AddResult result, complete_ipam_result(config, std::move(addresses), kSandboxEntry));
+  write_down(result, at);
   CNIO_LET(const std::vector<net::RouteSpec> routes, kernel_routes(result));
   const std::vector<Cidr> gateways = config.is_gateway ? gateway_addresses(result) : std::vector<Cidr>();
   CNIO_LET(const GatewayPlan plan, plan_gateway(at.host, config, gateways));
@@ -153,6 +220,7 @@ Result<AddResult> connect_layer3(const Request& request, const Config& config, A
 Result<AddResult> connect_layer2(const Request& request, const Config& config, Places& at, const Veth& veth,
                                  Rollback& undo) {
   CNIO_TRY(guard_against_spoofing(request, config, veth, undo));
+  write_down({}, at);
   if (!config.sandbox_end_down) CNIO_TRY(net::set_link_up(at.sandbox.route(), veth.sandbox_end));
   CNIO_TRY(net::set_link_up(at.host, veth.host_end));
   if (config.sandbox_end_down) return AddResult{};
@@ -187,105 +255,262 @@ Result<AddResult> connect(const Request& request, const Config& config, std::opt
   return result;
 }
 
+std::optional<feature::AttachmentRecord> open_record(const Request& request) {
+  auto record = feature::AttachmentRecord::open(request.attachment);
+  if (record.ok()) return std::move(record).value();
+  protocol::note("bridge", "what DEL and GC need is not recorded: " + record.error().msg());
+  return std::nullopt;
+}
+
+struct Connected {
+  Joined joined;
+  std::optional<AddResult> addresses;  // none in layer 2
+};
+
+// The port and the addresses, in the order that the IPAM plugin needs, or at the same time.
+Result<Connected> plug_in_and_get_addresses(const Request& request, const Config& config,
+                                            const std::optional<Delegate>& ipam, Places& at, Rollback& undo) {
+  std::optional<Delegate::Adding> adding;
+  if (ipam && works_without_link(ipam->type())) {
+    // Not under join_bridge's lock, which a program that starts has a part in until it runs.
+    CNIO_LET(adding, ipam->start_add());
+  }
+  auto plugged_in = plug_in(request, config, at, undo);
+  if (ipam && !adding && plugged_in.ok()) {
+    if (Status up = bring_up(at, plugged_in.value().veth); !up.ok()) {
+      return explain_lost_bridge(at.host, plugged_in.value().bridge.link, std::move(up).error());
+    }
+    CNIO_LET(adding, ipam->start_add());
+  }
+  Connected out;
+  if (adding) {
+    auto given = get_addresses(request, config, *ipam, *std::move(adding), at, undo);
+    CNIO_LET(out.joined, std::move(plugged_in));
+    CNIO_LET(out.addresses, std::move(given));
+  } else {
+    CNIO_LET(out.joined, std::move(plugged_in));
+  }
+  return out;
+}
+
 Result<AddResult> add(const Request& request, Rollback& undo) {
   CNIO_LET(Config config, parse_config(request, Validation::kFull));
   CNIO_LET(const std::optional<Delegate> ipam, find_ipam(request, config));
   if (!ipam) CNIO_TRY(protocol::format_result({}, request.version));  // before 0.3.0 a result needs addresses
   CNIO_LET(auto nft, require_masquerade(request, config));
   CNIO_LET(net::Sandbox sandbox, net::Sandbox::open(request.netns_path));
-  CNIO_TRY(lock_sandbox(request, sandbox, undo));
-  CNIO_TRY(check_name_is_free(sandbox, request));
-
   CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
+  Places at{
+      feature::Turns::open("bridge"), open_record(request), {}, std::move(host), std::move(sandbox), std::move(nft)};
+  wait_for_turn(request, at, undo);
+  CNIO_TRY(check_name_is_free(at.sandbox, request));
   if (config.mtu_auto) {
-    CNIO_LET(config.mtu, default_route_mtu(host));
+    CNIO_LET(config.mtu, default_route_mtu(at.host));
   }
-  Places at{std::move(host), std::move(sandbox), std::move(nft)};
   CNIO_TRY(check_bridge_name(at.host, config));  // before the IPAM plugin keeps what it does in its store
-  std::optional<Delegate::Adding> adding;
-  if (ipam) {
-    // Not under join_bridge's lock, which a program that starts has a part in until it runs.
-    CNIO_LET(adding, ipam->start_add());
-  }
-  auto plugged_in = plug_in(request, config, at, undo);
-  std::optional<Result<AddResult>> given;
-  if (adding) given = get_addresses(request, *ipam, *std::move(adding), undo);
-  CNIO_LET(const Joined joined, std::move(plugged_in));
-  std::optional<AddResult> addresses;
-  if (given) {
-    CNIO_LET(addresses, *std::move(given));
-  }
-  auto connected = connect(request, config, std::move(addresses), at, joined, undo);
+  CNIO_LET(Connected ready, plug_in_and_get_addresses(request, config, ipam, at, undo));
+  const Joined joined = std::move(ready.joined);
+  auto connected = connect(request, config, std::move(ready.addresses), at, joined, undo);
   if (!connected.ok()) return explain_lost_bridge(at.host, joined.bridge.link, std::move(connected).error());
   AddResult result = std::move(connected).value();
   if (config.dns) result.dns = *config.dns;
   return result;
 }
 
-// The attachment's addresses as far as they can still be learnt: recorded by ADD, or set on its interface.
-std::vector<IpAddr> known_addresses(const Recorded& recorded, std::optional<net::Sandbox>& sandbox,
-                                    const std::optional<net::Link>& link, ErrorList& errors) {
-  std::vector<IpAddr> out = recorded.addresses;
-  if (!sandbox || !link) return out;
-  auto present = net::list_addresses(sandbox->route(), *link);
-  if (!present.ok()) {
-    errors.collect(std::move(present).error());
-    return out;
-  }
-  for (const net::Address& address : present.value()) out.push_back(address.cidr.addr);
-  return out;
-}
+// One network's part of a DEL.
+struct Removal {
+  const Request& request;
+  const Config& config;
+  std::vector<feature::RecordedPair> pairs;  // of this network
+  const Crowd* crowd;
+};
 
 // The links of an attachment. `nft` has just removed its rules, so that closing it takes long, and would hold up the
 // rest of the crowd.
 Status remove_links(net::Netlink& host, std::optional<net::Sandbox>& sandbox, const Leftover& left,
                     std::optional<net::NftConnection>& nft, const Crowd* crowd) {
-  if (!left.host_end) return {};
-  if (!left.sandbox_end) return net::remove_link(host, *left.host_end);
-  const std::vector<int> slow = nft ? std::vector<int>{nft->netfilter().fd()} : std::vector<int>();
-  return net::remove_pair(host, *left.host_end, sandbox->route(), *left.sandbox_end, slow, crowd);
-}
-
-// The rules of the attachment, then its links and what the host knows of its addresses. A foreign interface under its
-// name is left alone.
-Status disconnect(const Request& request, const Config& config, const Crowd* crowd) {
   ErrorList errors;
-  CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
-  CNIO_LET(std::optional<net::Sandbox> sandbox, net::Sandbox::find(request.netns_path));
-  // Only a help: what it cannot say is found without it, so one that cannot be read does not stop the removal.
-  auto recorded = protocol::parse_prev_result(request.fields(), request.version);
-  const std::optional<AddResult> prev_result = recorded.ok() ? std::move(recorded).value() : std::nullopt;
-  CNIO_LET(const Leftover left, find_leftover(host, sandbox, request, config, prev_result));
-  if (!left.foreign.empty()) protocol::note("bridge", left.foreign);
-
-  const Recorded ours = recorded_attachment(prev_result, request.attachment.ifname);
-  const std::vector<IpAddr> addresses = known_addresses(ours, sandbox, left.sandbox_end, errors);
-  auto opened = net::NftConnection::open();
-  if (!opened.ok()) errors.collect(opened.error());
-  std::optional<net::NftConnection> nft = opened.ok() ? std::move(opened).value() : std::nullopt;
-  errors.collect(feature::remove_masquerade(nft, identity_of(request), addresses, request.environment));
-  if (nft) errors.collect(feature::remove_spoof_check(*nft, request.network, request.attachment));
-  errors.collect(remove_links(host, sandbox, left, nft, crowd));
-  // When nobody sends under them any more.
-  net::Netlink* netfilter = nft ? &nft->netfilter() : nullptr;
-  const auto& mac = left.sandbox_end ? left.sandbox_end->mac : ours.mac;
-  errors.collect(forget_addresses(host, netfilter, config, addresses, mac));
-  if (config.delete_when_empty) errors.collect(remove_bridge_if_empty(host, config));
+  bool swift = sandbox.has_value();
+  for (const net::Link& link : left.host_ends) {
+    const Result<bool> inside = swift ? sandbox->holds_peer_of(host, link) : Result<bool>(false);
+    if (!inside.ok() || !inside.value()) {
+      errors.collect(net::remove_link(host, link));
+      continue;
+    }
+    net::Link sandbox_end;
+    sandbox_end.index = link.peer;
+    sandbox_end.name = "the other end of " + link.name;
+    const std::vector<int> slow = nft ? std::vector<int>{nft->netfilter().fd()} : std::vector<int>();
+    errors.collect(net::remove_pair(host, link, sandbox->route(), sandbox_end, slow, crowd));
+    swift = false;  // the sandbox's socket belongs to the process that stays behind
+  }
   return errors.status();
 }
 
+// What an attachment whose addresses nobody has recorded may have left behind. A DEL that is repeated finds nothing of
+// it, and then what prevResult says is somebody else's by now.
+bool is_first(const Leftover& left) { return left.recorded || !left.host_ends.empty(); }
+
+std::vector<IpAddr> known_addresses(const Leftover& left) {
+  std::vector<IpAddr> out;
+  for (const Leftover::Owned& each : left.owned) out.insert(out.end(), each.addresses.begin(), each.addresses.end());
+  return out;
+}
+
+// The rules of the attachment, then its links and what the host knows of its addresses. Of a foreign interface under
+// its name only the host knows whose it is: it is left alone.
+Status disconnect(net::Netlink& host, std::optional<net::Sandbox>& sandbox, const Removal& what, const Leftover& left) {
+  ErrorList errors;
+  const Request& request = what.request;
+  auto opened = net::NftConnection::open();
+  if (!opened.ok()) errors.collect(opened.error());
+  std::optional<net::NftConnection> nft = opened.ok() ? std::move(opened).value() : std::nullopt;
+  errors.collect(feature::remove_masquerade(nft, identity_of(request), known_addresses(left), request.environment));
+  if (nft) errors.collect(feature::remove_spoof_check(*nft, request.network, request.attachment));
+  errors.collect(remove_links(host, sandbox, left, nft, what.crowd));
+  // When nobody sends under them any more.
+  net::Netlink* netfilter = nft ? &nft->netfilter() : nullptr;
+  for (const Leftover::Owned& each : is_first(left) ? left.owned : std::vector<Leftover::Owned>()) {
+    errors.collect(forget_addresses(host, netfilter, what.config, each.addresses, each.mac));
+  }
+  if (what.config.delete_when_empty) errors.collect(remove_bridge_if_empty(host, what.config));
+  return errors.status();
+}
+
+// What a DEL works on.
+struct Scene {
+  net::Netlink host;
+  std::optional<net::Sandbox> sandbox;
+  uint64_t number;  // of the host
+  std::optional<feature::AttachmentRecord> record;
+  std::optional<Crowd> crowd;
+
+  [[nodiscard]] Removal removal(const Request& request, const Config& config) const {
+    std::vector<feature::RecordedPair> pairs = recorded_pairs(record, number);
+    std::erase_if(pairs, [&](const feature::RecordedPair& pair) { return pair.network != request.network; });
+    return {request, config, std::move(pairs), crowd ? &*crowd : nullptr};
+  }
+};
+
+// Goes on without what cannot be had: the rest is found without it.
+Result<Scene> look_around(const Request& request, ErrorList& errors) {
+  CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
+  CNIO_LET(const uint64_t number, net::Namespace::own_number());
+  auto sandbox = net::Sandbox::find(request.netns_path);
+  if (!sandbox.ok()) errors.collect(sandbox.error());
+  auto record = feature::AttachmentRecord::find(request.attachment);
+  if (!record.ok()) errors.collect(record.error());
+  return Scene{std::move(host), sandbox.ok() ? std::move(sandbox).value() : std::nullopt, number,
+               record.ok() ? std::move(record).value() : std::nullopt, Crowd::join(number)};
+}
+
+Status forget_pairs(Scene& scene, const Removal& removal) {
+  for (const feature::RecordedPair& pair : removal.pairs) CNIO_TRY(scene.record->forget(pair));
+  return {};
+}
+
+// ---- a network that had another name
+
+// The request that the attachment's ADD would get now, had its network kept its name: with the configuration of then if
+// that is known.
+Result<Request> request_of_then(const Request& request, const std::string& network, const std::string& config) {
+  Request then = request;
+  std::string text = config;
+  if (text.empty()) text = protocol::with_name(*request.config, network);
+  CNIO_TRY(protocol::parse_stdin(then, std::move(text)));
+  return then;
+}
+
+// Interfaces are unique within a container, so what it has under this name in another network of ours is what the
+// runtime means, if the network has another name by now. Unless it has another interface there.
+Status disconnect_former(const Request& request, Scene& scene, const std::string& network) {
+  std::string config;
+  for (const feature::RecordedPair& pair : recorded_pairs(scene.record, scene.number)) {
+    if (pair.network == network) config = pair.config;
+  }
+  CNIO_LET(const Request then, request_of_then(request, network, config));
+  CNIO_LET(const Config config_of_then, parse_config(then, Validation::kTypes));
+  const Removal removal = scene.removal(then, config_of_then);
+  CNIO_LET(const Leftover left,
+           find_leftover(scene.host, scene.sandbox, then, config_of_then, removal.pairs, std::nullopt));
+  CNIO_LET(const std::optional<Delegate> ipam, find_ipam(then, config_of_then));
+  ErrorList errors;
+  if (ipam && releases_over_link(ipam->type())) errors.collect(ipam->run(Command::kDel));
+  CNIO_TRY(disconnect(scene.host, scene.sandbox, removal, left));
+  if (ipam && !releases_over_link(ipam->type())) CNIO_TRY(ipam->run(Command::kDel));
+  CNIO_TRY(forget_pairs(scene, removal));
+  protocol::note("bridge", "what " + request.attachment.container_id + "/" + request.attachment.ifname +
+                               " had in the network " + quote(network) + " has been removed, too");
+  return errors.status();
+}
+
+// Is it certain that the attachment has no other interface than that of `network`? Not if the sandbox has one under its
+// name that is another pair's.
+Result<bool> may_disconnect_former(const Request& request, Scene& scene, const std::string& network) {
+  if (!scene.sandbox) return true;
+  CNIO_LET(const auto link, net::find_link(scene.sandbox->route(), request.attachment.ifname));
+  if (!link) return true;
+  CNIO_LET(const auto host_end, scene.sandbox->find_host_end(scene.host, *link));
+  if (!host_end) return false;
+  if (network_in_alias(host_end->alias, request.attachment) == network) return true;
+  for (const feature::RecordedPair& pair : recorded_pairs(scene.record, scene.number)) {
+    if (pair.network != network) continue;
+    CNIO_LET(const auto recorded, find_recorded_end(scene.host, pair));
+    if (recorded && recorded->index == host_end->index) return true;
+  }
+  return false;
+}
+
+Status disconnect_all_former(const Request& request, Scene& scene, const Leftover& left) {
+  std::set<std::string> networks;
+  for (const feature::RecordedPair& pair : recorded_pairs(scene.record, scene.number)) networks.insert(pair.network);
+  if (left.former_network) networks.insert(*left.former_network);
+  networks.erase(request.network);
+  ErrorList errors;
+  for (const std::string& network : networks) {
+    const auto certain = may_disconnect_former(request, scene, network);
+    if (!certain.ok() || !certain.value()) {
+      protocol::note("bridge", request.attachment.container_id + "/" + request.attachment.ifname +
+                                   " is connected to the network " + quote(network) +
+                                   ", too, and left alone there: its interface is another one");
+      continue;
+    }
+    errors.collect(disconnect_former(request, scene, network).context("network " + quote(network)));
+  }
+  return errors.status();
+}
+
+// ---- this network
+
+// An address is released only when neither link nor rule uses it any more.
 Status del(const Request& request) {
   CNIO_LET(const Config config, parse_config(request, Validation::kTypes));
-  const std::optional<Crowd> crowd = Crowd::join();
+  ErrorList errors;
+  CNIO_LET(Scene scene, look_around(request, errors));
   const auto ipam = find_ipam(request, config);
   std::optional<Result<Delegate::Prepared>> release;
-  if (ipam.ok() && ipam.value()) release = ipam.value()->prepare(Command::kDel);
-  // An address is released only when neither link nor rule uses it any more.
-  CNIO_TRY(disconnect(request, config, crowd ? &*crowd : nullptr));
+  if (ipam.ok() && ipam.value()) {
+    if (releases_over_link(ipam.value()->type())) {
+      errors.collect(ipam.value()->run(Command::kDel));
+    } else {
+      release = ipam.value()->prepare(Command::kDel);
+    }
+  }
+  // Only a help: what it cannot say is found without it, so one that cannot be read does not stop the removal.
+  auto recorded = protocol::parse_prev_result(request.fields(), request.version);
+  const std::optional<AddResult> prev_result = recorded.ok() ? std::move(recorded).value() : std::nullopt;
+  const Removal removal = scene.removal(request, config);
+  CNIO_LET(const Leftover left, find_leftover(scene.host, scene.sandbox, request, config, removal.pairs, prev_result));
+  errors.collect(disconnect_all_former(request, scene, left));
+  if (!left.foreign.empty() && !left.former_network) protocol::note("bridge", left.foreign);
+  CNIO_TRY(disconnect(scene.host, scene.sandbox, removal, left));
   if (!ipam.ok()) return ipam.error();
-  if (!release) return {};
-  CNIO_LET(Delegate::Prepared call, *std::move(release));
-  return call.run();
+  if (release) {
+    CNIO_LET(Delegate::Prepared call, *std::move(release));
+    CNIO_TRY(call.run());
+  }
+  errors.collect(forget_pairs(scene, removal));
+  return errors.status();
 }
 
 Status check(const Request& request) {
@@ -343,7 +568,8 @@ Status gc(const Request& request) {
   ErrorList errors;
   errors.collect(feature::collect_masquerade_garbage(request.network, valid, request.environment));
   errors.collect(feature::collect_spoof_check_garbage(request.network, valid));
-  const Status links = remove_stale_links(host, config, request.network, valid);
+  CNIO_LET(const uint64_t here, net::Namespace::own_number());
+  const Status links = remove_stale_links(host, here, config, request.network, valid);
   errors.collect(links);
   if (links.ok() && config.delete_when_empty) errors.collect(remove_bridge_if_empty(host, config));
   // As in DEL: no address is released while a link may still use it.

@@ -1,30 +1,57 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 #include <linux/netlink.h>
 
+#include "cnio/feature/turns.hpp"
 #include "cnio/net/forwarding.hpp"
 #include "cnio/net/netns.hpp"
 #include "cnio/net/sysctl.hpp"
+#include "cnio/protocol/plugin.hpp"
 
 #include "bridge/steps.hpp"
 
 namespace cnio::bridge {
 namespace {
 
-// Settings of a new bridge. The node's own routing must not follow what a pod advertises; and the first pod must be
-// reachable at once, not only when the bridge's link-local address has passed duplicate address detection. Neither is
-// vital, and a read-only /proc/sys (a runtime inside a container) must not stop pods from starting, so a failure is let
-// pass, as in the reference.
-void prepare_new_bridge(const std::string& bridge) {
-  (void)net::write_sysctl("ipv6/conf/" + bridge + "/accept_ra", "0");
-  (void)net::write_sysctl("ipv6/conf/" + bridge + "/accept_dad", "0");
+// The alias of a bridge that we made. One without it is somebody else's, or of a version that did not mark it.
+constexpr char kBridgeMark[] = "cnio bridge";
+
+bool is_our_bridge(const net::Link& bridge) { return bridge.alias == kBridgeMark; }
+
+// Settings of a new bridge. The first pod must be reachable at once, not only when the bridge's link-local address has
+// passed duplicate address detection; that fails in silence, as in the reference.
+void prepare_new_bridge(const net::Link& bridge) {
+  be_deaf_to_routers(bridge);
+  (void)net::write_sysctl(net::LinkSetting{Family::kIpv6, bridge.name, "accept_dad"}, "0");
 }
 
-Result<bool> create(net::Netlink& host, const Config& config) {
+// What the bridge's MAC address is now stays; one that has none, since its last port left, gets one.
+Status keep_mac(net::Netlink& host, const net::Link& bridge) {
+  const MacAddr mac = bridge.mac.value_or(MacAddr());
+  return net::set_mac(host, bridge, mac.is_zero() ? MacAddr::random() : mac);
+}
+
+// An adopted bridge whose MAC address nobody has set takes the lowest one of its ports. As a gateway it must keep what
+// its pods know. To be called before the pod's port joins. True if it is settled.
+//
+// Not set where it is fixed already: setting it makes the host forget all its neighbours there. Where that cannot be
+// told, an address below that of our ports (MacAddr::random_high) does not change when they come and go, unless the
+// bridge has no other: then it has no carrier.
+Result<bool> settle_mac(net::Netlink& host, const net::Link& bridge, const Config& config) {
+  if (is_our_bridge(bridge) || !config.is_gateway || config.layer2() || config.vlan != 0) return true;
+  const std::optional<bool> fixed = net::has_fixed_mac(bridge);
+  if (fixed && *fixed) return true;
+  const bool below_ours = bridge.mac && bridge.mac->data()[0] < MacAddr::random_high().data()[0];
+  if (!fixed && bridge.operational && below_ours) return false;
+  CNIO_TRY(keep_mac(host, bridge));
+  return true;
+}
+
+Result<bool> create(net::Netlink& host, const Config& config, const MacAddr& mac) {
   auto created = net::create_bridge(
-      host,
-      {.name = config.bridge, .mtu = config.mtu, .mac = MacAddr::random(), .vlan_filtering = config.filters_vlans()});
+      host, {.name = config.bridge, .mtu = config.mtu, .mac = mac, .vlan_filtering = config.filters_vlans()});
   if (created.ok() || created.error().errnum() != EOPNOTSUPP) return created;
   return std::move(created).error().hint(config.filters_vlans()
                                              ? "vlan and vlanTrunk need a kernel with CONFIG_BRIDGE_VLAN_FILTERING"
@@ -82,6 +109,53 @@ Status refuse_unsuitable(const net::Link& link, const Config& config) {
   return {};
 }
 
+// A bridge that has no port but our own ends of VLANs, if `removable` says that it may go.
+Status remove_empty_bridge(net::Netlink& host, const Config& config,
+                           const std::function<bool(const net::Link&)>& removable) {
+  const auto alone = feature::Turns::open("bridge").alone_with_bridges();
+  if (!alone.granted) return {};  // it is about to get a port
+  CNIO_LET(const std::optional<net::Link> bridge, net::find_link(host, config.bridge));
+  if (!bridge || bridge->kind != "bridge") return {};
+  CNIO_LET(const std::vector<net::Link> ports, net::list_links(host, bridge->index));
+  const bool in_use = std::any_of(ports.begin(), ports.end(),
+                                  [&](const net::Link& port) { return !is_gateway_port(port, config.bridge); });
+  if (in_use || !removable(*bridge)) return {};
+  for (const net::Link& port : ports) CNIO_TRY(net::remove_link(host, port));
+  return net::remove_link(host, *bridge);
+}
+
+// Makes the bridge, unless another ADD is faster, whose bridge is as good.
+Result<net::Link> make_bridge(net::Netlink& host, const Config& config, BridgeLink& bridge, Rollback& undo) {
+  const MacAddr mac = MacAddr::random();
+  auto created = create(host, config, mac);
+  // It may be there although its answer is lost: then it has this MAC address. Another ADD may rely on it by then: its
+  // port, or its lock, keeps it.
+  if (!created.ok() || created.value()) {
+    undo.add("remove bridge " + config.bridge, [config, mac]() -> Status {
+      CNIO_LET(net::Netlink again, net::Netlink::open(NETLINK_ROUTE));
+      return remove_empty_bridge(again, config, [&](const net::Link& link) { return link.mac == mac; });
+    });
+  }
+  CNIO_LET(bridge.created, std::move(created));
+  CNIO_LET(const std::optional<net::Link> link, net::find_name_owner(host, config.bridge));
+  if (!link) return lost_bridge(config.bridge);
+  return *link;
+}
+
+// `made`: by us or, meanwhile, by another ADD.
+Status prepare(net::Netlink& host, const Config& config, BridgeLink& bridge, bool made) {
+  if (bridge.created) CNIO_TRY(net::set_alias(host, bridge.link, kBridgeMark));
+  if (made) {
+    prepare_new_bridge(bridge.link);
+    bridge.mac_settled = true;
+  } else {
+    if (!is_our_bridge(bridge.link)) CNIO_TRY(judge_routers(host, bridge.link, config));
+    CNIO_LET(bridge.mac_settled, settle_mac(host, bridge.link, config));
+  }
+  if (config.promiscuous && !bridge.link.promiscuous) CNIO_TRY(net::set_promiscuous(host, bridge.link));
+  return bridge.link.up ? Status() : net::set_link_up(host, bridge.link);
+}
+
 }  // namespace
 
 Status check_bridge_name(net::Netlink& host, const Config& config) {
@@ -91,31 +165,15 @@ Status check_bridge_name(net::Netlink& host, const Config& config) {
 
 Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config, Rollback& undo) {
   BridgeLink bridge;
-  bool made = false;  // by us or, meanwhile, by another ADD
-  CNIO_LET(std::optional<net::Link> link, net::find_link(host, config.bridge));
-  if (!link) {
-    auto created = create(host, config);
-    // It may be there although its answer is lost. Another ADD may rely on it by then: its port, or its lock, keeps it.
-    if (!created.ok() || created.value()) {
-      undo.add("remove bridge " + config.bridge, [config]() -> Status {
-        CNIO_LET(net::Netlink again, net::Netlink::open(NETLINK_ROUTE));
-        return remove_bridge_if_empty(again, config);
-      });
-    }
-    // "Exists" means that another ADD was faster: its bridge is as good.
-    CNIO_LET(bridge.created, std::move(created));
-    CNIO_LET(link, net::find_name_owner(host, config.bridge));
-    if (!link) return lost_bridge(config.bridge);
-    made = true;
+  CNIO_LET(const std::optional<net::Link> present, net::find_link(host, config.bridge));
+  if (present) {
+    bridge.link = *present;
+  } else {
+    CNIO_LET(bridge.link, make_bridge(host, config, bridge, undo));
   }
-  CNIO_TRY(refuse_unsuitable(*link, config));
-  if (made) prepare_new_bridge(config.bridge);
-  if (config.promiscuous && !link->promiscuous) CNIO_TRY(net::set_promiscuous(host, *link));
-  if (!link->up) {
-    Status up = net::set_link_up(host, *link);
-    if (!up.ok()) return explain_lost_bridge(host, *link, std::move(up).error());
-  }
-  bridge.link = *std::move(link);
+  CNIO_TRY(refuse_unsuitable(bridge.link, config));
+  const Status prepared = prepare(host, config, bridge, !present);
+  if (!prepared.ok()) return explain_lost_bridge(host, bridge.link, prepared.error());
   return bridge;
 }
 
@@ -124,16 +182,78 @@ Status require_vlan_filtering(const Config& config) {
   // Only a bridge can tell, and trying must not show on the host.
   return net::Namespace::run_in_new([&]() -> Status {
     CNIO_LET(net::Netlink elsewhere, net::Netlink::open(NETLINK_ROUTE));
-    CNIO_TRY(create(elsewhere, config));
+    CNIO_TRY(create(elsewhere, config, MacAddr::random()));
     return {};
   });
+}
+
+namespace {
+
+// Would the host lose something of its own with the gateway interface's address? What we made has none.
+Result<bool> is_hosts_own(net::Netlink& host, const Config& config, const net::Link& gateway) {
+  if (config.vlan == 0 && !is_our_bridge(gateway)) return true;
+  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+    CNIO_LET(const std::vector<net::KernelRoute> routes, net::list_routes(host, gateway, family));
+    if (std::any_of(routes.begin(), routes.end(), [](const auto& route) { return route.dst.prefix == 0; })) return true;
+  }
+  return false;
+}
+
+Error address_conflict(net::Netlink& host, const Config& config, const net::Link& gateway, const Cidr& present,
+                       const Cidr& wanted) {
+  Error error = Error::make(Code::kConflict, (config.vlan == 0 ? "bridge " : "interface ") + gateway.name +
+                                                 " has the address " + present.to_string() +
+                                                 ", which conflicts with the gateway address " + wanted.to_string());
+  const auto own = is_hosts_own(host, config, gateway);
+  if (own.ok() && !own.value()) {
+    return std::move(error).hint(
+        "set \"forceAddress\": true to have it replaced, or use another bridge for this network");
+  }
+  return std::move(error).hint("use another bridge for this network, or make " + present.addr.to_string() +
+                               " its gateway; do not replace the address, by which this host may be reached");
+}
+
+// The first of the addresses that are wanted, of one family.
+std::optional<Cidr> first_of(const std::vector<Cidr>& addresses, Family family) {
+  const auto found =
+      std::find_if(addresses.begin(), addresses.end(), [&](const Cidr& cidr) { return cidr.family() == family; });
+  return found == addresses.end() ? std::nullopt : std::optional(*found);
+}
+
+Status require_ipv6_for(const net::Link& gateway, const Config& config, const std::vector<Cidr>& addresses) {
+  const std::optional<Cidr> address = first_of(addresses, Family::kIpv6);
+  return address ? require_ipv6(gateway, config, "the address " + address->to_string()) : Status();
+}
+
+}  // namespace
+
+Status require_ipv6(const net::Link& link, const Config& config, const std::string& purpose) {
+  if (link.mtu < net::kMinIpv6Mtu) {
+    return Error::make(Code::kKernel, "the MTU of interface " + link.name + " is " + std::to_string(link.mtu) +
+                                          ", too small for " + purpose + ": IPv6 needs " +
+                                          std::to_string(net::kMinIpv6Mtu))
+        .hint(config.mtu_auto
+                  ? "\"mtu\": \"auto\" has it from the interface of the default route: write a number into the "
+                    "configuration, or use IPv4 ranges alone"
+              : config.mtu != 0
+                  ? "raise the key \"mtu\", and the bridge's if it is there already, or use IPv4 ranges alone"
+                  : "raise it on the bridge and its ports, set the key \"mtu\", or use IPv4 ranges alone");
+  }
+  if (!link.ipv6) {
+    return Error::make(Code::kKernel, "IPv6 is not available in this kernel, but needed for " + purpose)
+        .hint("boot without ipv6.disable=1, or use IPv4 ranges alone");
+  }
+  if (!link.ipv6->disabled) return {};
+  return Error::make(Code::kKernel, "IPv6 is switched off on interface " + link.name + ", but needed for " + purpose)
+      .hint("set " + to_string(net::LinkSetting{Family::kIpv6, link.name, "disable_ipv6"}) +
+            " to 0, and for interfaces that are made from now on net.ipv6.conf.default.disable_ipv6; or use IPv4 "
+            "ranges alone");
 }
 
 Result<GatewayPlan> plan_gateway(net::Netlink& host, const Config& config, const std::vector<Cidr>& wanted) {
   GatewayPlan plan;
   if (wanted.empty()) return plan;
-  const std::string name = config.gateway_interface();
-  CNIO_LET(const std::optional<net::Link> gateway, net::find_link(host, name));
+  CNIO_LET(const std::optional<net::Link> gateway, net::find_link(host, config.gateway_interface()));
   std::vector<net::Address> present;
   if (gateway) {
     CNIO_LET(present, net::list_addresses(host, *gateway));
@@ -145,12 +265,7 @@ Result<GatewayPlan> plan_gateway(net::Netlink& host, const Config& config, const
     const auto conflict =
         std::find_if(wanted.begin(), wanted.end(), [&](const Cidr& cidr) { return conflicts(address.cidr, cidr); });
     if (conflict == wanted.end() || is_wanted(address.cidr)) continue;
-    if (!config.force_address) {
-      return Error::make(Code::kConflict, (config.vlan == 0 ? "bridge " : "interface ") + name + " has the address " +
-                                              address.cidr.to_string() + ", which conflicts with the gateway address " +
-                                              conflict->to_string())
-          .hint("set \"forceAddress\": true to have it replaced, or use another bridge for this network");
-    }
+    if (!config.force_address) return address_conflict(host, config, *gateway, address.cidr, *conflict);
     plan.remove.push_back(address.cidr);
   }
   for (const Cidr& cidr : wanted) {
@@ -158,44 +273,39 @@ Result<GatewayPlan> plan_gateway(net::Netlink& host, const Config& config, const
         std::any_of(present.begin(), present.end(), [&](const net::Address& address) { return address.cidr == cidr; });
     if (!there) plan.add.push_back(cidr);
   }
+  if (gateway) CNIO_TRY(require_ipv6_for(*gateway, config, plan.add));
+  CNIO_TRY(check_overlap(host, config, gateway, plan.add, Code::kConflict));
   return plan;
 }
 
 Status configure_gateway(net::Netlink& host, const BridgeLink& bridge, const Config& config, const GatewayPlan& plan,
                          const std::vector<Cidr>& wanted) {
   if (wanted.empty()) return {};
+  const auto believes = [&](const net::Link& link) { return may_believe_routers(host, link, config); };
   for (const Family family : {Family::kIpv4, Family::kIpv6}) {
-    const bool needed =
-        std::any_of(wanted.begin(), wanted.end(), [&](const Cidr& cidr) { return cidr.family() == family; });
-    if (needed) CNIO_TRY(net::switch_on_forwarding(host, family));
+    if (first_of(wanted, family)) CNIO_TRY(net::switch_on_forwarding(host, family, believes));
   }
   CNIO_LET(const net::Link gateway, ensure_gateway_interface(host, bridge.link, config));
+  if (config.vlan != 0) CNIO_TRY(require_ipv6_for(gateway, config, plan.add));
   for (const Cidr& cidr : plan.remove) CNIO_TRY(net::remove_address(host, gateway, cidr));
   for (const Cidr& cidr : plan.add) {
     const Status added = net::add_address(host, gateway, cidr, net::DuplicateDetection::kOff);
     if (!added.ok() && added.error().errnum() != EEXIST) return added;
   }
-  // A bridge made by others may still take its MAC from its ports, and change it when pods come and go. What it is now
-  // stays, not what it was when this ADD began: another ADD may have settled it since, and reported it.
-  if (!plan.add.empty() && !bridge.created && config.vlan == 0) {
-    CNIO_LET(const std::optional<net::Link> now, net::find_link(host, bridge.link.index));
-    const MacAddr mac = now.value_or(bridge.link).mac.value_or(MacAddr());
-    CNIO_TRY(net::set_mac(host, bridge.link, mac.is_zero() ? MacAddr::random() : mac));
-  }
-  return {};
+  if (plan.add.empty() || bridge.mac_settled) return {};
+  // It may still take its MAC from its ports, if not from ours. What it is now stays, not what it was when this ADD
+  // began: another ADD may have settled it since, and reported it.
+  CNIO_LET(const std::optional<net::Link> now, net::find_link(host, bridge.link.index));
+  return keep_mac(host, now.value_or(bridge.link));
 }
 
 Status remove_bridge_if_empty(net::Netlink& host, const Config& config) {
-  CNIO_LET(const auto alone, net::NamespaceLock::try_alone());
-  if (!alone) return {};  // it is about to get a port
-  CNIO_LET(const std::optional<net::Link> bridge, net::find_link(host, config.bridge));
-  if (!bridge || bridge->kind != "bridge") return {};
-  CNIO_LET(const std::vector<net::Link> ports, net::list_links(host, bridge->index));
-  const bool in_use = std::any_of(ports.begin(), ports.end(),
-                                  [&](const net::Link& port) { return !is_gateway_port(port, config.bridge); });
-  if (in_use) return {};
-  for (const net::Link& port : ports) CNIO_TRY(net::remove_link(host, port));
-  return net::remove_link(host, *bridge);
+  return remove_empty_bridge(host, config, [](const net::Link& bridge) {
+    if (is_our_bridge(bridge)) return true;
+    protocol::note("bridge",
+                   "bridge " + bridge.name + " is empty and stays: it has not the mark of one that was made here");
+    return false;
+  });
 }
 
 }  // namespace cnio::bridge

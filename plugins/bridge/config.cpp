@@ -201,6 +201,7 @@ constexpr std::pair<std::string_view, bool Config::*> kFlags[] = {
     {"isDefaultGateway", &Config::is_default_gateway},
     {"isGateway", &Config::is_gateway},
     {"forceAddress", &Config::force_address},
+    {"allowOverlap", &Config::allow_overlap},
     {"ipMasq", &Config::ip_masq},
     {"preserveDefaultVlan", &Config::preserve_default_vlan},
     {"deleteWhenEmpty", &Config::delete_when_empty},

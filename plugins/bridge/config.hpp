@@ -21,6 +21,7 @@ struct Config {
   bool is_gateway = false;                          // the bridge gets the gateway address, and the node forwards
   bool is_default_gateway = false;                  // implies is_gateway; a default route per family through it
   bool force_address = false;                       // replace conflicting addresses of the bridge instead of failing
+  bool allow_overlap = false;                       // another link of the host may have the gateway's address or subnet
   bool ip_masq = false;                             // masquerade traffic that leaves the pod's subnet
   std::optional<std::string> ip_masq_backend;       // absent: nf_tables; its value is looked at where it is used
   std::vector<Cidr> ip_masq_exclude;                // destinations that see the pod's own address

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "cnio/net/sysctl.hpp"
+#include "cnio/protocol/plugin.hpp"
 
 #include "bridge/steps.hpp"
 
@@ -11,32 +12,55 @@ namespace {
 using protocol::AddResult;
 using protocol::IpConfig;
 
-bool has_ipv6(const AddResult& result) {
-  return std::any_of(result.ips.begin(), result.ips.end(),
-                     [](const IpConfig& ip) { return ip.address.family() == Family::kIpv6; });
+// What needs IPv6 in the sandbox; nothing if nothing does.
+std::optional<std::string> ipv6_purpose(const AddResult& result, const std::vector<net::RouteSpec>& routes) {
+  for (const IpConfig& ip : result.ips) {
+    if (ip.address.family() == Family::kIpv6) return "the address " + ip.address.to_string();
+  }
+  for (const net::RouteSpec& route : routes) {
+    if (route.dst.family() == Family::kIpv6) return "the route to " + route.dst.to_string();
+  }
+  return std::nullopt;
 }
 
-// IPv6 must be on, and addresses must outlive a link that goes down for a moment, or routes would be lost with them.
-Status prepare_ipv6(const std::string& link) {
-  CNIO_LET(const bool available, net::write_sysctl("ipv6/conf/lo/disable_ipv6", "0"));
-  if (!available) {
-    return Error::make(Code::kKernel, "IPv6 is not available in this kernel, but the IPAM plugin gave an IPv6 address")
-        .hint("boot without ipv6.disable=1, or use IPv4 ranges alone");
+Status switch_on_ipv6(const std::string& link) {
+  auto written = net::write_sysctl(net::LinkSetting{Family::kIpv6, link, "disable_ipv6"}, "0");
+  if (!written.ok()) {
+    return std::move(written)
+        .error()
+        .context("switch IPv6 on in the sandbox")
+        .hint("have the runtime start pods with IPv6 on, let the plugin write to /proc/sys, or use IPv4 ranges alone");
   }
-  CNIO_LET(const bool there, net::write_sysctl("ipv6/conf/" + link + "/disable_ipv6", "0"));
-  if (!there) return Error::make(Code::kKernel, "interface " + link + " vanished from the sandbox during ADD");
-  CNIO_TRY(net::change_sysctl("ipv6/conf/" + link + "/keep_addr_on_down", "1"));
+  if (written.value()) return {};
+  return Error::make(Code::kKernel, "interface " + link + " vanished from the sandbox during ADD");
+}
+
+// IPv6 must be on. That addresses outlive a link that goes down for a moment, or routes would be lost with them, is a
+// comfort.
+Status prepare_ipv6(const net::Link& link, const Config& config, const std::string& purpose) {
+  net::Link on = link;
+  if (on.ipv6) on.ipv6->disabled = false;  // which is ours to change
+  CNIO_TRY(require_ipv6(on, config, purpose));
+  for (const std::string& each : {std::string("lo"), link.name}) CNIO_TRY(switch_on_ipv6(each));
+  const auto kept = net::change_sysctl(net::LinkSetting{Family::kIpv6, link.name, "keep_addr_on_down"}, "1");
+  if (!kept.ok()) {
+    protocol::note("bridge",
+                   "IPv6 addresses of " + link.name + " will be lost when it is set down: " + kept.error().msg());
+  }
   return {};
 }
 
-// Inside the sandbox, for IPv6 addresses. Without any, nothing below its /proc/sys/net is touched: names that were
-// looked up there stay in the way of all such look-ups on the host, see net/forwarding.cpp.
-Status prepare_settings(const std::string& link, const Config& config) {
-  CNIO_TRY(prepare_ipv6(link));
+// Inside the sandbox, for IPv6 addresses and routes. Without any, nothing below its /proc/sys/net is touched: names
+// that were looked up there stay in the way of all such look-ups on the host, see net/forwarding.cpp.
+Status prepare_settings(const net::Link& link, const Config& config, const std::string& purpose) {
+  CNIO_TRY(prepare_ipv6(link, config, purpose));
   // Best effort, as in the reference: a kernel without these settings serves as well.
-  (void)net::change_sysctl("ipv6/conf/" + link + "/ndisc_notify", "1");  // see take_over_addresses
-  if (config.detect_duplicates) (void)net::change_sysctl("ipv6/conf/" + link + "/enhanced_dad", "1");
-  (void)net::change_sysctl("ipv6/conf/" + link + "/accept_dad", config.detect_duplicates ? "1" : "0");
+  const auto set = [&](std::string_view name, std::string_view value) {
+    (void)net::change_sysctl(net::LinkSetting{Family::kIpv6, link.name, name}, value);
+  };
+  set("ndisc_notify", "1");  // see take_over_addresses
+  if (config.detect_duplicates) set("enhanced_dad", "1");
+  set("accept_dad", config.detect_duplicates ? "1" : "0");
   return {};
 }
 
@@ -46,9 +70,9 @@ Status configure_sandbox_end(net::Netlink& host, net::Sandbox& sandbox, const Ve
                              const AddResult& result, const std::vector<net::RouteSpec>& routes) {
   const net::Link& link = veth.sandbox_end;
   std::optional<net::AddressEvents> events;
-  if (has_ipv6(result)) {
+  if (const auto purpose = ipv6_purpose(result, routes)) {
     CNIO_TRY(sandbox.run([&]() -> Status {
-      CNIO_TRY(prepare_settings(link.name, config));
+      CNIO_TRY(prepare_settings(link, config, *purpose));
       if (config.detect_duplicates) {
         CNIO_LET(events, net::AddressEvents::open());
       }

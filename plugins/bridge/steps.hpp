@@ -7,6 +7,7 @@
 
 #include "cnio/base/result.hpp"
 #include "cnio/base/rollback.hpp"
+#include "cnio/feature/attachment_record.hpp"
 #include "cnio/feature/spoof_check.hpp"
 #include "cnio/net/address.hpp"
 #include "cnio/net/link.hpp"
@@ -26,6 +27,7 @@ namespace cnio::bridge {
 struct BridgeLink {
   net::Link link;
   bool created = false;
+  bool mac_settled = false;  // its MAC address does not follow its ports
 };
 
 // The MTU of the default route's interface, for "mtu": "auto". Error: code 100 if there is none.
@@ -34,9 +36,11 @@ Result<uint32_t> default_route_mtu(net::Netlink& host);
 // Would ensure_bridge refuse the link that has the bridge's name? Changes nothing. Error: code 103.
 Status check_bridge_name(net::Netlink& host, const Config& config);
 
-// Creates the bridge, or adopts the one that is there: sets it up and, if asked for, promiscuous; nothing else of it is
-// changed. Error: code 103 if the name belongs to a link that is no bridge, also as an alternative name; that link is
-// left untouched. The undo of a creation removes the bridge if it has no port then.
+// Creates the bridge and marks it by an alias, or adopts the one that is there: sets it up and, if asked for,
+// promiscuous; one without uplink believes no router advertisements from now on, and that of a gateway keeps its MAC
+// address. Nothing else of it is changed. To be called before our port joins. Error: code 103 if the name belongs to a
+// link that is no bridge, also as an alternative name; that link is left untouched. The undo of a creation removes the
+// bridge if it has no port then.
 Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config, Rollback& undo);
 
 // Somebody removed the bridge during an ADD. Code 11: the next one makes it again.
@@ -56,7 +60,8 @@ struct GatewayPlan {
 
 // Compares the addresses of the gateway interface (the bridge, or its end of the VLAN, which need not be there yet)
 // with the wanted ones. A conflict is another IPv4 address, or an IPv6 one of an overlapping network. Error: code 103
-// naming both, unless `forceAddress`.
+// naming both, unless `forceAddress`; also if another link of the host has one that collides with an address that is to
+// be added (check_overlap). Code 100 if the interface cannot have an IPv6 address that it needs.
 Result<GatewayPlan> plan_gateway(net::Netlink& host, const Config& config, const std::vector<Cidr>& wanted);
 
 // Carries the plan out and switches forwarding on for the families of `wanted`; makes the end of the VLAN if need be.
@@ -64,9 +69,40 @@ Result<GatewayPlan> plan_gateway(net::Netlink& host, const Config& config, const
 Status configure_gateway(net::Netlink& host, const BridgeLink& bridge, const Config& config, const GatewayPlan& plan,
                          const std::vector<Cidr>& wanted);
 
-// Removes the bridge, with its ends of VLANs, if it has no other port, for `deleteWhenEmpty`. Not while an ADD is about
-// to join a port to a bridge: see join_bridge.
+// Can the link have IPv6 addresses and routes? `purpose` ("the address fd01::1/64") tells what for. Error: code 100.
+Status require_ipv6(const net::Link& link, const Config& config, const std::string& purpose);
+
+// Removes the bridge, with its ends of VLANs, if it has no other port and ensure_bridge made it, for `deleteWhenEmpty`;
+// another stays, with a note on standard error. Not while an ADD is about to join a port to a bridge: see join_bridge.
 Status remove_bridge_if_empty(net::Netlink& host, const Config& config);
+
+// ---- whose router advertisements the host believes
+
+// From now on none that come in by this link. A failure is a note on standard error.
+void be_deaf_to_routers(const net::Link& link);
+// Can there be a router behind the link? Not behind a pod's or a virtual machine's, nor a bridge that has only such.
+Result<bool> may_believe_routers(net::Netlink& host, const net::Link& link, const Config& config);
+// An adopted bridge believes routers, like each interface, unless somebody has told it not to: it may go on if it has
+// an uplink, which may lead to some.
+Status judge_routers(net::Netlink& host, const net::Link& bridge, const Config& config);
+
+// ---- the network's subnets on this host
+
+// Has another link of the host that is up, and in the same VRF or like ours in none, the very address of a gateway, or
+// one of a network that is the gateway's or a part of it? Not a lone one (/32, /128) nor a link-local one. `gateway` is
+// the interface that is to have the addresses, if it is there. Nothing is looked for with `allowOverlap`. Error:
+// `code`, naming the link, its address and what to do.
+Status check_overlap(net::Netlink& host, const Config& config, const std::optional<net::Link>& gateway,
+                     const std::vector<Cidr>& wanted, Code code);
+// The same for STATUS, of the subnets that the IPAM plugin's configuration names. Error: code 103.
+Status check_subnets(net::Netlink& host, const protocol::Request& request, const Config& config);
+
+// Does the host forward what pods send by this interface, for the families of the addresses? Error: `code`, naming the
+// setting.
+Status check_forwarding(net::Netlink& host, const net::Link& gateway, const std::vector<Cidr>& addresses, Code code);
+// The same for STATUS, if the gateway interface has its addresses, as the IPAM plugin's configuration lets expect them.
+// Otherwise the next ADD switches forwarding on. Error: code 51.
+Status check_subnets_forwarded(net::Netlink& host, const protocol::Request& request, const Config& config);
 
 // ---- VLANs
 
@@ -86,32 +122,51 @@ bool is_gateway_port(const net::Link& port, const std::string& bridge);
 
 // ---- the veth pair of one attachment
 
+inline constexpr unsigned kNameAttempts = 3;  // 32 bits each: one more than ever needed, and DEL looks for all
+inline constexpr size_t kNameDigits = 8;
+inline constexpr size_t kMaxAlias = 255;  // IFALIASZ, without the terminating NUL
+inline constexpr size_t kAliasDigits = 16;
+
 // `prefix` ("veth") and 8 hex digits that follow from the attachment, so that people and DEL find it; `attempt` gives
 // others if that name is taken.
-std::string host_end_name(const protocol::Request& request, const std::string& prefix, unsigned attempt = 0);
-// What `ip link` shows as alias of the host end: whose it is. At most 255 bytes.
+std::string host_end_name(const std::string& network, const protocol::Attachment& attachment, const std::string& prefix,
+                          unsigned attempt = 0);
+// What `ip link` shows as alias of the host end: whose it is, for people and for whoever has no record. At most 255
+// bytes; a longer one ends in "#" and a hash of it all. It begins with the mark of its network.
 std::string host_end_alias(const std::string& network, const protocol::Attachment& attachment);
+std::string mark_of(const std::string& network);
+// The network of which an alias says that it is the attachment's; nothing if it does not say that.
+std::optional<std::string> network_in_alias(const std::string& alias, const protocol::Attachment& attachment);
 
 struct Veth {
   net::Link host_end;
-  net::Link sandbox_end;
+  net::Link sandbox_end;  // as we made it
 };
 
 // Error: code 103 if the sandbox has an interface of that name already, or one with it as an alternative name.
 Status check_name_is_free(net::Sandbox& sandbox, const protocol::Request& request);
 
-// Creates the pair, with the host end in its bridge, both down. Registers its removal.
+// Creates the pair, with the host end in its bridge, both down, and the MAC addresses of `pair`, once that has been
+// written into the record; completes it by name and number. Registers its removal.
 Result<Veth> create_attachment_veth(net::Netlink& host, net::Sandbox& sandbox, const protocol::Request& request,
-                                    const Config& config, const net::Link& bridge, Rollback& undo);
+                                    const Config& config, const net::Link& bridge, feature::RecordedPair& pair,
+                                    std::optional<feature::AttachmentRecord>& record, Rollback& undo);
 
 // Marks the host end as the attachment's, and makes of it the port that the configuration asks for.
 Status configure_attachment(net::Netlink& host, const protocol::Request& request, const Config& config,
                             const Veth& veth);
 
-// Removes the pairs of an earlier life of the attachment: when its container was started again in another namespace,
-// and something keeps the former one alive. `own` is the pair of now. To be called once the IPAM plugin has agreed,
-// which refuses an attachment that lives; the address is the same, and must not be at two places.
-Status remove_former_pairs(net::Netlink& host, const protocol::Request& request, const Config& config, const Veth& own);
+// The host end of a recorded pair, if it is still there: by its number, which a host gives once; of an ADD that was
+// killed before it could write that down, by its name. And it has the MAC address that we drew for it, or else the name
+// or the alias that we gave it.
+Result<std::optional<net::Link>> find_recorded_end(net::Netlink& host, const feature::RecordedPair& pair);
+
+// The host ends that the attachment has besides `own`, of which the name may be missing: of an earlier life, when its
+// container was started again in another namespace, and something keeps the former one alive; or of its life now, if
+// `own` should not be.
+Result<std::vector<net::Link>> find_former_ends(net::Netlink& host, const Config& config,
+                                                const std::vector<feature::RecordedPair>& pairs,
+                                                const feature::RecordedPair& own);
 
 // What `macspoofchk` asks for: installed by ADD, looked for by CHECK.
 feature::SpoofCheckSpec spoof_check_of(const protocol::Request& request, const net::Link& host_end,
@@ -122,21 +177,29 @@ feature::SpoofCheckSpec spoof_check_of(const protocol::Request& request, const n
 inline constexpr int kPortTimeoutMs = 10'000;
 Status wait_for_pair(net::Netlink& host, net::Sandbox& sandbox, const Veth& veth);
 
-// The links of this attachment that are left, for DEL: by the sandbox's interface if that was made for this network,
-// else by the host end's name and alias. Links that were made by others are not returned; `foreign` then says which and
-// why.
+// What is left of an attachment, for DEL. From the record, if there is one: then nothing that the sandbox says matters.
+// Else by the sandbox's interface if that was made for this network, or by the host end's name and alias.
 struct Leftover {
-  std::optional<net::Link> sandbox_end;
-  std::optional<net::Link> host_end;
-  std::string foreign;
+  struct Owned {
+    std::vector<IpAddr> addresses;
+    std::optional<MacAddr> mac;  // of the interface that had them
+  };
+  std::vector<net::Link> host_ends;
+  std::vector<Owned> owned;  // as recorded, or else as prevResult tells
+  bool recorded = false;
+  std::string foreign;  // why the sandbox's interface is left alone
+  // Without a record: the network to which that interface belongs according to its alias.
+  std::optional<std::string> former_network;
 };
 Result<Leftover> find_leftover(net::Netlink& host, std::optional<net::Sandbox>& sandbox,
                                const protocol::Request& request, const Config& config,
+                               const std::vector<feature::RecordedPair>& pairs,
                                const std::optional<protocol::AddResult>& prev_result);
 
-// Removes the links of this network's attachments that are not valid, for GC: known by the mark on their host ends.
-// Goes on past failures and reports all.
-Status remove_stale_links(net::Netlink& host, const Config& config, const std::string& network,
+// Removes the links of this network's attachments that are not valid, for GC, wherever they are: those that are
+// recorded, and those with its mark. Goes on past failures and reports all. Error: code 103 if there are links that may
+// be of an attachment that is not valid, but do not say so; then no address may be released.
+Status remove_stale_links(net::Netlink& host, uint64_t host_number, const Config& config, const std::string& network,
                           const std::vector<protocol::Attachment>& valid);
 
 // ---- the sandbox's side

@@ -93,6 +93,7 @@ Result<net::Link> ensure_gateway_interface(net::Netlink& host, const net::Link& 
                                                    .mtu = bridge.mtu,
                                                    .sandbox_name = name,
                                                    .sandbox_fd = -1,
+                                                   .host_mac = MacAddr::random_high(),
                                                    .sandbox_mac = {}});
     CNIO_LET(gateway, net::find_link(host, name));
     // "Exists" is another ADD that was faster, unless there still is none.
@@ -104,9 +105,8 @@ Result<net::Link> ensure_gateway_interface(net::Netlink& host, const net::Link& 
   if (port.alias.empty()) CNIO_TRY(net::configure_port(host, port, {.alias = gateway_alias(config)}));
   if (!port.up) CNIO_TRY(net::set_link_up(host, port));
   if (!gateway->up) {
-    for (const char* setting : {"accept_ra", "accept_dad"}) {
-      (void)net::write_sysctl("ipv6/conf/" + name + "/" + setting, "0");  // best effort, as for a new bridge
-    }
+    be_deaf_to_routers(*gateway);
+    (void)net::write_sysctl(net::LinkSetting{Family::kIpv6, name, "accept_dad"}, "0");  // best effort, as for a bridge
     CNIO_TRY(net::set_link_up(host, *gateway));
   }
   return *gateway;

@@ -3,20 +3,15 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <fcntl.h>
+#include <chrono>
 #include <signal.h>
-#include <sys/file.h>
 #include <sys/prctl.h>
 #include <unistd.h>
-
-#include "cnio/base/interrupted.hpp"
 
 #include "pipe.hpp"
 
 namespace cnio {
 namespace {
-
-constexpr char kProgram[] = "/proc/self/exe";
 
 void close_all_but(std::vector<int> kept) {
   std::sort(kept.begin(), kept.end());
@@ -28,23 +23,20 @@ void close_all_but(std::vector<int> kept) {
   close_descriptors(next);
 }
 
-// The program as an open file of its own, whose lock is nobody else's.
-UniqueFd open_program() {
-  return UniqueFd(retry_interrupted([] { return open(static_cast<const char*>(kProgram), O_RDONLY | O_CLOEXEC); }));
-}
+HostLockKey crowd_of(uint64_t host) { return {HostLockKey::Purpose::kCrowd, host}; }
 
-// Until nobody of the crowd is there any more, us included, who started it. The alarm ends it all the same.
-[[noreturn]] void outlast_crowd() {
-  const UniqueFd program = open_program();
-  if (!program.valid()) _exit(0);
-  (void)signal(SIGALRM, SIG_DFL);
-  (void)alarm(Caretaker::kPatienceSeconds);
-  (void)retry_interrupted([&] { return flock(program.get(), LOCK_EX); });
+// Until nobody of the crowd is there any more, us included, who started it, or patience is at its end: also if whoever
+// called us has blocked all signals, see lock_file.
+[[noreturn]] void outlast_crowd(uint64_t host) {
+  if (const auto locks = HostLocks::open(); locks.ok()) {
+    (void)locks.value().take(crowd_of(host), LockKind::kAlone, "the crowd",
+                             std::chrono::seconds(Caretaker::kPatienceSeconds));
+  }
   _exit(0);
 }
 
 // In the new process.
-[[noreturn]] void take_care(pid_t parent, const Caretaker::Kept& kept, int life, bool outlasts,
+[[noreturn]] void take_care(pid_t parent, const Caretaker::Kept& kept, int life, const Crowd* crowd,
                             const std::function<bool()>& work) {
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent) _exit(1);
   std::vector<int> last = kept.to_the_end;
@@ -53,30 +45,31 @@ UniqueFd open_program() {
   all.insert(all.end(), kept.for_work.begin(), kept.for_work.end());
   close_all_but(all);
   // The work takes longer than we do who wait for its effect, and may not be the last thing to be done.
-  if (outlasts && (prctl(PR_SET_PDEATHSIG, 0) < 0 || getppid() != parent)) _exit(1);
+  if (crowd != nullptr && (prctl(PR_SET_PDEATHSIG, 0) < 0 || getppid() != parent)) _exit(1);
   if (!work()) _exit(1);
   close_all_but(last);
-  if (outlasts) outlast_crowd();
+  if (crowd != nullptr) outlast_crowd(crowd->host());
   for (;;) (void)pause();
 }
 
 }  // namespace
 
-std::optional<Crowd> Crowd::join() {
-  UniqueFd program = open_program();
-  if (!program.valid()) return std::nullopt;
-  if (retry_interrupted([&] { return flock(program.get(), LOCK_SH | LOCK_NB); }) != 0) return std::nullopt;
-  return Crowd(std::move(program));
+std::optional<Crowd> Crowd::join(uint64_t host) {
+  const auto locks = HostLocks::open();
+  if (!locks.ok()) return std::nullopt;
+  auto lock = locks.value().try_take(crowd_of(host), LockKind::kShared, "the crowd");
+  if (!lock.ok() || !lock.value()) return std::nullopt;
+  return Crowd(host, *std::move(lock).value());
 }
 
 Result<Caretaker> Caretaker::start(const Kept& kept, const Crowd* crowd, const std::function<bool()>& work) {
   CNIO_LET(Pipe life, make_pipe());
   // Without anything that is slow to close nobody is held up.
-  const bool outlasts = crowd != nullptr && !kept.to_the_end.empty();
+  if (kept.to_the_end.empty()) crowd = nullptr;
   const pid_t parent = getpid();
   const pid_t pid = fork();
   if (pid < 0) return Error::sys("start a process", errno);
-  if (pid == 0) take_care(parent, kept, life.write_end.get(), outlasts, work);
+  if (pid == 0) take_care(parent, kept, life.write_end.get(), crowd, work);
   return Caretaker(std::move(life.read_end));
 }
 

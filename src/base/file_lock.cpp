@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <fcntl.h>
+#include <functional>
 #include <sys/file.h>
 #include <sys/time.h>
 
@@ -58,23 +60,25 @@ std::string seconds_text(std::chrono::milliseconds time) {
   return text + " s";
 }
 
+// Is another process in the way? Both kinds of locks have a number for that.
+bool is_held(int errnum) { return errnum == EWOULDBLOCK || errnum == EACCES; }
+
 // For people who look for the holder.
 std::string who_holds(const std::string& shown) {
   if (!shown.starts_with('/')) return "/proc/locks lists who holds it";
   return std::string("`fuser -v ").append(shown).append("` shows who holds it");
 }
 
-}  // namespace
-
-Status lock_file(int fd, const std::string& shown, std::chrono::milliseconds limit, LockKind kind) {
-  const int operation = kind == LockKind::kAlone ? LOCK_EX : LOCK_SH;
+// `attempt` tries once, waiting in the kernel or not; its errno tells why it failed.
+Status lock_by(const std::function<int(bool wait)>& attempt, const std::string& shown,
+               std::chrono::milliseconds limit) {
   // The rule is a free lock, and then one call is enough.
-  if (retry_interrupted([&] { return flock(fd, operation | LOCK_NB); }) == 0) return {};
-  if (errno != EWOULDBLOCK) return Error::sys("lock " + shown, errno);
+  if (retry_interrupted([&] { return attempt(false); }) == 0) return {};
+  if (!is_held(errno)) return Error::sys("lock " + shown, errno);
 
   const auto deadline = Clock::now() + limit;
   const AlarmScope alarm(limit);
-  while (flock(fd, operation) != 0) {
+  while (attempt(true) != 0) {
     if (errno != EINTR) return Error::sys("lock " + shown, errno);
     if (Clock::now() < deadline) continue;
     return Error::make(Code::kTryAgain,
@@ -82,6 +86,40 @@ Status lock_file(int fd, const std::string& shown, std::chrono::milliseconds lim
                        who_holds(shown));
   }
   return {};
+}
+
+int change_byte(int fd, int64_t at, short type, bool wait) {
+  struct flock range {};
+  range.l_type = type;
+  range.l_whence = SEEK_SET;
+  range.l_start = at;
+  range.l_len = 1;
+  return fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &range);  // NOLINT(cppcoreguidelines-pro-type-vararg)
+}
+
+short type_of(LockKind kind) { return kind == LockKind::kAlone ? F_WRLCK : F_RDLCK; }
+
+}  // namespace
+
+Status lock_file(int fd, const std::string& shown, std::chrono::milliseconds limit, LockKind kind) {
+  const int operation = kind == LockKind::kAlone ? LOCK_EX : LOCK_SH;
+  return lock_by([&](bool wait) { return flock(fd, wait ? operation : operation | LOCK_NB); }, shown, limit);
+}
+
+Status lock_byte(int fd, int64_t at, const std::string& shown, std::chrono::milliseconds limit, LockKind kind) {
+  return lock_by([&](bool wait) { return change_byte(fd, at, type_of(kind), wait); }, shown, limit);
+}
+
+Result<bool> try_lock_byte(int fd, int64_t at, const std::string& shown, LockKind kind) {
+  if (retry_interrupted([&] { return change_byte(fd, at, type_of(kind), false); }) == 0) return true;
+  if (is_held(errno)) return false;
+  return Error::sys("lock " + shown, errno);
+}
+
+void unlock_byte(int fd, int64_t at) {
+  const int saved = errno;
+  (void)change_byte(fd, at, F_UNLCK, false);
+  errno = saved;
 }
 
 }  // namespace cnio

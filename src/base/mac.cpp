@@ -53,6 +53,12 @@ MacAddr MacAddr::random() {
   return mac;
 }
 
+MacAddr MacAddr::random_high() {
+  MacAddr mac = random();
+  mac.bytes_[0] = 0xfe;
+  return mac;
+}
+
 std::string MacAddr::to_string() const {
   static constexpr char kHex[] = "0123456789abcdef";
   std::string out;

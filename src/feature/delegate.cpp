@@ -98,16 +98,18 @@ Result<Delegate::Adding> Delegate::start_add() const {
   return Adding(*this, std::move(process));
 }
 
-Result<AddResult> Delegate::Adding::finish() { return delegate_->settle_add(std::move(process_)); }
+Result<AddResult> Delegate::Adding::finish(const std::function<bool()>& lives) {
+  return delegate_->settle_add(std::move(process_), lives);
+}
 
-Result<AddResult> Delegate::settle_add(RunningProcess process) const {
+Result<AddResult> Delegate::settle_add(RunningProcess process, const std::function<bool()>& lives) const {
   Result<AddResult> result = [&]() -> Result<AddResult> {
     CNIO_LET(const std::string out, finish(std::move(process), limits_.call_ms));
     auto parsed = protocol::parse_delegate_result(out, request_->version, type_);
     if (!parsed.ok()) return with_name(std::move(parsed).error(), type_);
     return parsed;
   }();
-  if (!result.ok() && result.error().code() != Code::kConflict) {
+  if (!result.ok() && result.error().code() != Code::kConflict && !lives()) {
     if (const Status undone = undo_add(); !undone.ok()) {
       return std::move(result).error().hint("its DEL failed too: " + undone.error().msg());
     }

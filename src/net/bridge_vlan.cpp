@@ -33,18 +33,18 @@ Iterator end_of_run(Iterator first, Iterator last) {
 
 void put_vlan(nl_msg* message, uint16_t id, uint16_t flags) {
   const bridge_vlan_info info = {flags, id};
-  if (nla_put(message, IFLA_BRIDGE_VLAN_INFO, sizeof info, &info) < 0) throw std::bad_alloc();
+  must(nla_put(message, IFLA_BRIDGE_VLAN_INFO, sizeof info, &info));
 }
 
 Status change(Netlink& route, int type, const Link& port, std::vector<PortVlan> vlans, const std::string& operation) {
   if (vlans.empty()) return {};
   std::sort(vlans.begin(), vlans.end());
   const MsgPtr message(checked(nlmsg_alloc_size(kMessageSize)));
-  if (nlmsg_put(message.get(), NL_AUTO_PORT, NL_AUTO_SEQ, type, 0, NLM_F_REQUEST) == nullptr) throw std::bad_alloc();
+  (void)checked(nlmsg_put(message.get(), NL_AUTO_PORT, NL_AUTO_SEQ, type, 0, NLM_F_REQUEST));
   ifinfomsg info{};
   info.ifi_family = AF_BRIDGE;
   info.ifi_index = static_cast<int>(port.index);
-  if (nlmsg_append(message.get(), &info, sizeof info, NLMSG_ALIGNTO) < 0) throw std::bad_alloc();
+  must(nlmsg_append(message.get(), &info, sizeof info, NLMSG_ALIGNTO));
   nlattr* spec = checked(nla_nest_start(message.get(), IFLA_AF_SPEC));
   for (auto run = vlans.cbegin(); run != vlans.cend();) {
     const auto end = end_of_run(run, vlans.cend());
@@ -95,7 +95,7 @@ Result<std::vector<PortVlan>> list_port_vlans(Netlink& route, const Link& port) 
   br_vlan_msg about{};
   about.family = AF_BRIDGE;
   about.ifindex = static_cast<uint32_t>(port.index);
-  if (nlmsg_append(message.get(), &about, sizeof about, NLMSG_ALIGNTO) < 0) throw std::bad_alloc();
+  must(nlmsg_append(message.get(), &about, sizeof about, NLMSG_ALIGNTO));
   std::vector<PortVlan> vlans;
   const auto keep = [&](nlmsghdr& answer) {
     if (answer.nlmsg_type != RTM_NEWVLAN) return;

@@ -10,6 +10,7 @@
 #include <linux/netlink.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <utility>
 
 #include "cnio/base/error_list.hpp"
 #include "cnio/base/unique_fd.hpp"
@@ -25,6 +26,8 @@ namespace {
 // way it walks through its whole table and takes a lock for each of its hundreds of thousands of places (some 10
 // milliseconds), and that is what costs most until there are this many entries.
 constexpr unsigned long kFewEntries = 10'000;
+// Each walk with a filter is for one address and one direction. For more addresses, one walk without shows all.
+constexpr size_t kFewAddresses = 2;  // a pod's, one of each family
 // As text it shows them without these locks (0.3 milliseconds), but some 25 at a time, and before Linux 6.13 walks from
 // the start each time. Such a kernel may then leave out an entry if others go away meanwhile; it ends by itself.
 constexpr unsigned long kVeryFewEntries = 1'000;
@@ -32,13 +35,8 @@ constexpr char kText[] = "/proc/thread-self/net/nf_conntrack";  // CONFIG_NF_CON
 constexpr size_t kMaxText = kVeryFewEntries * 2048;             // bytes; a line has some 200
 // CTA_FILTER_F_CTA_IP_SRC of the kernel's own nf_internals.h: the tuple's source address has to match.
 constexpr uint32_t kSourceMatches = 1;
-constexpr size_t kBatch = 500;        // removals in one system call
+constexpr size_t kPortion = 500;      // removals in one system call, and the most that are kept in memory
 constexpr size_t kMessageSize = 512;  // bytes; an IPv6 entry's needs about 150
-
-void must(int libnl_result) {
-  // Building can only fail for want of room.
-  if (libnl_result < 0) throw std::bad_alloc();
-}
 
 // How many entries this namespace has; 0 if the kernel does not track connections, or does not say.
 unsigned long count_entries() {
@@ -123,12 +121,15 @@ void put_tuple(nl_msg* message, const Line& line) {
   nla_nest_end(message, tuple);
 }
 
-// Entries to be removed, as the messages that do it.
+// Entries to be removed, as the messages that do it. They are sent a portion at a time, so that the memory that it
+// takes does not grow with the number of entries, which a pod chooses.
 class Removals {
  public:
-  explicit Removals(const std::vector<IpAddr>& addresses) : addresses_(addresses) {}
+  // `addresses` in ascending order. `netfilter` serves once the walk through the entries is over.
+  Removals(const std::vector<IpAddr>& addresses, Netlink& netfilter) : addresses_(addresses), netfilter_(netfilter) {}
 
-  // `answer` describes an entry.
+  // `answer` describes an entry. For use within a walk by `netfilter`, which is taken for that long: a portion that is
+  // full is sent by a socket of its own.
   void consider(nlmsghdr& answer) {
     nlattr* at[CTA_MAX + 1] = {};
     if (nlmsg_parse(&answer, sizeof(nfgenmsg), at, CTA_MAX, nullptr) < 0 || at[CTA_TUPLE_ORIG] == nullptr) return;
@@ -141,54 +142,57 @@ class Removals {
       if (at[name] != nullptr) must(nla_put(removal.get(), at[name]->nla_type, nla_len(at[name]), nla_data(at[name])));
     }
     messages_.push_back(std::move(removal));
+    if (messages_.size() >= kPortion) errors_.collect(send_meanwhile());
   }
 
-  // `text` describes all entries. False, without any to be removed, if it does not tell enough of one.
-  bool consider_text(std::string_view text) {
-    while (!text.empty()) {
-      const size_t end = std::min(text.find('\n'), text.size());
-      const Line line = parse_line(text.substr(0, end));
-      text.remove_prefix(std::min(end + 1, text.size()));
-      if (std::none_of(line.sources.begin(), line.sources.end(), [&](const auto& each) { return is_ours(each); })) {
-        continue;
-      }
-      if (!line.complete) {
-        messages_.clear();
-        return false;
-      }
-      messages_.push_back(conntrack_message(IPCTNL_MSG_CT_DELETE, 0, af_of(line.sources[0].family())));
-      put_tuple(messages_.back().get(), line);
-    }
-    return true;
+  // `line` describes an entry of ours in full.
+  void add(const Line& line) {
+    messages_.push_back(conntrack_message(IPCTNL_MSG_CT_DELETE, 0, af_of(line.sources[0].family())));
+    put_tuple(messages_.back().get(), line);
+    if (messages_.size() >= kPortion) errors_.collect(send(netfilter_));
   }
 
-  [[nodiscard]] bool empty() const { return messages_.empty(); }
-
-  Status carry_out(Netlink& netfilter) const {
-    ErrorList errors;
-    for (size_t next = 0; next < messages_.size(); next += kBatch) {
-      std::vector<nl_msg*> batch;
-      for (size_t i = next; i < std::min(next + kBatch, messages_.size()); ++i) batch.push_back(messages_[i].get());
-      nlmsg_hdr(batch.back())->nlmsg_flags |= NLM_F_ACK;
-      Status done = netfilter.transact(batch, "remove tracked connections");
-      // Gone by itself meanwhile; or in the hands of a flow table, which lets it go when its packets cease.
-      if (!done.ok() && (done.error().errnum() == ENOENT || done.error().errnum() == EBUSY)) continue;
-      errors.collect(std::move(done));
-    }
-    return errors.status();
+  // What is left over. Returns all that has failed.
+  Status finish() {
+    errors_.collect(send(netfilter_));
+    return errors_.status();
   }
 
  private:
-  [[nodiscard]] bool is_ours(const IpAddr& address) const {
-    return std::find(addresses_.begin(), addresses_.end(), address) != addresses_.end();
-  }
   [[nodiscard]] bool concerns_us(nlattr* tuple) const {
     const auto source = source_of(tuple);
-    return source && is_ours(*source);
+    return source && std::binary_search(addresses_.begin(), addresses_.end(), *source);
+  }
+
+  Status send_meanwhile() {
+    if (!second_) {
+      auto opened = Netlink::open(NETLINK_NETFILTER);
+      if (!opened.ok()) {
+        messages_.clear();
+        return std::move(opened).error();
+      }
+      second_ = std::move(opened).value();
+    }
+    return send(*second_);
+  }
+
+  Status send(Netlink& netfilter) {
+    const std::vector<MsgPtr> portion = std::exchange(messages_, {});
+    if (portion.empty()) return {};
+    std::vector<nl_msg*> batch;
+    for (const MsgPtr& message : portion) batch.push_back(message.get());
+    nlmsg_hdr(batch.back())->nlmsg_flags |= NLM_F_ACK;
+    Status done = netfilter.transact(batch, "remove tracked connections");
+    // Gone by itself meanwhile; or in the hands of a flow table, which lets it go when its packets cease.
+    if (!done.ok() && (done.error().errnum() == ENOENT || done.error().errnum() == EBUSY)) return {};
+    return done;
   }
 
   const std::vector<IpAddr>& addresses_;
+  Netlink& netfilter_;
+  std::optional<Netlink> second_;
   std::vector<MsgPtr> messages_;
+  ErrorList errors_;
 };
 
 // Asks for those entries whose `tuple` (CTA_TUPLE_ORIG or CTA_TUPLE_REPLY) has this source.
@@ -210,7 +214,7 @@ Status list_entries(Netlink& netfilter, const MsgPtr& message, Removals& removal
 }
 
 Status find_entries(Netlink& netfilter, const std::vector<IpAddr>& addresses, unsigned long count, Removals& removals) {
-  if (count <= kFewEntries)
+  if (count <= kFewEntries || addresses.size() > kFewAddresses)
     return list_entries(netfilter, conntrack_message(IPCTNL_MSG_CT_GET, NLM_F_DUMP, AF_UNSPEC), removals);
   for (const IpAddr& address : addresses) {
     for (const int tuple : {CTA_TUPLE_ORIG, CTA_TUPLE_REPLY}) {
@@ -222,30 +226,53 @@ Status find_entries(Netlink& netfilter, const std::vector<IpAddr>& addresses, un
   return {};
 }
 
-// False if that is not to be had, or not enough.
-bool read_text(Removals& removals) {
-  const auto text = read_file(kText, kMaxText);
-  return text.ok() && removals.consider_text(text.value());
+// The entries of the addresses. Nothing if that is not to be had as text, or it does not tell enough of one.
+std::optional<std::vector<Line>> read_lines(const std::vector<IpAddr>& addresses) {
+  const auto read = read_file(kText, kMaxText);
+  if (!read.ok()) return std::nullopt;
+  std::vector<Line> ours;
+  for (std::string_view text = read.value(); !text.empty();) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    Line line = parse_line(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    const auto is_ours = [&](const IpAddr& each) {
+      return std::binary_search(addresses.begin(), addresses.end(), each);
+    };
+    if (std::none_of(line.sources.begin(), line.sources.end(), is_ours)) continue;
+    if (!line.complete) return std::nullopt;
+    ours.push_back(std::move(line));
+  }
+  return ours;
+}
+
+Status forget(const std::vector<IpAddr>& addresses, unsigned long count, const std::optional<std::vector<Line>>& lines,
+              Netlink& netfilter) {
+  Removals removals(addresses, netfilter);
+  if (lines) {
+    for (const Line& line : *lines) removals.add(line);
+    return removals.finish();
+  }
+  const Status found = find_entries(netfilter, addresses, count, removals);
+  // A kernel that tracks connections, but does not talk about them.
+  if (!found.ok() && found.error().errnum() == EINVAL) return {};
+  Status removed = removals.finish();
+  CNIO_TRY(found);
+  return removed;
 }
 
 }  // namespace
 
-Status forget_connections(const std::vector<IpAddr>& addresses, Netlink* netfilter) {
+Status forget_connections(std::vector<IpAddr> addresses, Netlink* netfilter) {
   // Asked first, since mere asking by netlink would load modules that nobody needs.
   const unsigned long count = addresses.empty() ? 0 : count_entries();
   if (count == 0) return {};
-  Removals removals(addresses);
-  const bool read = count <= kVeryFewEntries && read_text(removals);
-  if (read && removals.empty()) return {};
-  if (netfilter == nullptr) {
-    CNIO_LET(Netlink own, Netlink::open(NETLINK_NETFILTER));
-    return forget_connections(addresses, &own);
-  }
-  const Status found = read ? Status() : find_entries(*netfilter, addresses, count, removals);
-  // A kernel that tracks connections, but does not talk about them.
-  if (!found.ok() && found.error().errnum() == EINVAL) return {};
-  CNIO_TRY(found);
-  return removals.carry_out(*netfilter);
+  std::sort(addresses.begin(), addresses.end());
+  addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
+  const auto lines = count <= kVeryFewEntries ? read_lines(addresses) : std::nullopt;
+  if (lines && lines->empty()) return {};
+  if (netfilter != nullptr) return forget(addresses, count, lines, *netfilter);
+  CNIO_LET(Netlink own, Netlink::open(NETLINK_NETFILTER));
+  return forget(addresses, count, lines, own);
 }
 
 }  // namespace cnio::net

@@ -7,6 +7,8 @@
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/netdevice.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 
@@ -15,6 +17,7 @@
 #include <netlink/route/link/veth.h>
 
 #include "cnio/base/caretaker.hpp"
+#include "cnio/base/unique_fd.hpp"
 
 #include "nl_ptr.hpp"
 
@@ -26,13 +29,17 @@ int raw(IfIndex index) { return static_cast<int>(index); }
 // A request about one link, by index or, if that is none, by name.
 MsgPtr link_message(int type, int flags, const ifinfomsg& info) {
   MsgPtr message(checked(nlmsg_alloc_simple(type, flags)));
-  if (nlmsg_append(message.get(), const_cast<ifinfomsg*>(&info), sizeof info, NLMSG_ALIGNTO) < 0)
-    throw std::bad_alloc();
+  must(nlmsg_append(message.get(), const_cast<ifinfomsg*>(&info), sizeof info, NLMSG_ALIGNTO));
   return message;
 }
 
 void put_text(nl_msg* message, int attribute, const std::string& text) {
-  if (nla_put_string(message, attribute, text.c_str()) < 0) throw std::bad_alloc();
+  must(nla_put_string(message, attribute, text.c_str()));
+}
+
+void put_alias(nl_msg* message, const std::string& alias) {
+  // Without its NUL, which counts for the limit of 255 bytes.
+  must(nla_put(message, IFLA_IFALIAS, static_cast<int>(alias.size()), alias.data()));
 }
 
 // Attributes of a message as a table by type; kMax is the highest one that is read.
@@ -50,6 +57,12 @@ void parse_kind(nlattr* linkinfo, Link& link) {
   Attributes<IFLA_INFO_SLAVE_DATA> info;
   if (!info.parse_nested(linkinfo)) return;
   if (info.at[IFLA_INFO_KIND] != nullptr) link.kind = text_of(info.at[IFLA_INFO_KIND]);
+  if (link.kind == "vrf" && info.at[IFLA_INFO_DATA] != nullptr) {
+    Attributes<IFLA_VRF_TABLE> vrf;
+    if (vrf.parse_nested(info.at[IFLA_INFO_DATA]) && vrf.at[IFLA_VRF_TABLE] != nullptr) {
+      link.vrf_table = value_of<uint32_t>(vrf.at[IFLA_VRF_TABLE]);
+    }
+  }
   if (link.kind == "bridge" && info.at[IFLA_INFO_DATA] != nullptr) {
     Attributes<IFLA_BR_VLAN_FILTERING> bridge;
     if (bridge.parse_nested(info.at[IFLA_INFO_DATA]) && bridge.at[IFLA_BR_VLAN_FILTERING] != nullptr) {
@@ -64,6 +77,31 @@ void parse_kind(nlattr* linkinfo, Link& link) {
   if (!port.parse_nested(info.at[IFLA_INFO_SLAVE_DATA])) return;
   if (port.at[IFLA_BRPORT_MODE] != nullptr) link.hairpin = value_of<uint8_t>(port.at[IFLA_BRPORT_MODE]) != 0;
   if (port.at[IFLA_BRPORT_ISOLATED] != nullptr) link.isolated = value_of<uint8_t>(port.at[IFLA_BRPORT_ISOLATED]) != 0;
+}
+
+// One of the kernel's tables of an interface's settings, 32 bits each; 0 if it is too short to have it.
+int setting(const nlattr* table, size_t number) {
+  int value = 0;
+  if (nla_len(table) >= static_cast<int>((number + 1) * sizeof value)) {
+    std::memcpy(&value, static_cast<const char*>(nla_data(table)) + number * sizeof value, sizeof value);
+  }
+  return value;
+}
+
+void parse_settings(nlattr* families, Link& link) {
+  Attributes<AF_INET6> family;
+  if (!family.parse_nested(families)) return;
+  Attributes<IFLA_INET_CONF> ipv4;
+  if (family.at[AF_INET] != nullptr && ipv4.parse_nested(family.at[AF_INET]) && ipv4.at[IFLA_INET_CONF] != nullptr) {
+    link.forwards_ipv4 = setting(ipv4.at[IFLA_INET_CONF], IPV4_DEVCONF_FORWARDING - 1) != 0;  // they count from 1
+  }
+  Attributes<IFLA_INET6_CONF> ipv6;
+  if (family.at[AF_INET6] != nullptr && ipv6.parse_nested(family.at[AF_INET6]) && ipv6.at[IFLA_INET6_CONF] != nullptr) {
+    const nlattr* table = ipv6.at[IFLA_INET6_CONF];
+    link.ipv6 = Ipv6Settings{.accept_ra = setting(table, DEVCONF_ACCEPT_RA),
+                             .forwards = setting(table, DEVCONF_FORWARDING) != 0,
+                             .disabled = setting(table, DEVCONF_DISABLE_IPV6) != 0};
+  }
 }
 
 std::optional<Link> parse_link(nlmsghdr& header) {
@@ -87,15 +125,14 @@ std::optional<Link> parse_link(nlmsghdr& header) {
   if (at[IFLA_OPERSTATE] != nullptr) link.operational = value_of<uint8_t>(at[IFLA_OPERSTATE]) == IF_OPER_UP;
   if (at[IFLA_IFALIAS] != nullptr) link.alias = text_of(at[IFLA_IFALIAS]);
   if (at[IFLA_LINKINFO] != nullptr) parse_kind(at[IFLA_LINKINFO], link);
+  if (at[IFLA_AF_SPEC] != nullptr) parse_settings(at[IFLA_AF_SPEC], link);
   return link;
 }
 
 bool is_absent(const Error& error) { return error.errnum() == ENODEV || error.errnum() == ENOENT; }
 
 // Counters, which nobody looks at here, are the sum over all processors, and a third of an answer.
-void put_without_counters(nl_msg* message) {
-  if (nla_put_u32(message, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS) < 0) throw std::bad_alloc();
-}
+void put_without_counters(nl_msg* message) { must(nla_put_u32(message, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)); }
 
 Result<std::optional<Link>> get_link(Netlink& route, nl_msg* message, const std::string& shown) {
   put_without_counters(message);
@@ -110,9 +147,9 @@ Result<std::optional<Link>> get_link(Netlink& route, nl_msg* message, const std:
 bool is_possible_name(const std::string& name) { return !name.empty() && name.size() < IFNAMSIZ; }
 
 // Requests with IFLA_* attributes on an existing link, or on one to be made.
-MsgPtr build_link(rtnl_link* link, int flags) {
+Result<MsgPtr> build_link(rtnl_link* link, int flags, const std::string& operation) {
   nl_msg* message = nullptr;
-  if (rtnl_link_build_add_request(link, flags, &message) < 0) throw std::bad_alloc();
+  CNIO_TRY(built(rtnl_link_build_add_request(link, flags, &message), operation));
   return MsgPtr(message);
 }
 
@@ -151,9 +188,7 @@ Result<std::optional<Link>> find_link(Netlink& route, IfIndex index) {
 
 Result<std::vector<Link>> list_links(Netlink& route, IfIndex master) {
   const MsgPtr message = link_message(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{});
-  if (master != IfIndex::kNone && nla_put_u32(message.get(), IFLA_MASTER, static_cast<uint32_t>(raw(master))) < 0) {
-    throw std::bad_alloc();
-  }
+  if (master != IfIndex::kNone) must(nla_put_u32(message.get(), IFLA_MASTER, static_cast<uint32_t>(raw(master))));
   put_without_counters(message.get());
   std::vector<Link> links;
   const auto add = [&](nlmsghdr& answer) {
@@ -172,13 +207,13 @@ Result<bool> create_bridge(Netlink& route, const BridgeSpec& spec) {
   info.ifi_change = IFF_UP;
   const MsgPtr message = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, info);
   put_text(message.get(), IFLA_IFNAME, spec.name);
-  if (spec.mtu != 0 && nla_put_u32(message.get(), IFLA_MTU, spec.mtu) < 0) throw std::bad_alloc();
-  if (nla_put(message.get(), IFLA_ADDRESS, 6, spec.mac.data()) < 0) throw std::bad_alloc();
+  if (spec.mtu != 0) must(nla_put_u32(message.get(), IFLA_MTU, spec.mtu));
+  must(nla_put(message.get(), IFLA_ADDRESS, 6, spec.mac.data()));
   nlattr* linkinfo = checked(nla_nest_start(message.get(), IFLA_LINKINFO));
   put_text(message.get(), IFLA_INFO_KIND, "bridge");
   if (spec.vlan_filtering) {
     nlattr* data = checked(nla_nest_start(message.get(), IFLA_INFO_DATA));
-    if (nla_put_u8(message.get(), IFLA_BR_VLAN_FILTERING, 1) < 0) throw std::bad_alloc();
+    must(nla_put_u8(message.get(), IFLA_BR_VLAN_FILTERING, 1));
     nla_nest_end(message.get(), data);
   }
   nla_nest_end(message.get(), linkinfo);
@@ -187,6 +222,18 @@ Result<bool> create_bridge(Netlink& route, const BridgeSpec& spec) {
   if (created.error().errnum() == EEXIST) return false;
   return created.error();
 }
+
+namespace {
+
+constexpr int kMaxBridgePorts = 1023;  // the kernel's BR_MAX_PORTS, of which 0 is none
+
+void set_address(rtnl_link* link, const std::optional<MacAddr>& mac) {
+  if (!mac) return;
+  const NlAddrPtr address(checked(nl_addr_build(AF_LLC, mac->data(), 6)));
+  rtnl_link_set_addr(link, address.get());
+}
+
+}  // namespace
 
 Status create_veth(Netlink& route, const VethSpec& spec) {
   const RtnlLinkPtr host(checked(rtnl_link_veth_alloc()));
@@ -199,12 +246,16 @@ Status create_veth(Netlink& route, const VethSpec& spec) {
     rtnl_link_set_mtu(host.get(), spec.mtu);
     rtnl_link_set_mtu(sandbox.get(), spec.mtu);
   }
-  if (spec.sandbox_mac) {
-    const NlAddrPtr mac(checked(nl_addr_build(AF_LLC, spec.sandbox_mac->data(), 6)));
-    rtnl_link_set_addr(sandbox.get(), mac.get());
-  }
-  const MsgPtr message = build_link(host.get(), NLM_F_CREATE | NLM_F_EXCL);
-  return route.request(message.get(), "create veth pair " + spec.host_name + " - " + spec.sandbox_name);
+  set_address(host.get(), spec.host_mac);
+  set_address(sandbox.get(), spec.sandbox_mac);
+  const std::string operation = "create veth pair " + spec.host_name + " - " + spec.sandbox_name;
+  CNIO_LET(const MsgPtr message, build_link(host.get(), NLM_F_CREATE | NLM_F_EXCL, operation));
+  Status created = route.request(message.get(), operation);
+  if (created.ok() || created.error().errnum() != EXFULL) return created;
+  return std::move(created)
+      .error()
+      .note("the bridge has " + std::to_string(kMaxBridgePorts) + " ports, and no bridge can have more")
+      .hint("run fewer pods on this host, or connect some of them to another bridge");
 }
 
 Status set_link_up(Netlink& route, const Link& link) {
@@ -222,7 +273,7 @@ Status set_arp_notify(Netlink& route, const Link& link) {
   nlattr* families = checked(nla_nest_start(message.get(), IFLA_AF_SPEC));
   nlattr* ipv4 = checked(nla_nest_start(message.get(), AF_INET));
   nlattr* settings = checked(nla_nest_start(message.get(), IFLA_INET_CONF));
-  if (nla_put_u32(message.get(), IPV4_DEVCONF_ARP_NOTIFY, 1) < 0) throw std::bad_alloc();
+  must(nla_put_u32(message.get(), IPV4_DEVCONF_ARP_NOTIFY, 1));
   nla_nest_end(message.get(), settings);
   nla_nest_end(message.get(), ipv4);
   nla_nest_end(message.get(), families);
@@ -233,11 +284,28 @@ Status set_promiscuous(Netlink& route, const Link& link) {
   return change_flags(route, link, IFF_PROMISC, IFF_PROMISC, "make " + link.name + " promiscuous");
 }
 
+std::optional<bool> has_fixed_mac(const Link& link) {
+  constexpr size_t kMaxNumber = 16;
+  const std::string folder = "/sys/class/net/" + link.name + "/";
+  const auto index = read_file(folder + "ifindex", kMaxNumber);
+  const auto type = read_file(folder + "addr_assign_type", kMaxNumber);
+  if (!index.ok() || !type.ok() || index.value() != std::to_string(raw(link.index)) + "\n") return std::nullopt;
+  return type.value() == std::to_string(NET_ADDR_SET) + "\n";
+}
+
+Status set_alias(Netlink& route, const Link& link, const std::string& alias) {
+  ifinfomsg info{};
+  info.ifi_index = raw(link.index);
+  const MsgPtr message = link_message(RTM_NEWLINK, 0, info);
+  put_alias(message.get(), alias);
+  return route.request(message.get(), "mark interface " + link.name);
+}
+
 Status set_mac(Netlink& route, const Link& link, const MacAddr& mac) {
   ifinfomsg info{};
   info.ifi_index = raw(link.index);
   const MsgPtr message = link_message(RTM_NEWLINK, 0, info);
-  if (nla_put(message.get(), IFLA_ADDRESS, 6, mac.data()) < 0) throw std::bad_alloc();
+  must(nla_put(message.get(), IFLA_ADDRESS, 6, mac.data()));
   return route.request(message.get(), "set the MAC address of " + link.name + " to " + mac.to_string());
 }
 
@@ -246,7 +314,7 @@ namespace {
 void put_no_ipv6_address(nl_msg* message) {
   nlattr* families = checked(nla_nest_start(message, IFLA_AF_SPEC));
   nlattr* ipv6 = checked(nla_nest_start(message, AF_INET6));
-  if (nla_put_u8(message, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE) < 0) throw std::bad_alloc();
+  must(nla_put_u8(message, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE));
   nla_nest_end(message, ipv6);
   nla_nest_end(message, families);
 }
@@ -256,16 +324,12 @@ Status configure_port(Netlink& route, const Link& link, const PortSpec& spec, bo
   ifinfomsg info{};
   info.ifi_index = raw(link.index);
   const MsgPtr message = link_message(RTM_NEWLINK, 0, info);
-  // Without its NUL, which counts for the limit of 255 bytes.
-  if (nla_put(message.get(), IFLA_IFALIAS, static_cast<int>(spec.alias.size()), spec.alias.data()) < 0)
-    throw std::bad_alloc();
+  put_alias(message.get(), spec.alias);
   nlattr* linkinfo = checked(nla_nest_start(message.get(), IFLA_LINKINFO));
   put_text(message.get(), IFLA_INFO_SLAVE_KIND, "bridge");
   nlattr* port = checked(nla_nest_start(message.get(), IFLA_INFO_SLAVE_DATA));
-  if (nla_put_u8(message.get(), IFLA_BRPORT_MODE, spec.hairpin ? 1 : 0) < 0 ||
-      nla_put_u8(message.get(), IFLA_BRPORT_ISOLATED, spec.isolated ? 1 : 0) < 0) {
-    throw std::bad_alloc();
-  }
+  must(nla_put_u8(message.get(), IFLA_BRPORT_MODE, spec.hairpin ? 1 : 0));
+  must(nla_put_u8(message.get(), IFLA_BRPORT_ISOLATED, spec.isolated ? 1 : 0));
   nla_nest_end(message.get(), port);
   nla_nest_end(message.get(), linkinfo);
   if (with_ipv6) put_no_ipv6_address(message.get());
@@ -285,7 +349,7 @@ Result<bool> can_create(Netlink& route, const std::string& kind) {
   // The kernel looks at the kind first and at the address next: a group's cannot be a link's.
   static constexpr uint8_t kGroup[6] = {0x01, 0x00, 0x5e, 0x00, 0x00, 0x01};
   const MsgPtr message = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, ifinfomsg{});
-  if (nla_put(message.get(), IFLA_ADDRESS, sizeof kGroup, kGroup) < 0) throw std::bad_alloc();
+  must(nla_put(message.get(), IFLA_ADDRESS, sizeof kGroup, kGroup));
   nlattr* linkinfo = checked(nla_nest_start(message.get(), IFLA_LINKINFO));
   put_text(message.get(), IFLA_INFO_KIND, kind);
   nla_nest_end(message.get(), linkinfo);

@@ -16,10 +16,8 @@ MsgPtr neighbour_message(int type, int flags, const Link& link, const IpAddr& ad
   info.ndm_family = static_cast<uint8_t>(af_of(address.family()));
   info.ndm_ifindex = static_cast<int>(link.index);
   info.ndm_state = state;
-  if (nlmsg_append(message.get(), &info, sizeof info, NLMSG_ALIGNTO) < 0 ||
-      nla_put(message.get(), NDA_DST, static_cast<int>(address.size()), address.data()) < 0) {
-    throw std::bad_alloc();
-  }
+  must(nlmsg_append(message.get(), &info, sizeof info, NLMSG_ALIGNTO));
+  must(nla_put(message.get(), NDA_DST, static_cast<int>(address.size()), address.data()));
   return message;
 }
 
@@ -47,7 +45,7 @@ Result<std::optional<Neighbour>> find_neighbour(Netlink& route, const Link& link
 
 Result<bool> replace_neighbour(Netlink& route, const Link& link, const IpAddr& address, const MacAddr& mac) {
   const MsgPtr message = neighbour_message(RTM_NEWNEIGH, NLM_F_REPLACE, link, address, NUD_STALE);
-  if (nla_put(message.get(), NDA_LLADDR, 6, mac.data()) < 0) throw std::bad_alloc();
+  must(nla_put(message.get(), NDA_LLADDR, 6, mac.data()));
   const Status replaced = route.request(message.get(), "replace the neighbour " + of(address, link));
   if (replaced.ok()) return true;
   if (is_absent(replaced.error())) return false;

@@ -8,13 +8,9 @@
 #include <fcntl.h>
 #include <linux/nsfs.h>
 #include <sched.h>
-#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "cnio/base/file_lock.hpp"
-#include "cnio/base/interrupted.hpp"
 
 namespace cnio::net {
 namespace {
@@ -72,6 +68,13 @@ Result<Namespace> Namespace::current() {
   return *std::move(own);
 }
 
+Result<uint64_t> Namespace::own_number() {
+  struct stat status {};
+  if (stat(static_cast<const char*>(kOwn), &status) < 0)
+    return Error::sys("look at the host's network namespace", errno);
+  return status.st_ino;
+}
+
 Result<Namespace> Namespace::open(const std::string& path) {
   auto found = find(path);
   if (!found.ok()) {
@@ -100,35 +103,6 @@ Status Namespace::run_in_new(const std::function<Status()>& work) {
   if (unshare(CLONE_NEWNET) < 0) return Error::sys("make a network namespace", errno, Code::kKernel);
   const Return back(home);
   return work();
-}
-
-Result<NamespaceLock> NamespaceLock::alone(const Namespace& sandbox, const std::string& shown,
-                                           std::chrono::milliseconds limit) {
-  UniqueFd netns(fcntl(sandbox.fd(), F_DUPFD_CLOEXEC, 0));
-  if (!netns.valid()) return Error::sys("lock " + shown, errno);
-  CNIO_TRY(lock_file(netns.get(), shown, limit, LockKind::kAlone));
-  return NamespaceLock(std::move(netns));
-}
-
-Result<NamespaceLock> NamespaceLock::share(std::chrono::milliseconds limit) {
-  CNIO_LET(UniqueFd netns, open_file(kOwn, O_RDONLY));
-  CNIO_TRY(lock_file(netns.get(), "the host's network namespace", limit, LockKind::kShared));
-  return NamespaceLock(std::move(netns));
-}
-
-// A sandbox's lock would last as long as the Namespace that it was taken on, which has the same open file.
-NamespaceLock::~NamespaceLock() {
-  const int saved = errno;
-  if (netns_.valid()) (void)flock(netns_.get(), LOCK_UN);
-  errno = saved;
-}
-
-Result<std::optional<NamespaceLock>> NamespaceLock::try_alone() {
-  CNIO_LET(UniqueFd netns, open_file(kOwn, O_RDONLY));
-  const int locked = retry_interrupted([&] { return flock(netns.get(), LOCK_EX | LOCK_NB); });
-  if (locked == 0) return std::optional(NamespaceLock(std::move(netns)));
-  if (errno == EWOULDBLOCK) return std::optional<NamespaceLock>();
-  return Error::sys("lock the host's network namespace", errno, Code::kKernel);
 }
 
 }  // namespace cnio::net

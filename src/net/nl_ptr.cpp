@@ -2,10 +2,29 @@
 #include "nl_ptr.hpp"
 
 #include <array>
-#include <string_view>
+#include <stdexcept>
 #include <sys/socket.h>
 
+#include <netlink/errno.h>
+
 namespace cnio::net {
+namespace {
+
+bool out_of_memory(int result) { return result == -NLE_NOMEM || result == -NLE_MSGSIZE; }
+
+}  // namespace
+
+void must(int result) {
+  if (result >= 0) return;
+  if (out_of_memory(result)) throw std::bad_alloc();
+  throw std::logic_error(std::string("a netlink message cannot be built: ") + nl_geterror(result));
+}
+
+Status built(int result, std::string_view operation) {
+  if (out_of_memory(result)) throw std::bad_alloc();
+  if (result >= 0) return {};
+  return Error::make(Code::kKernel, std::string(operation) + ": " + nl_geterror(result));
+}
 
 NlAddrPtr to_nl_addr(const Cidr& cidr) {
   NlAddrPtr out(checked(nl_addr_build(af_of(cidr.family()), cidr.addr.data(), cidr.addr.size())));

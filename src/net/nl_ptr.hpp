@@ -4,6 +4,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <string_view>
 
 #include <netlink/addr.h>
 #include <netlink/msg.h>
@@ -13,6 +14,7 @@
 #include <netlink/route/route.h>
 
 #include "cnio/base/ip.hpp"
+#include "cnio/base/result.hpp"
 
 // Owners of libnl objects, and the conversions between its values and ours.
 namespace cnio::net {
@@ -37,6 +39,12 @@ T* checked(T* object) {
   if (object == nullptr) throw std::bad_alloc();
   return object;
 }
+
+// A negative result of libnl, which is -NLE_*: want of memory, or of room in a message, which is no more than that, is
+// answered like operator new's failure. Everything else is told as what it is: `built` for functions that look at what
+// they are given (error: code 100, with the library's text), `must` for those that cannot refuse it.
+void must(int result);
+Status built(int result, std::string_view operation);
 
 NlAddrPtr to_nl_addr(const Cidr& cidr);
 Family family_of(int af);

@@ -23,6 +23,7 @@ struct Hop {
 struct ParsedRoute {
   KernelRoute route;  // without gateways
   std::vector<Hop> hops;
+  bool learned = false;  // from a router advertisement
 };
 
 void parse_metrics(nlattr* nested, KernelRoute& route) {
@@ -57,6 +58,8 @@ std::optional<ParsedRoute> parse_route(nlmsghdr& header) {
   route.dst = {at[RTA_DST] != nullptr ? to_ip(at[RTA_DST]) : IpAddr::from_bytes(family, kAny), info->rtm_dst_len};
   route.table = at[RTA_TABLE] != nullptr ? value_of<uint32_t>(at[RTA_TABLE]) : info->rtm_table;
   route.scope = info->rtm_scope;
+  const bool expires = at[RTA_CACHEINFO] != nullptr && value_of<rta_cacheinfo>(at[RTA_CACHEINFO]).rta_expires != 0;
+  parsed.learned = info->rtm_protocol == RTPROT_RA || (info->rtm_protocol == RTPROT_KERNEL && expires);
   if (at[RTA_PRIORITY] != nullptr) route.priority = value_of<uint32_t>(at[RTA_PRIORITY]);
   if (at[RTA_METRICS] != nullptr) parse_metrics(at[RTA_METRICS], route);
   if (at[RTA_OIF] != nullptr) {
@@ -71,7 +74,7 @@ Result<std::vector<ParsedRoute>> dump_routes(Netlink& route, Family family, cons
   const MsgPtr message(checked(nlmsg_alloc_simple(RTM_GETROUTE, NLM_F_DUMP)));
   rtmsg info{};
   info.rtm_family = static_cast<unsigned char>(af_of(family));
-  if (nlmsg_append(message.get(), &info, sizeof info, NLMSG_ALIGNTO) < 0) throw std::bad_alloc();
+  must(nlmsg_append(message.get(), &info, sizeof info, NLMSG_ALIGNTO));
   std::vector<ParsedRoute> routes;
   const auto add = [&](nlmsghdr& answer) {
     if (auto found = parse_route(answer)) routes.push_back(*std::move(found));
@@ -80,18 +83,27 @@ Result<std::vector<ParsedRoute>> dump_routes(Netlink& route, Family family, cons
   return routes;
 }
 
-std::string describe(const Link& link, const RouteSpec& spec) {
-  std::string text = "add route " + spec.dst.to_string();
-  if (spec.gateway) text += " via " + spec.gateway->to_string();
-  return text + " dev " + link.name;
-}
-
 }  // namespace
+
+std::string to_string(const RouteSpec& spec) {
+  std::string text = spec.dst.to_string();
+  if (spec.gateway) text += " via " + spec.gateway->to_string();
+  const auto add = [&](std::string_view name, const auto& value) {
+    if (value) text += " " + std::string(name) + " " + std::to_string(*value);
+  };
+  add("table", spec.table);
+  add("metric", spec.priority);
+  add("scope", spec.scope);
+  add("mtu", spec.mtu);
+  add("advmss", spec.advmss);
+  return text;
+}
 
 Status add_route(Netlink& route, const Link& link, const RouteSpec& spec) {
   const RtnlRoutePtr entry(checked(rtnl_route_alloc()));
   rtnl_route_set_family(entry.get(), static_cast<uint8_t>(af_of(spec.dst.family())));
-  if (rtnl_route_set_dst(entry.get(), to_nl_addr(spec.dst).get()) < 0) throw std::bad_alloc();
+  const std::string operation = "add route " + to_string(spec) + " dev " + link.name;
+  CNIO_TRY(built(rtnl_route_set_dst(entry.get(), to_nl_addr(spec.dst).get()), operation));
   rtnl_route_set_protocol(entry.get(), RTPROT_BOOT);
   rtnl_route_set_table(entry.get(), spec.table.value_or(RT_TABLE_MAIN));
   // Without a scope an on-link IPv4 destination would be taken for one behind a gateway.
@@ -105,8 +117,8 @@ Status add_route(Netlink& route, const Link& link, const RouteSpec& spec) {
   if (spec.gateway) rtnl_route_nh_set_gateway(hop, to_nl_addr(Cidr::host(*spec.gateway)).get());
   rtnl_route_add_nexthop(entry.get(), hop);  // takes the next hop
   nl_msg* message = nullptr;
-  if (rtnl_route_build_add_request(entry.get(), NLM_F_CREATE, &message) < 0) throw std::bad_alloc();
-  return route.request(MsgPtr(message).get(), describe(link, spec));
+  CNIO_TRY(built(rtnl_route_build_add_request(entry.get(), NLM_F_CREATE, &message), operation));
+  return route.request(MsgPtr(message).get(), operation);
 }
 
 Result<std::vector<KernelRoute>> list_routes(Netlink& route, const Link& link, Family family) {
@@ -122,6 +134,16 @@ Result<std::vector<KernelRoute>> list_routes(Netlink& route, const Link& link, F
     if (through_link) routes.push_back(std::move(parsed.route));
   }
   return routes;
+}
+
+Result<std::vector<IfIndex>> list_links_with_learned_routes(Netlink& route) {
+  CNIO_LET(const std::vector<ParsedRoute> all, dump_routes(route, Family::kIpv6, "look for what routers advertise"));
+  std::vector<IfIndex> links;
+  for (const ParsedRoute& parsed : all) {
+    if (!parsed.learned) continue;
+    for (const Hop& hop : parsed.hops) links.push_back(hop.link);
+  }
+  return links;
 }
 
 Result<std::optional<IfIndex>> find_default_route_link(Netlink& route) {

@@ -50,13 +50,22 @@ Result<std::optional<Sandbox>> Sandbox::find(const std::string& path) {
   return std::optional(std::move(sandbox));
 }
 
+Result<bool> Sandbox::holds_peer_of(Netlink& host, const Link& host_end) const {
+  if (!host_end.peer_namespace) {
+    // Both ends are on the host, which the sandbox may be as well (CNI_NETNS_OVERRIDE).
+    CNIO_LET(const uint64_t own, Namespace::own_number());
+    return own == netns_.number();
+  }
+  CNIO_LET(const int sandbox_id, namespace_id(host, netns_));
+  return *host_end.peer_namespace == sandbox_id;
+}
+
 Result<std::optional<Link>> Sandbox::find_host_end(Netlink& host, const Link& link) const {
   CNIO_LET(std::optional<Link> found, find_link(host, link.peer));
   // Indexes are numbers of their own in each namespace: the two must name each other, namespace included.
-  if (!found || found->kind != "veth" || found->peer != link.index || !found->peer_namespace)
-    return std::optional<Link>();
-  CNIO_LET(const int sandbox_id, namespace_id(host, netns_));
-  if (*found->peer_namespace != sandbox_id) found.reset();
+  if (!found || found->kind != "veth" || found->peer != link.index) return std::optional<Link>();
+  CNIO_LET(const bool here, holds_peer_of(host, *found));
+  if (!here) found.reset();
   return found;
 }
 

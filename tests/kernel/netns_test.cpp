@@ -161,53 +161,17 @@ TEST_F(NetnsTest, RunsNest) {
   EXPECT_EQ(here(), home_);
 }
 
-TEST_F(NetnsTest, ItsLockIsSharedOrAlone) {
-  auto first = NamespaceLock::share();
-  ASSERT_OK(first);
-  {
-    const auto second = NamespaceLock::share();
-    ASSERT_OK(second);
-  }
-  const auto refused = NamespaceLock::try_alone();
-  ASSERT_OK(refused);
-  EXPECT_FALSE(refused.value());
-  // Another namespace has a lock of its own.
+TEST_F(NetnsTest, ItsNumberIsItsOwn) {
+  const auto own = Namespace::own_number();
+  ASSERT_OK(own);
   const auto other = Namespace::open(test::add_netns("other"));
   ASSERT_OK(other);
-  EXPECT_OK(other.value().run([]() -> Status {
-    CNIO_LET(const auto alone, NamespaceLock::try_alone());
-    EXPECT_TRUE(alone);
+  EXPECT_NE(own.value(), other.value().number());
+  EXPECT_OK(other.value().run([&]() -> Status {
+    CNIO_LET(const uint64_t here, Namespace::own_number());
+    EXPECT_EQ(here, other.value().number());
     return {};
   }));
-  first = Error::make(Code::kInternal, "released");
-  const auto alone = NamespaceLock::try_alone();
-  ASSERT_OK(alone);
-  EXPECT_TRUE(alone.value());
-}
-
-TEST_F(NetnsTest, TheLockOfASandboxIsOnesAlone) {
-  using std::chrono_literals::operator""ms;
-  const auto first = Namespace::open(test::add_netns("pod"));
-  const auto second = Namespace::open("/run/netns/pod");
-  const auto other = Namespace::open(test::add_netns("other"));
-  ASSERT_TRUE(first.ok() && second.ok() && other.ok());
-  auto held = NamespaceLock::alone(first.value(), "the sandbox pod", 30ms);
-  ASSERT_OK(held);
-  EXPECT_ERROR(NamespaceLock::alone(second.value(), "the sandbox pod", 30ms), Code::kTryAgain,
-               "lock the sandbox pod: still held by another process after 0.030 s");
-  EXPECT_OK(NamespaceLock::alone(other.value(), "the sandbox other", 30ms));
-  EXPECT_OK(NamespaceLock::share(30ms));
-  held = Error::make(Code::kInternal, "released");
-  EXPECT_OK(NamespaceLock::alone(second.value(), "the sandbox pod", 30ms));
-}
-
-// Its holder may have been stopped.
-TEST_F(NetnsTest, ItsLockIsNotWaitedForForEver) {
-  const auto alone = NamespaceLock::try_alone();
-  ASSERT_OK(alone);
-  ASSERT_TRUE(alone.value());
-  EXPECT_ERROR(NamespaceLock::share(std::chrono::milliseconds(30)), Code::kTryAgain,
-               "the host's network namespace: still held by another process after 0.030 s");
 }
 
 }  // namespace

@@ -13,14 +13,16 @@ namespace {
 
 const std::string kNetworks = "/var/lib/cni/networks";
 
-/// All files of the two places where a plugin may write, but for namespaces and what the tests themselves keep there.
+/// All files of the two places where a plugin may write, but for namespaces, what the plugins keep in a folder of their
+/// own and what the tests themselves keep there.
 std::set<std::string> files() {
   std::set<std::string> found;
   for (const char* top : {"/run", "/var/lib"}) {
     for (auto entry = std::filesystem::recursive_directory_iterator(top); entry != decltype(entry)(); ++entry) {
-      const bool ours = entry->path() == "/run/netns" || entry->path() == "/run/test";
+      // /run/cnio: locks and records, below names that are digests.
+      const bool ours = entry->path() == "/run/netns" || entry->path() == "/run/test" || entry->path() == "/run/cnio";
       if (ours) entry.disable_recursion_pending();
-      found.insert(entry->path().string());
+      if (entry->path() != "/run/cnio") found.insert(entry->path().string());
     }
   }
   return found;
@@ -71,6 +73,8 @@ struct Refused {
   int code;
   bool by_del = true;  ///< else DEL and GC go on without what the name names
 };
+
+void PrintTo(const Refused& refused, std::ostream* out) { *out << refused.label; }
 
 const std::vector<Refused> kRefused = {
     {"ContainerParent", "host-local", "{}", {{"CNI_CONTAINERID", ".."}}, code::kEnvironment},

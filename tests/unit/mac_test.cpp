@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "support/host.hpp"
+
 namespace cnio {
 namespace {
 
@@ -47,6 +49,18 @@ TEST(MacAddr, RandomOnesAreLocalUnicastAndDiffer) {
     EXPECT_FALSE(mac.is_multicast());
     EXPECT_EQ(mac.data()[0] & 0x02U, 0x02U);
     EXPECT_NE(mac, first);  // by chance: once in 2^46
+  }
+}
+
+TEST(MacAddr, HighOnesAreAboveAllOthersAndDiffer) {
+  FAULT("D12 host end's MAC");
+  const MacAddr first = MacAddr::random_high();
+  for (int i = 0; i < 100; ++i) {
+    const MacAddr mac = MacAddr::random_high();
+    EXPECT_FALSE(mac.is_multicast());
+    EXPECT_EQ(mac.data()[0], 0xfe);
+    EXPECT_GT(mac, MacAddr::parse("fc:ff:ff:ff:ff:ff"));
+    EXPECT_NE(mac, first);  // by chance: once in 2^40
   }
 }
 

@@ -1,26 +1,31 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
+#include <utility>
 #include <vector>
 
+#include "cnio/base/host_lock.hpp"
 #include "cnio/base/result.hpp"
 #include "cnio/base/unique_fd.hpp"
 
 namespace cnio {
 
-// All processes of our program that do the same as we do now: a lock that they share, on the program itself (flock(2)).
-// Whoever may read the program can lock it, too; nothing but time is lost then, see Caretaker.
+// All processes of ours that do the same as we do now on this host: a lock that they share.
 class Crowd {
  public:
-  // Nothing if somebody has the program to himself, or it cannot be opened.
-  static std::optional<Crowd> join();
+  // `host` is the number of the host's network namespace. Nothing if somebody has the lock alone, or there is none.
+  static std::optional<Crowd> join(uint64_t host);
+
+  [[nodiscard]] uint64_t host() const { return host_; }
 
  private:
-  explicit Crowd(UniqueFd program) : program_(std::move(program)) {}
+  Crowd(uint64_t host, HostLock lock) : host_(host), lock_(std::move(lock)) {}
 
-  UniqueFd program_;
+  uint64_t host_;
+  HostLock lock_;
 };
 
 // A process of our own that stays behind for us, because the kernel answers some requests, and closes some sockets,

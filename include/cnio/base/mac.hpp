@@ -17,6 +17,9 @@ class MacAddr {
   static MacAddr from_bytes(const void* six_bytes);
   // A fresh locally administered unicast address from the kernel's random source.
   static MacAddr random();
+  // The same with the highest first byte that such an address can have, fe. A bridge whose address nobody has set takes
+  // the lowest one of its ports: a port with this one does not give the host another address.
+  static MacAddr random_high();
 
   [[nodiscard]] const uint8_t* data() const { return bytes_.data(); }
   // Lower case with colons.

@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -33,9 +34,10 @@ class Delegate {
   // is something to undo; the Delegate outlives it.
   class Adding {
    public:
-    // The result. If the ADD fails the delegate gets DEL, as the specification asks, unless it says that the attachment
-    // exists already (code 103), since DEL would then take a living attachment's address.
-    Result<protocol::AddResult> finish();
+    // The result. If the ADD fails the delegate gets DEL, as the specification asks, unless the attachment exists
+    // already, since DEL would then take a living attachment's address: the delegate says so (code 103), or `lives`,
+    // which is asked then.
+    Result<protocol::AddResult> finish(const std::function<bool()>& lives = [] { return false; });
 
    private:
     friend class Delegate;
@@ -76,7 +78,8 @@ class Delegate {
       : request_(&request), type_(std::move(type)), path_(std::move(path)), limits_(limits) {}
 
   [[nodiscard]] ProcessSpec call_of(protocol::Command command) const;
-  [[nodiscard]] Result<protocol::AddResult> settle_add(RunningProcess process) const;
+  [[nodiscard]] Result<protocol::AddResult> settle_add(RunningProcess process,
+                                                       const std::function<bool()>& lives) const;
   [[nodiscard]] Result<RunningProcess> start(protocol::Command command) const;
   [[nodiscard]] Result<std::string> finish(RunningProcess process, int timeout_ms) const;
   [[nodiscard]] Result<std::string> execute(protocol::Command command, int timeout_ms) const;

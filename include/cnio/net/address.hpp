@@ -17,11 +17,21 @@ struct Address {
   uint8_t scope = 0;
   bool tentative = false;   // IPv6: duplicate address detection is not done
   bool dad_failed = false;  // IPv6: someone else has it
+  bool learned = false;     // IPv6: from a router advertisement
+  bool permanent = false;   // neither learned nor given for a time
 };
 
 // Of a link that is gone: none.
 Result<std::vector<Address>> list_addresses(Netlink& route, const Link& link,
                                             std::optional<Family> family = std::nullopt);
+
+// An address and the link that has it.
+struct OwnedAddress {
+  IfIndex owner = IfIndex::kNone;
+  Address address;
+};
+// Of all links of the host.
+Result<std::vector<OwnedAddress>> list_addresses(Netlink& route, std::optional<Family> family = std::nullopt);
 
 enum class DuplicateDetection { kOff, kOn };
 

@@ -13,8 +13,9 @@ namespace cnio::net {
 // their packets are translated to, in the calling thread's namespace: whoever gets an address next must inherit neither
 // packets nor translations. No connection, or a kernel that tracks none, is success and costs next to nothing; a kernel
 // module is loaded only where connections are tracked already. Addresses that packets were sent to, but that were
-// translated to others on arrival, do not count. Goes on past failures. `netfilter` is a socket of NETLINK_NETFILTER;
-// if there is none yet, one is opened when it is needed. Error: code 100.
-Status forget_connections(const std::vector<IpAddr>& addresses, Netlink* netfilter = nullptr);
+// translated to others on arrival, do not count. However many addresses and connections there are, the kernel's table
+// is walked through once or, for one or two addresses, twice for each; and memory does not grow. Goes on past failures.
+// `netfilter` is a socket of NETLINK_NETFILTER; if there is none yet, one is opened when it is needed. Error: code 100.
+Status forget_connections(std::vector<IpAddr> addresses, Netlink* netfilter = nullptr);
 
 }  // namespace cnio::net

@@ -18,6 +18,18 @@ namespace cnio::net {
 
 enum class IfIndex : int { kNone = 0 };
 
+// RFC 8200, section 5: a link with a smaller MTU has no IPv6.
+inline constexpr uint32_t kMinIpv6Mtu = 1280;
+
+// Documentation/networking/ip-sysctl
+struct Ipv6Settings {
+  int accept_ra = 0;  // 0: no router advertisement is believed; 1: none while the interface forwards; 2: each one
+  bool forwards = false;
+  bool disabled = false;
+
+  [[nodiscard]] bool believes_routers() const { return accept_ra == 2 || (accept_ra == 1 && !forwards); }
+};
+
 struct Link {
   IfIndex index = IfIndex::kNone;
   std::string name;
@@ -34,6 +46,9 @@ struct Link {
   std::optional<bool> hairpin;        // of a bridge port
   std::optional<bool> isolated;       // of a bridge port
   bool vlan_filtering = false;        // of a bridge
+  uint32_t vrf_table = 0;             // of a VRF
+  bool forwards_ipv4 = false;         // packets that come in here may go out elsewhere
+  std::optional<Ipv6Settings> ipv6;   // nothing: no IPv6, in the kernel or on a link with so small an MTU
 };
 
 // No link of that name (or index, or index none): nothing.
@@ -60,10 +75,14 @@ struct VethSpec {
   uint32_t mtu = 0;                 // of both ends; 0: the kernel's choice
   std::string sandbox_name;
   int sandbox_fd = -1;  // borrowed; -1: the other end stays in the socket's namespace, too
+  // Nothing: the kernel's choice, which udev may replace by its own. One that is given at creation it leaves alone
+  // (NET_ADDR_SET; systemd.link(5), MACAddressPolicy). See MacAddr::random_high.
+  std::optional<MacAddr> host_mac{};
   std::optional<MacAddr> sandbox_mac;
 };
 // Creates a veth pair in one message: the host end in the socket's namespace and in its bridge, the other in the
-// sandbox, both down. Nothing exists if it fails; errno EEXIST if one of the names is taken.
+// sandbox, both down. Nothing exists if it fails; errno EEXIST if one of the names is taken, EXFULL if the bridge has
+// all the ports that it can have.
 //
 // The host end should be set up after the other: then its carrier is there from the start. An interface that is up and
 // has none makes the kernel say so to all that listens, which with a thousand ports takes more than a millisecond, and
@@ -77,6 +96,10 @@ Status set_link_down(Netlink& route, const Link& link);
 Status set_arp_notify(Netlink& route, const Link& link);
 Status set_promiscuous(Netlink& route, const Link& link);
 Status set_mac(Netlink& route, const Link& link, const MacAddr& mac);
+// Was the MAC address set by somebody, so that a bridge does not take another from its ports (addr_assign_type)?
+// Nothing if that cannot be told: it is shown in sysfs alone, which need not be that of the socket's namespace.
+std::optional<bool> has_fixed_mac(const Link& link);
+Status set_alias(Netlink& route, const Link& link, const std::string& alias);
 
 // A port needs no IPv6 address of its own: what it receives is the bridge's. So the kernel is asked to make none
 // (IFLA_INET6_ADDR_GEN_MODE); with it come routes that the host's look-ups would go through, one for each port.

@@ -1,7 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -16,6 +16,8 @@ class Namespace {
  public:
   // The calling thread's.
   static Result<Namespace> current();
+  // The number of the calling thread's, which no other has while it is there: its file's inode number.
+  static Result<uint64_t> own_number();
   // The namespace that `path` names (a bind mount, or /proc/<pid>/ns/net). Nothing if the path does not exist or is no
   // network namespace: for DEL such a sandbox is gone. Any other failure is an error.
   static Result<std::optional<Namespace>> find(const std::string& path);
@@ -23,6 +25,7 @@ class Namespace {
   static Result<Namespace> open(const std::string& path);
 
   [[nodiscard]] int fd() const { return fd_.get(); }
+  [[nodiscard]] uint64_t number() const { return inode_; }
   [[nodiscard]] bool same_as(const Namespace& other) const {
     return device_ == other.device_ && inode_ == other.inode_;
   }
@@ -40,38 +43,6 @@ class Namespace {
   UniqueFd fd_;
   unsigned long device_;
   unsigned long inode_;
-};
-
-// Whoever has it alone needs it for a few milliseconds; one that was stopped meanwhile must not stop everybody else.
-inline constexpr std::chrono::seconds kNamespaceLockLimit{20};
-
-// A lock on a network namespace itself (flock(2)): no file has to be agreed on or left behind, and the kernel releases
-// it when its holder dies. Released by the destructor.
-class NamespaceLock {
- public:
-  // On a sandbox, alone; `shown` names it in messages. Waits at most `limit`. Error: code 11. A process within the
-  // sandbox can take the lock, too: it is for those who add to the sandbox, and nobody waits for it who removes.
-  static Result<NamespaceLock> alone(const Namespace& sandbox, const std::string& shown,
-                                     std::chrono::milliseconds limit = kNamespaceLockLimit);
-
-  // The others are on the namespace of the process, the host's.
-
-  // Together with others that share it; waits at most `limit` for one that has it alone. Error: code 11.
-  static Result<NamespaceLock> share(std::chrono::milliseconds limit = kNamespaceLockLimit);
-  // Alone; nothing if anybody has it.
-  static Result<std::optional<NamespaceLock>> try_alone();
-
-  NamespaceLock(NamespaceLock&&) noexcept = default;
-  NamespaceLock& operator=(NamespaceLock&& other) noexcept {
-    std::swap(netns_, other.netns_);
-    return *this;
-  }
-  ~NamespaceLock();
-
- private:
-  explicit NamespaceLock(UniqueFd netns) : netns_(std::move(netns)) {}
-
-  UniqueFd netns_;
 };
 
 }  // namespace cnio::net

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "cnio/base/ip.hpp"
@@ -30,7 +31,11 @@ struct RouteSpec {
   std::optional<uint8_t> scope;
   std::optional<uint32_t> mtu;
   std::optional<uint32_t> advmss;
+
+  bool operator==(const RouteSpec&) const = default;
 };
+// As `ip route` writes it: "10.2.0.0/16 via 10.1.0.1 metric 100".
+std::string to_string(const RouteSpec& spec);
 
 // Adds a route through `link`. An equal IPv6 destination joins the multipath route, an equal IPv4 one with another
 // gateway goes in front; an exact duplicate is an error (EEXIST).
@@ -39,6 +44,10 @@ Status add_route(Netlink& route, const Link& link, const RouteSpec& spec);
 // The link that a packet takes for which there is no other route: of the default route of the main table with the best
 // metric, IPv4's if there is one, else IPv6's.
 Result<std::optional<IfIndex>> find_default_route_link(Netlink& route);
+
+// The links that have an IPv6 route from a router advertisement: one of protocol RA, or one of the kernel's own that
+// expires, as that to a prefix does. A link may be there several times.
+Result<std::vector<IfIndex>> list_links_with_learned_routes(Netlink& route);
 
 // Routes of all tables whose output (or one of whose next hops) is `link`, those the kernel keeps for local and
 // broadcast addresses left out.

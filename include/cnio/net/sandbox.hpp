@@ -26,6 +26,8 @@ class Sandbox {
   // The veth on the host whose other end is `link` of this sandbox; nothing if it is no veth or its other end
   // elsewhere.
   [[nodiscard]] Result<std::optional<Link>> find_host_end(Netlink& host, const Link& link) const;
+  // Is the other end of this veth on the host in here?
+  [[nodiscard]] Result<bool> holds_peer_of(Netlink& host, const Link& host_end) const;
   // Runs `work` inside the sandbox's namespace.
   [[nodiscard]] Status run(const std::function<Status()>& work) const { return netns_.run(work); }
 

@@ -88,6 +88,9 @@ bool is_settings_folder(std::string_view name);
 inline constexpr std::string_view kSettingsFolder =
     "is the name of the kernel's settings for all interfaces (/proc/sys/net/ipv6/conf/all, default)";
 
+// The configuration as text, for a network of another name.
+std::string with_name(const Json& config, const std::string& network);
+
 // The types of the keys that the specification gives to every configuration: type, capabilities, ipam, dns. Error:
 // code 7.
 Status check_common_keys(const Fields& config);

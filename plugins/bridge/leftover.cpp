@@ -1,0 +1,271 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <set>
+
+#include "cnio/base/error_list.hpp"
+
+#include "bridge/addressing.hpp"
+#include "bridge/steps.hpp"
+
+namespace cnio::bridge {
+namespace {
+
+using feature::AttachmentRecord;
+using feature::RecordedPair;
+using protocol::AddResult;
+using protocol::Attachment;
+using protocol::Request;
+
+constexpr char kAliasMark[] = "cnio ";
+
+std::string alias_of(const Request& request) { return host_end_alias(request.network, request.attachment); }
+
+bool lists_interface(const AddResult& result, const std::string& name) {
+  return std::any_of(result.interfaces.begin(), result.interfaces.end(),
+                     [&](const auto& entry) { return entry.name == name && entry.sandbox.empty(); });
+}
+
+// Why a veth whose host end is `host_end` is not this network's; empty if it is. Of one that we have no record of.
+Result<std::string> why_foreign(net::Netlink& host, const net::Link& host_end, const Request& request,
+                                const Config& config, const std::optional<AddResult>& prev_result) {
+  if (host_end.alias.starts_with(static_cast<const char*>(kAliasMark))) {
+    if (host_end.alias == alias_of(request)) return std::string();
+    return "its host end " + host_end.name + " belongs to \"" + host_end.alias + "\"";
+  }
+  // Made by the reference, which leaves no mark: known by the recorded result or, without one, by the bridge.
+  if (prev_result && !prev_result->interfaces.empty()) {
+    if (lists_interface(*prev_result, host_end.name)) return std::string();
+    return "its host end " + host_end.name + " is not in prevResult";
+  }
+  CNIO_LET(const std::optional<net::Link> bridge, net::find_link(host, config.bridge));
+  const net::IfIndex expected = bridge ? bridge->index : net::IfIndex::kNone;
+  if (host_end.master == expected) return std::string();
+  return "its host end " + host_end.name + " is not in bridge " + config.bridge;
+}
+
+// By its name, where the sandbox cannot tell: the one that the result says, or one that it has by rule. The alias says
+// whether it is ours. An ADD that was killed before it could mark the link leaves one with the name by rule.
+Result<std::optional<net::Link>> find_marked_host_end(net::Netlink& host, const Request& request, const Config& config,
+                                                      const std::optional<AddResult>& prev_result) {
+  std::vector<std::string> names;
+  for (unsigned attempt = 0; attempt < kNameAttempts; ++attempt)
+    names.push_back(host_end_name(request.network, request.attachment, config.host_prefix, attempt));
+  // The prefix may have been another then.
+  for (const auto& entry : prev_result ? prev_result->interfaces : std::vector<protocol::Interface>()) {
+    if (entry.sandbox.empty() && std::find(names.begin(), names.end(), entry.name) == names.end())
+      names.push_back(entry.name);
+  }
+  CNIO_LET(const std::optional<net::Link> bridge, net::find_link(host, config.bridge));
+  for (size_t i = 0; i < names.size(); ++i) {
+    CNIO_LET(std::optional<net::Link> link, net::find_link(host, names[i]));
+    if (!link) continue;
+    const bool unmarked =
+        i < kNameAttempts && link->alias.empty() && link->kind == "veth" && bridge && link->master == bridge->index;
+    if (unmarked || link->alias == alias_of(request)) return link;
+  }
+  return std::optional<net::Link>();
+}
+
+// By what is on the links, for an attachment without a record.
+Result<Leftover> find_unrecorded(net::Netlink& host, std::optional<net::Sandbox>& sandbox, const Request& request,
+                                 const Config& config, const std::optional<AddResult>& prev_result) {
+  Leftover left;
+  const Recorded told = recorded_attachment(prev_result, request.attachment.ifname);
+  left.owned.push_back({told.addresses, told.mac});
+  if (sandbox) {
+    CNIO_LET(const std::optional<net::Link> link, net::find_link(sandbox->route(), request.attachment.ifname));
+    if (link) {
+      CNIO_LET(const std::optional<net::Link> host_end, sandbox->find_host_end(host, *link));
+      if (!host_end) {
+        left.foreign = "it is no veth with an end on this host";
+      } else {
+        CNIO_LET(left.foreign, why_foreign(host, *host_end, request, config, prev_result));
+        left.former_network = network_in_alias(host_end->alias, request.attachment);
+      }
+      if (left.foreign.empty()) {
+        left.host_ends.push_back(*host_end);
+        return left;
+      }
+      left.foreign = "interface " + request.attachment.ifname + " left alone: " + left.foreign;
+    }
+  }
+  // The sandbox is gone or lost its interface, yet a process may keep the namespace, and so the pair, alive.
+  CNIO_LET(const auto marked, find_marked_host_end(host, request, config, prev_result));
+  if (marked) left.host_ends.push_back(*marked);
+  return left;
+}
+
+// Has the pattern of the names that we, and the reference, give to host ends.
+bool looks_like_host_end(const net::Link& link, const std::string& prefix) {
+  if (link.kind != "veth" || !link.peer_namespace) return false;
+  for (const std::string& each : {prefix, std::string("veth")}) {
+    if (link.name.size() != each.size() + kNameDigits || !link.name.starts_with(each)) continue;
+    if (link.name.find_first_not_of("0123456789abcdef", each.size()) == std::string::npos) return true;
+  }
+  return false;
+}
+
+// Looks at links for GC, one after the other.
+class Sorter {
+ public:
+  Sorter(const Config& config, const std::string& network, const std::vector<Attachment>& valid)
+      : config_(config), mark_(mark_of(network)) {
+    for (const Attachment& attachment : valid) {
+      aliases_.insert(host_end_alias(network, attachment));
+      for (unsigned attempt = 0; attempt < kNameAttempts; ++attempt)
+        names_.insert(host_end_name(network, attachment, config.host_prefix, attempt));
+    }
+  }
+
+  enum class Kind { kNotOurs, kLiving, kStale, kUnknown };
+  [[nodiscard]] Kind sort(const net::Link& link, const std::optional<net::Link>& bridge) const {
+    if (link.kind != "veth") return Kind::kNotOurs;
+    if (aliases_.contains(link.alias)) return Kind::kLiving;
+    // One that an earlier version had to cut does not say enough.
+    const bool cut = link.alias.size() == kMaxAlias && link.alias[kMaxAlias - 1 - kAliasDigits] != '#';
+    if (link.alias.starts_with(mark_) || (cut && mark_.starts_with(link.alias)))
+      return cut ? Kind::kUnknown : Kind::kStale;
+    if (link.alias.starts_with(static_cast<const char*>(kAliasMark))) return Kind::kNotOurs;
+    if (!bridge || link.master != bridge->index || !looks_like_host_end(link, config_.host_prefix))
+      return Kind::kNotOurs;
+    return names_.contains(link.name) ? Kind::kLiving : Kind::kUnknown;
+  }
+
+ private:
+  const Config& config_;
+  std::string mark_;
+  std::set<std::string> aliases_;
+  std::set<std::string> names_;
+};
+
+// The recorded pairs of the network that are stale go. Error also if it cannot be told which these are.
+Status remove_recorded(net::Netlink& host, uint64_t host_number, const std::string& network,
+                       const std::vector<Attachment>& valid) {
+  const std::set<Attachment> except(valid.begin(), valid.end());
+  CNIO_LET(std::vector<AttachmentRecord> records, AttachmentRecord::list_without(except));
+  ErrorList errors;
+  for (AttachmentRecord& record : records) {
+    for (const RecordedPair& pair : record.pairs_on(host_number)) {
+      if (pair.network != network) continue;
+      const auto link = find_recorded_end(host, pair);
+      Status gone = link.ok() ? Status() : Status(link.error());
+      if (link.ok() && link.value()) gone = net::remove_link(host, *link.value());
+      errors.collect(gone.ok() ? record.forget(pair) : gone);
+    }
+  }
+  return errors.status();
+}
+
+// The numbers of the host ends of living attachments, whatever somebody has made of their names and aliases.
+Result<std::set<net::IfIndex>> list_living(net::Netlink& host, uint64_t host_number,
+                                           const std::vector<Attachment>& valid) {
+  std::set<net::IfIndex> living;
+  for (const Attachment& attachment : valid) {
+    CNIO_LET(const auto record, AttachmentRecord::find(attachment));
+    for (const RecordedPair& pair : record ? record->pairs_on(host_number) : std::vector<RecordedPair>()) {
+      CNIO_LET(const auto link, find_recorded_end(host, pair));
+      if (link) living.insert(link->index);
+    }
+  }
+  return living;
+}
+
+Error untold(const std::vector<std::string>& names) {
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+  return Error::make(Code::kConflict,
+                     "links whose attachment cannot be told are left alone, and no address is released "
+                     "while one of them may have it: " +
+                         list)
+      .hint("`ip -d link show` tells more; remove those that belong to no living pod, and GC goes on");
+}
+
+}  // namespace
+
+std::string mark_of(const std::string& network) { return static_cast<const char*>(kAliasMark) + network + "/"; }
+
+std::optional<std::string> network_in_alias(const std::string& alias, const Attachment& attachment) {
+  const std::string mark = static_cast<const char*>(kAliasMark);
+  const std::string end = "/" + attachment.container_id + "/" + attachment.ifname;
+  if (!alias.starts_with(mark) || !alias.ends_with(end) || alias.size() <= mark.size() + end.size())
+    return std::nullopt;
+  return alias.substr(mark.size(), alias.size() - mark.size() - end.size());
+}
+
+Result<std::optional<net::Link>> find_recorded_end(net::Netlink& host, const RecordedPair& pair) {
+  if (pair.host_index != net::IfIndex::kNone) {
+    CNIO_LET(std::optional<net::Link> link, net::find_link(host, pair.host_index));
+    const bool same = link && link->kind == "veth" &&
+                      (link->mac == pair.host_mac || link->name == pair.host_name ||
+                       link->alias == host_end_alias(pair.network, pair.attachment));
+    if (!same) link.reset();
+    return link;
+  }
+  for (unsigned attempt = 0; attempt < kNameAttempts; ++attempt) {
+    CNIO_LET(const auto link, net::find_link(host, host_end_name(pair.network, pair.attachment, pair.prefix, attempt)));
+    if (link && link->mac == pair.host_mac) return link;
+  }
+  return std::optional<net::Link>();
+}
+
+Result<Leftover> find_leftover(net::Netlink& host, std::optional<net::Sandbox>& sandbox, const Request& request,
+                               const Config& config, const std::vector<RecordedPair>& pairs,
+                               const std::optional<AddResult>& prev_result) {
+  if (pairs.empty()) return find_unrecorded(host, sandbox, request, config, prev_result);
+  Leftover left;
+  left.recorded = true;
+  for (const RecordedPair& pair : pairs) {
+    CNIO_LET(const auto link, find_recorded_end(host, pair));
+    if (link) left.host_ends.push_back(*link);
+    left.owned.push_back({pair.addresses, pair.sandbox_mac});
+  }
+  return left;
+}
+
+Result<std::vector<net::Link>> find_former_ends(net::Netlink& host, const Config& config,
+                                                const std::vector<RecordedPair>& pairs, const RecordedPair& own) {
+  std::vector<net::Link> former;
+  const auto keep = [&](const std::optional<net::Link>& link) {
+    const auto same = [&](const net::Link& other) { return other.index == link->index; };
+    if (!link || link->mac == own.host_mac || std::any_of(former.begin(), former.end(), same)) return;
+    former.push_back(*link);
+  };
+  for (const RecordedPair& pair : pairs) {
+    if (pair.network != own.network || pair.host_mac == own.host_mac) continue;
+    CNIO_LET(const auto link, find_recorded_end(host, pair));
+    keep(link);
+  }
+  // Those of an older version, which would have kept us from the first name.
+  const auto name = [&](unsigned attempt) {
+    return host_end_name(own.network, own.attachment, config.host_prefix, attempt);
+  };
+  for (unsigned attempt = 0; attempt < kNameAttempts && own.host_name != name(0); ++attempt) {
+    CNIO_LET(const auto link, net::find_link(host, name(attempt)));
+    if (link && link->alias == host_end_alias(own.network, own.attachment)) keep(link);
+  }
+  return former;
+}
+
+Status remove_stale_links(net::Netlink& host, uint64_t host_number, const Config& config, const std::string& network,
+                          const std::vector<Attachment>& valid) {
+  CNIO_TRY(remove_recorded(host, host_number, network, valid));
+  CNIO_LET(const std::set<net::IfIndex> living, list_living(host, host_number, valid));
+  CNIO_LET(const std::optional<net::Link> bridge, net::find_link(host, config.bridge));
+  CNIO_LET(const std::vector<net::Link> links, net::list_links(host));
+  const Sorter sorter(config, network, valid);
+  ErrorList errors;
+  size_t told = living.size();
+  std::vector<std::string> unknown;
+  for (const net::Link& link : links) {
+    if (living.contains(link.index)) continue;
+    const Sorter::Kind kind = sorter.sort(link, bridge);
+    if (kind == Sorter::Kind::kStale) errors.collect(net::remove_link(host, link));
+    if (kind == Sorter::Kind::kLiving) ++told;
+    if (kind == Sorter::Kind::kUnknown) unknown.push_back(link.name);
+  }
+  // As many as living attachments without a link of their own are those: of the reference, which leaves no mark.
+  if (unknown.size() > (valid.size() > told ? valid.size() - told : 0)) errors.collect(untold(unknown));
+  return errors.status();
+}
+
+}  // namespace cnio::bridge
