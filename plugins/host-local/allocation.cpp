@@ -44,13 +44,12 @@ bool may_continue(const std::optional<Origin>& then, const std::optional<Origin>
 Result<std::vector<std::optional<Reservation>>> find_former(const Config& config, const Attachment& attachment,
                                                             const std::vector<std::optional<IpAddr>>& requested,
                                                             const std::vector<Reservation>& held,
-                                                            const std::optional<Origin>& now,
-                                                            const ReservationStore& store) {
+                                                            const std::optional<Origin>& now) {
   std::vector<std::optional<Reservation>> former(config.sets.size());
   for (const Reservation& reservation : held) {
     for (size_t i = 0; i < config.sets.size(); ++i) {
       if (config.sets[i].find(reservation.address) == nullptr) continue;
-      const std::optional<Origin> then = store.origin_of(reservation);
+      const std::optional<Origin>& then = reservation.origin;
       const bool wanted = !former[i] && requested[i].value_or(reservation.address) == reservation.address;
       if (!wanted || !may_continue(then, now, config.store.reclaim))
         return duplicate(config, attachment, reservation, then);
@@ -60,46 +59,53 @@ Result<std::vector<std::optional<Reservation>>> find_former(const Config& config
   return former;
 }
 
-// Nothing seems to be free: looks at every file, releases torn ones, and of the reservations that `which` names those
-// whose containers ran before the last boot.
-template <typename Which>
-Status give_up(const Config& config, const std::optional<Origin>& now, ReservationStore& store, const Which& which) {
+// The addresses of the set that containers of before the last boot may hold, and that may be given again.
+Result<std::vector<IpAddr>> reclaimable(const Config& config, const RangeSet& set, const std::optional<Origin>& now,
+                                        ReservationStore& store) {
+  if (!config.store.reclaim || !now) return std::vector<IpAddr>();
   ErrorList unreadable;
-  (void)store.reservations(unreadable);
+  std::vector<IpAddr> out = store.of_earlier_boot(
+      *now, [&](const IpAddr& addr) { return set.gives(addr); }, unreadable);
   CNIO_TRY(unreadable.status());
-  CNIO_TRY(store.reclaim_torn());
-  if (!config.store.reclaim || !now) return {};
+  return out;
+}
+
+// These are in the way: releases those that are torn, or whose containers ran before the last boot. Returns whether any
+// was.
+Result<bool> give_up(const Config& config, const std::optional<Origin>& now, ReservationStore& store,
+                     const std::vector<IpAddr>& candidates) {
   ErrorList failures;
-  size_t count = 0;
-  for (const Reservation& each : store.reservations(unreadable)) {
-    if (!which(each.address) || !store.taken(each.address) || !is_given_up(each, true, now, store)) continue;
-    failures.collect(store.release(each));
-    ++count;
+  bool any = false;
+  size_t old = 0;
+  for (const IpAddr& addr : candidates) {
+    for (const Reservation& each : store.at(addr, failures)) {
+      const bool torn = each.state == Reservation::State::kTorn;
+      if (!torn && !is_given_up(each, config.store.reclaim, now)) continue;
+      failures.collect(store.release(each));
+      any = true;
+      old += torn ? 0 : 1;
+    }
   }
-  if (count != 0) {
-    note("released " + std::to_string(count) + " address" + (count == 1 ? "" : "es") + " in " + config.store.folder +
+  if (old != 0) {
+    note("released " + std::to_string(old) + " address" + (old == 1 ? "" : "es") + " in " + config.store.folder +
          ", reserved for containers that ran before the last boot");
   }
-  return failures.status();
+  CNIO_TRY(failures.status());
+  return any;
 }
 
 // What is peculiar about the reservations of a full set.
 std::string peculiarities(const Config& config, const RangeSet& set, ReservationStore& store) {
   constexpr size_t kShown = 3;
-  const std::optional<Origin> now = config.store.reclaim ? std::nullopt : Origin::here("");
-  ErrorList unreadable;
-  std::string names;
-  size_t foreign = 0;
-  size_t old = 0;
-  for (const Reservation& each : store.reservations(unreadable)) {
-    if (!set.gives(each.address) || !store.taken(each.address)) continue;
-    if (is_given_up(each, true, now, store)) ++old;
-    if (each.state != Reservation::State::kForeign || ++foreign > kShown) continue;
-    names += (names.empty() ? "" : ", ") + each.file;
-  }
+  const auto gives = [&](const IpAddr& addr) { return set.gives(addr); };
+  ErrorList unreadable;  // has ended this call before
+  const std::vector<IpAddr> foreign = store.foreign(gives, unreadable);
   std::string text;
-  if (foreign > kShown) names += " and " + std::to_string(foreign - kShown) + " more";
-  if (foreign != 0) text += "; not written by a plugin and left alone: " + names;
+  for (size_t i = 0; i < std::min(foreign.size(), kShown); ++i) text += (i == 0 ? "" : ", ") + foreign[i].to_string();
+  if (foreign.size() > kShown) text += " and " + std::to_string(foreign.size() - kShown) + " more";
+  if (!foreign.empty()) text = "; not written by a plugin and left alone: " + text;
+  const std::optional<Origin> now = config.store.reclaim ? std::nullopt : Origin::here("");
+  const size_t old = now ? store.of_earlier_boot(*now, gives, unreadable).size() : 0;
   if (old != 0) text += "; " + std::to_string(old) + " of before the last boot, kept by the key \"ipam.reclaim\"";
   return text;
 }
@@ -120,11 +126,11 @@ Error exhausted(const Request& request, const Config& config, const RangeSet& se
 Result<IpAddr> grant_requested(const Config& config, const IpAddr& addr, const std::optional<Origin>& now,
                                ReservationStore& store) {
   if (!store.taken(addr)) return addr;
-  CNIO_TRY(give_up(config, now, store, [&](const IpAddr& other) { return other == addr; }));
+  CNIO_TRY(give_up(config, now, store, {addr}));
   if (!store.taken(addr)) return addr;
   ErrorList known;  // an unreadable file has ended this ADD before
   return Error::make(Code::kNoAddress,
-                     "requested address " + addr.to_string() + " is " + holder_of(addr, store.reservations(known)),
+                     "requested address " + addr.to_string() + " is " + holder_of(addr, store.at(addr, known)),
                      "the reservation is a file in " + config.store.folder);
 }
 
@@ -134,8 +140,9 @@ Result<IpAddr> grant_next(const Request& request, const Config& config, size_t n
   const std::optional<IpAddr> last = store.last_given(number);
   const auto taken = [&](const IpAddr& candidate) { return store.taken(candidate); };
   if (const auto addr = set.next_free(last, taken)) return *addr;
-  CNIO_TRY(give_up(config, now, store, [&](const IpAddr& addr) { return set.gives(addr); }));
-  if (const auto addr = set.next_free(last, taken)) return *addr;
+  CNIO_LET(const std::vector<IpAddr> old, reclaimable(config, set, now, store));
+  CNIO_LET(const bool any, give_up(config, now, store, old));
+  if (const auto addr = any ? set.next_free(last, taken) : std::nullopt) return *addr;
   return exhausted(request, config, set, store, Code::kNoAddress);
 }
 
@@ -175,16 +182,13 @@ Result<std::vector<std::optional<IpAddr>>> assign_requested(const Config& config
   return assigned;
 }
 
-bool is_given_up(const Reservation& reservation, bool reclaim, const std::optional<Origin>& now,
-                 const ReservationStore& store) {
-  if (!reclaim || !now) return false;
-  const std::optional<Origin> then = store.origin_of(reservation);
-  return then && is_of_earlier_boot(*then, *now);
+bool is_given_up(const Reservation& reservation, bool reclaim, const std::optional<Origin>& now) {
+  return reclaim && now && reservation.origin && is_of_earlier_boot(*reservation.origin, *now);
 }
 
 Result<Plan> choose(const Request& request, const Config& config, const std::vector<std::optional<IpAddr>>& requested,
                     const std::vector<Reservation>& held, const std::optional<Origin>& now, ReservationStore& store) {
-  CNIO_LET(const auto former, find_former(config, request.attachment, requested, held, now, store));
+  CNIO_LET(const auto former, find_former(config, request.attachment, requested, held, now));
   Plan plan;
   for (size_t i = 0; i < config.sets.size(); ++i) {
     if (former[i]) {
@@ -200,19 +204,17 @@ Result<Plan> choose(const Request& request, const Config& config, const std::vec
   return plan;
 }
 
-Status check_free(const Request& request, const Config& config, ReservationStore& store) {
+Status check_free(const Request& request, const Config& config, const std::optional<Origin>& now,
+                  ReservationStore& store) {
   ErrorList full;
   for (const RangeSet& set : config.sets) {
     if (set.next_free({}, [&](const IpAddr& addr) { return store.taken(addr); })) continue;
-    // ADD would use those again that nobody holds. Only a full set is worth reading every file.
-    const std::optional<Origin> now = Origin::here("");
+    // ADD would use those again that nobody holds.
     ErrorList unreadable;
-    const std::vector<Reservation>& all = store.reservations(unreadable);
-    const bool reclaimable = std::any_of(all.begin(), all.end(), [&](const Reservation& each) {
-      return set.gives(each.address) &&
-             (each.state == Reservation::State::kTorn || is_given_up(each, config.store.reclaim, now, store));
-    });
-    if (!reclaimable) full.collect(exhausted(request, config, set, store, Code::kNotAvailable));
+    const auto gives = [&](const IpAddr& addr) { return set.gives(addr); };
+    if (!store.torn(gives, unreadable).empty()) continue;
+    CNIO_LET(const std::vector<IpAddr> old, reclaimable(config, set, now, store));
+    if (old.empty()) full.collect(exhausted(request, config, set, store, Code::kNotAvailable));
   }
   return full.status();
 }

@@ -39,11 +39,11 @@ Result<Plan> choose(const protocol::Request& request, const Config& config,
                     const std::optional<feature::Origin>& now, feature::ReservationStore& store);
 
 // Every set has an address for the next attachment, if need be one that `choose` would release. Error: code 50.
-Status check_free(const protocol::Request& request, const Config& config, feature::ReservationStore& store);
+Status check_free(const protocol::Request& request, const Config& config, const std::optional<feature::Origin>& now,
+                  feature::ReservationStore& store);
 
 // Was it made for a container that ran before the last boot, as far as that may be relied on?
-bool is_given_up(const feature::Reservation& reservation, bool reclaim, const std::optional<feature::Origin>& now,
-                 const feature::ReservationStore& store);
+bool is_given_up(const feature::Reservation& reservation, bool reclaim, const std::optional<feature::Origin>& now);
 
 // One line on stderr, for what a call did besides its work.
 void note(const std::string& text);

@@ -24,14 +24,6 @@ struct NamedSet {
   std::string key;
 };
 
-// A file path: a NUL would silently cut it.
-Result<std::string> path_text(const Fields& fields, std::string_view key) {
-  CNIO_LET(std::string path, fields.text(key));
-  if (path.find('\0') != std::string::npos)
-    return fields.fault(key, "must not hold a NUL character, got " + quote(path));
-  return path;
-}
-
 Result<std::optional<Cidr>> parse_subnet(const Fields& fields) {
   CNIO_LET(const std::optional<Cidr> subnet, fields.cidr("subnet"));
   if (!subnet) return subnet;
@@ -261,11 +253,11 @@ Result<std::vector<IpAddr>> parse_all_requested(const Request& request) {
   return addrs;
 }
 
-Result<std::string> store_folder(const Request& request, const Fields& ipam) {
-  CNIO_LET(std::string folder, path_text(ipam, "dataDir"));
-  if (folder.empty()) folder = kDefaultDataDir;
-  if (!folder.ends_with('/')) folder += '/';
-  return folder + request.network;
+// Where the reservations of the network are below `data_dir`; empty: below the default one.
+std::string store_folder(const Request& request, std::string data_dir) {
+  if (data_dir.empty()) data_dir = kDefaultDataDir;
+  if (!data_dir.ends_with('/')) data_dir += '/';
+  return data_dir + request.network;
 }
 
 Result<std::chrono::milliseconds> parse_lock_limit(const Fields& ipam) {
@@ -282,10 +274,10 @@ Result<bool> parse_reclaim(const Fields& ipam) {
 }
 
 Result<StoreConfig> parse_store_keys(const Request& request, const Fields& ipam) {
-  CNIO_LET(std::string folder, store_folder(request, ipam));
+  CNIO_LET(std::string data_dir, ipam.text("dataDir"));
   CNIO_LET(const std::chrono::milliseconds lock_limit, parse_lock_limit(ipam));
   CNIO_LET(const bool reclaim, parse_reclaim(ipam));
-  return StoreConfig{std::move(folder), lock_limit, reclaim};
+  return StoreConfig{store_folder(request, std::move(data_dir)), lock_limit, reclaim};
 }
 
 }  // namespace
@@ -298,19 +290,22 @@ Result<Config> parse_config(const Request& request) {
   CNIO_LET(std::vector<RangeSet> sets, parse_sets(request, ipam));
   CNIO_LET(std::vector<IpAddr> requested, parse_all_requested(request));
   CNIO_LET(std::vector<protocol::Route> routes, protocol::parse_routes(ipam, "routes"));
-  CNIO_LET(std::string resolv_conf, path_text(ipam, "resolvConf"));
+  CNIO_LET(std::string resolv_conf, ipam.text("resolvConf"));
   CNIO_LET(StoreConfig store, parse_store_keys(request, ipam));
   return Config{std::move(sets), std::move(requested), std::move(routes), std::move(resolv_conf), std::move(store)};
 }
 
-Result<StoreConfig> parse_store(const Request& request) {
-  CNIO_TRY(parse_args(request));
-  CNIO_LET(const Fields ipam, request.fields().object("ipam"));
-  CNIO_LET(std::string folder, store_folder(request, ipam));
-  const auto lock_limit = parse_lock_limit(ipam);
-  const auto reclaim = parse_reclaim(ipam);
-  return StoreConfig{std::move(folder), lock_limit.ok() ? lock_limit.value() : feature::ReservationStore::kLockLimit,
-                     reclaim.ok() && reclaim.value()};
+StoreConfig parse_store(const Request& request, std::vector<std::string>& ignored) {
+  const auto ipam = request.fields().object("ipam");
+  const Result<std::string> data_dir = ipam.ok() ? ipam.value().text("dataDir") : ipam.error();
+  StoreConfig store{store_folder(request, data_dir.ok() ? data_dir.value() : std::string()),
+                    feature::ReservationStore::kLockLimit, false};
+  if (!data_dir.ok()) ignored.push_back(data_dir.error().msg() + "; looking into " + store.folder);
+  if (!ipam.ok()) return store;
+  if (const auto limit = parse_lock_limit(ipam.value()); limit.ok()) store.lock_limit = limit.value();
+  const auto reclaim = parse_reclaim(ipam.value());
+  store.reclaim = reclaim.ok() && reclaim.value();
+  return store;
 }
 
 }  // namespace cnio::host_local

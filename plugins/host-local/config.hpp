@@ -38,9 +38,9 @@ struct Config {
 // and its value. CNI_ARGS is not looked at for STATUS.
 Result<Config> parse_config(const protocol::Request& request);
 
-// The network's reservations: all that DEL and GC need, so that addresses can be released when the rest of the
-// configuration is broken or gone. What is wrong with the time limit, or with `reclaim`, is not their concern: they
-// take the default, or give nothing up. CNI_ARGS is checked, except for GC.
-Result<StoreConfig> parse_store(const protocol::Request& request);
+// The network's reservations: all that DEL and GC need. It cannot fail, whatever is wrong or gone, so that addresses
+// can be released in any case: the folder is then the default one, which `ignored` gains a sentence about; the time
+// limit is the default, and nothing is given up. CNI_ARGS is not looked at.
+StoreConfig parse_store(const protocol::Request& request, std::vector<std::string>& ignored);
 
 }  // namespace cnio::host_local

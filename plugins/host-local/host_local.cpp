@@ -2,6 +2,7 @@
 #include "host-local/host_local.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,6 +25,9 @@ using protocol::AddResult;
 using protocol::Attachment;
 using protocol::Request;
 
+// A runtime asks often, and everybody waits for its answer.
+constexpr std::chrono::milliseconds kPatienceOfStatus{5'000};
+
 constexpr std::string_view kExampleConfig = R"({
   "cniVersion": "1.1.0",
   "name": "example",
@@ -38,6 +42,14 @@ constexpr std::string_view kExampleConfig = R"({
 Result<protocol::Dns> read_dns(const Config& config) {
   if (config.resolv_conf.empty()) return protocol::Dns();
   return feature::read_resolv_conf(config.resolv_conf).context("key \"ipam.resolvConf\"");
+}
+
+// For DEL and GC.
+StoreConfig find_store(const Request& request) {
+  std::vector<std::string> ignored;
+  StoreConfig where = parse_store(request, ignored);
+  for (const std::string& each : ignored) note(each);
+  return where;
 }
 
 // Takes back what an ADD gave, and nothing else.
@@ -99,8 +111,8 @@ Status check_held(const Request& request, const Config& config, const std::vecto
 // A torn reservation is held by nobody, and so is stale. What names no attachment may be anybody's, unless we made it
 // before the last boot: then a crash has damaged it.
 bool is_stale(const Reservation& reservation, const std::vector<Attachment>& valid, bool reclaim,
-              const std::optional<Origin>& now, const ReservationStore& store) {
-  if (reservation.state == Reservation::State::kForeign) return is_given_up(reservation, reclaim, now, store);
+              const std::optional<Origin>& now) {
+  if (reservation.state == Reservation::State::kForeign) return is_given_up(reservation, reclaim, now);
   return std::none_of(valid.begin(), valid.end(),
                       [&](const Attachment& attachment) { return reservation.held_by(attachment); });
 }
@@ -131,7 +143,7 @@ Result<AddResult> add(const Request& request, Rollback& undo) {
 }
 
 Status del(const Request& request) {
-  CNIO_LET(const StoreConfig where, parse_store(request));
+  const StoreConfig where = find_store(request);
   CNIO_LET(std::optional<ReservationStore> store, ReservationStore::open(where.folder, where.lock_limit));
   if (!store) return {};
   ErrorList failures;
@@ -163,20 +175,24 @@ Status status(const Request& request) {
   CNIO_LET(const Config config, parse_config(request));
   if (auto dns = read_dns(config); !dns.ok()) return std::move(dns).error().unavailable();
   CNIO_TRY(ReservationStore::check_writable(config.store.folder));
-  auto store = ReservationStore::peek(config.store.folder);
+  const std::optional<Origin> now = Origin::here("");
+  const auto limit = std::min(config.store.lock_limit, kPatienceOfStatus);
+  auto store = ReservationStore::look(config.store.folder, now, limit);
   if (!store.ok()) return std::move(store).error().unavailable();
-  return store.value() ? check_free(request, config, *store.value()) : Status();
+  if (!store.value()) return {};
+  Status free = check_free(request, config, now, *store.value());
+  return free.ok() ? free : std::move(free).error().unavailable();
 }
 
 Status gc(const Request& request) {
-  CNIO_LET(const StoreConfig where, parse_store(request));
+  const StoreConfig where = find_store(request);
   CNIO_LET(const std::vector<Attachment> valid, protocol::parse_valid_attachments(request.fields()));
   CNIO_LET(std::optional<ReservationStore> store, ReservationStore::open(where.folder, where.lock_limit));
   if (!store) return {};
   const std::optional<Origin> now = Origin::here("");
   ErrorList failures;
   for (const Reservation& reservation : store->reservations(failures)) {
-    if (is_stale(reservation, valid, where.reclaim, now, *store)) {
+    if (is_stale(reservation, valid, where.reclaim, now)) {
       failures.collect(store->release(reservation));
     } else if (reservation.state == Reservation::State::kForeign) {
       note(where.folder + "/" + reservation.file + " left alone: no plugin wrote it");

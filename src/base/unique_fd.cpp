@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cnio/base/interrupted.hpp"
@@ -20,6 +21,25 @@ bool again(int fd, short event) {
     return true;
   }
   return errno == EINTR;
+}
+
+bool interrupted(int /*fd*/, short /*event*/) { return errno == EINTR; }
+
+// Up to the end, or to `expected` bytes, if that is not 0. `go_on` says whether a read that failed is to be done again.
+Result<std::string> read_to_end(int fd, size_t expected, size_t limit, std::string_view shown,
+                                bool (*go_on)(int fd, short event)) {
+  std::string data;
+  char buffer[16384];
+  for (;;) {
+    const ssize_t got = read(fd, buffer, sizeof buffer);
+    if (got < 0 && go_on(fd, POLLIN)) continue;
+    if (got < 0) return Error::sys("read " + std::string(shown), errno);
+    data.append(buffer, static_cast<size_t>(got));
+    if (data.size() > limit) {
+      return Error::make(Code::kIo, "read " + std::string(shown) + ": larger than " + std::to_string(limit) + " bytes");
+    }
+    if (got == 0 || (expected != 0 && data.size() >= expected)) return data;
+  }
 }
 
 }  // namespace
@@ -50,18 +70,16 @@ Result<UniqueFd> open_file_at(int folder, const std::string& name, int flags, un
 }
 
 Result<std::string> read_all(int fd, size_t limit, std::string_view shown) {
-  std::string data;
-  char buffer[16384];
-  for (;;) {
-    const ssize_t got = read(fd, buffer, sizeof buffer);
-    if (got < 0 && again(fd, POLLIN)) continue;
-    if (got < 0) return Error::sys("read " + std::string(shown), errno);
-    if (got == 0) return data;
-    data.append(buffer, static_cast<size_t>(got));
-    if (data.size() > limit) {
-      return Error::make(Code::kIo, "read " + std::string(shown) + ": larger than " + std::to_string(limit) + " bytes");
-    }
-  }
+  return read_to_end(fd, 0, limit, shown, again);
+}
+
+Result<std::optional<std::string>> read_regular(int fd, size_t limit, std::string_view shown) {
+  struct stat info {};
+  if (fstat(fd, &info) != 0) return Error::sys("look at " + std::string(shown), errno);
+  if (!S_ISREG(info.st_mode)) return std::optional<std::string>();
+  // Some file systems do not know how much there is, and say 0: only the end tells.
+  CNIO_LET(std::string data, read_to_end(fd, static_cast<size_t>(info.st_size), limit, shown, interrupted));
+  return std::optional(std::move(data));
 }
 
 Status write_all(int fd, std::string_view data, std::string_view shown) {
@@ -75,8 +93,8 @@ Status write_all(int fd, std::string_view data, std::string_view shown) {
 }
 
 Result<std::string> read_file(const std::string& path, size_t limit) {
-  CNIO_LET(const UniqueFd fd, open_file(path, O_RDONLY));
-  return read_all(fd.get(), limit, path);
+  CNIO_LET(const UniqueFd fd, open_file(path, O_RDONLY | O_NONBLOCK));
+  return read_to_end(fd.get(), 0, limit, path, interrupted);
 }
 
 }  // namespace cnio

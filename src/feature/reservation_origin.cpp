@@ -18,9 +18,12 @@ namespace cnio::feature {
 namespace {
 
 constexpr char kBootId[] = "/proc/sys/kernel/random/boot_id";
-// Only the host's root can read or write an attribute of this class: no container that was given the folder can forge
-// one. Network file systems do not have it: their files may be of another machine.
+// Network file systems do not have the class "trusted": their files may be of another machine.
 constexpr char kAttribute[] = "trusted.cnio";
+constexpr char kUserAttribute[] = "user.cnio";
+constexpr char kOwnUserNamespace[] = "/proc/self/ns/user";
+// The kernel's own for the first one, fixed since Linux 3.8 (PROC_USER_INIT_INO).
+constexpr ino_t kFirstUserNamespace = 0xEFFFFFFD;
 // The first line: another format would have another number.
 constexpr std::string_view kFormat = "1";
 constexpr int64_t kNanoseconds = 1'000'000'000;
@@ -124,15 +127,33 @@ bool has_left_its_path(const Origin& then, const Origin& now) {
   return then.mounted_since != 0 && seen.mounted_since != 0 && seen.mounted_since != then.mounted_since;
 }
 
-Status write_origin(int fd, const Origin& origin) {
-  const std::string text = origin.format();
-  if (fsetxattr(fd, kAttribute, text.data(), text.size(), 0) == 0) return {};
-  return Error::sys(std::string("write the attribute ") + kAttribute, errno);
+// What cannot be told counts as the first one, where only the attribute that nobody can forge is believed.
+bool OriginAttribute::in_user_namespace() {
+  if (!in_user_namespace_) {
+    struct stat own {};
+    in_user_namespace_ = stat(kOwnUserNamespace, &own) == 0 && own.st_ino != kFirstUserNamespace;
+  }
+  return *in_user_namespace_;
 }
 
-std::optional<Origin> read_origin(int fd) {
+Status OriginAttribute::write(int fd, const Origin& origin) {
+  const std::string text = origin.format();
+  const auto write_to = [&](const char* name) {
+    const int failure = fsetxattr(fd, name, text.data(), text.size(), 0) == 0 ? 0 : errno;
+    return failure == 0 ? Status() : Error::sys(std::string("write the attribute ") + name, failure);
+  };
+  Status written = write_to(kAttribute);
+  if (written.ok() || written.error().errnum() != EPERM || !in_user_namespace()) return written;
+  return write_to(kUserAttribute);
+}
+
+std::optional<Origin> OriginAttribute::read(int fd) {
   std::array<char, 8192> text{};  // a path has 4096 bytes at most
-  const ssize_t size = fgetxattr(fd, kAttribute, text.data(), text.size());
+  ssize_t size = fgetxattr(fd, kAttribute, text.data(), text.size());
+  // To those who may not read the class the kernel says that there is none.
+  if (size < 0 && errno == ENODATA && in_user_namespace()) {
+    size = fgetxattr(fd, kUserAttribute, text.data(), text.size());
+  }
   if (size <= 0) return std::nullopt;
   return Origin::parse({text.data(), static_cast<size_t>(size)});
 }

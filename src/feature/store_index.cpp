@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <cerrno>
 #include <cstring>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -13,12 +14,12 @@
 #include <unistd.h>
 #include <utility>
 
-#include "store_folder.hpp"
+#include "cnio/base/host_lock.hpp"
 
 namespace cnio::feature {
 namespace {
 
-constexpr uint64_t kMagic = 0x31787869'6f696e63;  // of this format
+constexpr uint64_t kMagic = 0x32787869'6f696e63;  // of this format
 constexpr size_t kMinCapacity = 256;              // slots
 constexpr uint64_t kNobody = 0;                   // the number of what is no container's
 constexpr int64_t kNanoseconds = 1'000'000'000;
@@ -33,6 +34,13 @@ uint64_t number_of(const void* data, size_t size) {
 }
 
 uint64_t number_of_container(const std::string& id) { return number_of(id.data(), id.size()) | 1; }
+
+// 0: not known.
+uint64_t number_of_boot(const std::optional<Origin>& now) {
+  if (!now) return 0;
+  const std::string text = now->boot + '\n' + now->host;
+  return number_of(text.data(), text.size()) | 1;
+}
 
 int64_t nanoseconds(const timespec& time) { return time.tv_sec * kNanoseconds + time.tv_nsec; }
 
@@ -72,13 +80,15 @@ struct StoreIndex::Header {
   uint64_t capacity = 0;  // of each table, a power of two
   uint64_t count = 0;     // used slots of each
   uint64_t usable = 0;    // 1, or 0 during a change
+  uint64_t boot = 0;      // in which it was made
   Stamp stamp = {};       // the folder's
 };
 
 struct StoreIndex::Slot {
   uint8_t bytes[16];
-  uint8_t size;  // of the address: 4 or 16; 0: free
-  uint8_t unused[7];
+  uint8_t size;      // of the address: 4 or 16; 0: free
+  uint8_t oddities;  // in by_address only
+  uint8_t unused[6];
   uint64_t container;
 
   [[nodiscard]] bool is(const IpAddr& addr) const {
@@ -104,6 +114,12 @@ class StoreIndex::Table {
       if (number_(slots_[at]) == number && visit(slots_[at])) return &slots_[at];
     }
     return nullptr;
+  }
+  template <class Visit>
+  void each(Visit visit) const {
+    for (size_t at = 0; at <= mask_; ++at) {
+      if (slots_[at].size != 0) visit(slots_[at]);
+    }
   }
   void insert(const Slot& slot) {
     size_t at = home(number_(slot));
@@ -164,10 +180,8 @@ std::optional<StoreIndex> StoreIndex::map(int file, size_t size) {
   return StoreIndex(memory, size);
 }
 
-std::optional<StoreIndex> StoreIndex::open(int folder) {
-  struct stat store {};
-  if (fstat(folder, &store) != 0) return std::nullopt;
-  const std::string path = std::string(kFolder) + "/" + file_of(store);
+std::optional<StoreIndex> StoreIndex::open(const struct stat& folder) {
+  const std::string path = std::string(kRunFolder) + "/" + file_of(folder);
   const auto file = open_file(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
   struct stat info {};
   if (!file.ok() || fstat(file.value().get(), &info) != 0 || !S_ISREG(info.st_mode)) return std::nullopt;
@@ -178,27 +192,35 @@ std::optional<StoreIndex> StoreIndex::open(int folder) {
   const Header& header = index->header();
   const bool whole = header.magic == kMagic && std::has_single_bit(header.capacity) && header.capacity <= size &&
                      size == sizeof(Header) + 2 * header.capacity * sizeof(Slot);
-  if (!whole || header.usable != 1 || header.stamp != stamp_of(store)) return std::nullopt;
+  if (!whole || header.usable != 1 || header.stamp != stamp_of(folder)) return std::nullopt;
   return index;
 }
 
-std::optional<StoreIndex> StoreIndex::make(int folder, const std::vector<Reservation>& reservations) {
+uint8_t StoreIndex::oddities_of(const Reservation& reservation, const std::optional<Origin>& now) {
+  const bool foreign = reservation.state == Reservation::State::kForeign;
+  const bool earlier = now && reservation.origin && is_of_earlier_boot(*reservation.origin, *now);
+  return static_cast<uint8_t>((foreign ? static_cast<uint8_t>(Oddity::kForeign) : 0) |
+                              (earlier ? static_cast<uint8_t>(Oddity::kEarlierBoot) : 0));
+}
+
+std::optional<StoreIndex> StoreIndex::make(int folder, const std::vector<Reservation>& reservations,
+                                           const std::optional<Origin>& now) {
   struct stat store {};
-  if (fstat(folder, &store) != 0 || !create_folder(kFolder).ok()) return std::nullopt;
-  const std::string path = std::string(kFolder) + "/" + file_of(store);
-  const auto file = open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600);
+  if (fstat(folder, &store) != 0) return std::nullopt;
+  const std::string path = std::string(kRunFolder) + "/" + file_of(store);
+  // What is there is not cut but replaced: another process may have it in its memory, and would die of that.
+  if (unlink(path.c_str()) != 0 && errno != ENOENT) return std::nullopt;
+  const auto file = open_file(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
   // Twice as many slots as are needed now at least, so that the next ones have room.
   const size_t capacity = std::max(std::bit_ceil(reservations.size() * 3), kMinCapacity);
   const size_t size = sizeof(Header) + 2 * capacity * sizeof(Slot);
-  // Cut to nothing first: what is there belongs to another state, and new pages are zeros.
-  if (!file.ok() || ftruncate(file.value().get(), 0) != 0 ||
-      posix_fallocate(file.value().get(), 0, static_cast<off_t>(size)) != 0) {
-    return std::nullopt;
-  }
+  if (!file.ok() || posix_fallocate(file.value().get(), 0, static_cast<off_t>(size)) != 0) return std::nullopt;
   auto index = map(file.value().get(), size);
   if (!index) return std::nullopt;
-  index->header() = {.capacity = capacity};
-  for (const Reservation& each : reservations) index->add(each.address, each.holder.container_id);
+  index->header() = {.capacity = capacity, .boot = number_of_boot(now)};
+  for (const Reservation& each : reservations) {
+    index->add(each.address, each.holder.container_id, oddities_of(each, now));
+  }
   index->end_change(folder);
   return index;
 }
@@ -217,9 +239,26 @@ std::vector<IpAddr> StoreIndex::of_container(const std::string& container_id) co
   return out;
 }
 
+size_t StoreIndex::count(const In& in) const {
+  size_t count = 0;
+  by_address().each([&](const Slot& slot) { count += in(slot.address()) ? 1 : 0; });
+  return count;
+}
+
+std::vector<IpAddr> StoreIndex::with(Oddity oddity, const In& in) const {
+  std::vector<IpAddr> out;
+  by_address().each([&](const Slot& slot) {
+    if ((slot.oddities & static_cast<uint8_t>(oddity)) != 0 && in(slot.address())) out.push_back(slot.address());
+  });
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+bool StoreIndex::knows_boot(const Origin& now) const { return header().boot == number_of_boot(now); }
+
 void StoreIndex::begin_change() { std::atomic_ref(header().usable).store(0); }
 
-void StoreIndex::add(const IpAddr& addr, const std::string& container_id) {
+void StoreIndex::add(const IpAddr& addr, const std::string& container_id, uint8_t oddities) {
   Header& head = header();
   // A table that is nearly full is slow, and a full one is none: it is made anew, larger, by whoever comes next.
   full_ = full_ || (head.count + 1) * 4 > head.capacity * 3;
@@ -227,6 +266,7 @@ void StoreIndex::add(const IpAddr& addr, const std::string& container_id) {
   Slot slot{};
   std::memcpy(static_cast<uint8_t*>(slot.bytes), addr.data(), addr.size());
   slot.size = static_cast<uint8_t>(addr.size());
+  slot.oddities = oddities;
   slot.container = container_id.empty() ? kNobody : number_of_container(container_id);
   by_address().insert(slot);
   by_container().insert(slot);
@@ -241,6 +281,11 @@ void StoreIndex::remove(const IpAddr& addr) {
   if (twin != nullptr) by_container().erase(twin);
   by_address().erase(known);
   --header().count;
+}
+
+void StoreIndex::forget_oddities(const IpAddr& addr) {
+  Slot* known = by_address().find(number_of(addr.data(), addr.size()), [&](const Slot& slot) { return slot.is(addr); });
+  if (known != nullptr) known->oddities = 0;
 }
 
 void StoreIndex::end_change(int folder) {

@@ -10,6 +10,7 @@
 #include "cnio/feature/reservation_store.hpp"
 
 #include "fuzz/fuzz.hpp"
+#include "support/own_run.hpp"
 
 namespace cnio::fuzz {
 namespace {
@@ -23,7 +24,10 @@ constexpr size_t kLongestName = 255;
 // A folder for this process alone, removed at its end.
 class Folder {
  public:
-  Folder() { require(mkdtemp(path_.data()) != nullptr, "a folder can be made"); }
+  Folder() {
+    test::own_run_folder();
+    require(mkdtemp(path_.data()) != nullptr, "a folder can be made");
+  }
   ~Folder() { std::filesystem::remove_all(path_); }
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;

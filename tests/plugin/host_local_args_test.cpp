@@ -54,7 +54,7 @@ TEST_P(CniArgs, OfBothPluginsMayStandTogether) {
   }
 }
 
-TEST_P(CniArgs, OfNobodyAreAnErrorOfWhatBuildsAndCompares) {
+TEST_P(CniArgs, OfNobodyAreAnErrorOfAddAndCheck) {
   PARITY("T18 D43");
   const Json added = with_prev_result(config(), must_add(config(), pod()));
   const Snapshot before = Snapshot::of_host();

@@ -1,10 +1,12 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 //
 // Reservations whose containers are gone: with the boot they ran in, or with the namespace they were made for.
+#include <array>
 #include <csignal>
 #include <fstream>
 #include <set>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "plugin/host_local_fixture.hpp"
@@ -318,6 +320,58 @@ TEST_F(StartedAgain, AFullSetLeavesTheReservationOfTheOtherAlone) {
   EXPECT_TRUE(failed(add(host_local_config({"10.1.0.0/24", "10.2.0.0/30"}), in(next)), code::kNoAddress));
   EXPECT_TRUE(same(before, Snapshot::of_host()));
   EXPECT_EQ(first_address(config_, in(next)), "10.1.0.2/24") << "it may still be continued";
+}
+
+// In a user namespace, where the kernel permits no attribute of the class "trusted".
+class StartedAgainRootless : public StartedAgain {
+ protected:
+  StartedAgainRootless() { config_["ipam"]["dataDir"] = make_folder("store"); }
+
+  Outcome run_rootless(const std::string& verb, const Attachment& attachment) const {
+    Command command = plugin_command({"host-local", verb, attachment, config_.dump()});
+    command.argv.insert(command.argv.begin(), {"unshare", "--map-root-user"});
+    return run(command);
+  }
+  std::string attribute(const std::string& name) const {
+    std::array<char, 1000> text{};
+    const ssize_t size = ::getxattr("/run/test/store/store/10.1.0.2", name.c_str(), text.data(), text.size());
+    return size < 0 ? "" : std::string(text.data(), static_cast<std::size_t>(size));
+  }
+
+  Json config_ = host_local_config();
+};
+
+TEST_F(StartedAgainRootless, TheAddressIsKeptWhenTheNamespaceIsGone) {
+  FAULT("D13 rootless");
+  ASSERT_TRUE(succeeded(run_rootless("ADD", in(add_netns("a")))));
+  EXPECT_EQ(attribute("trusted.cnio"), "");
+  EXPECT_NE(attribute("user.cnio").find("/run/netns/a"), std::string::npos);
+  EXPECT_TRUE(failed(run_rootless("ADD", in(add_netns("b"))), code::kInTheWay, {"10.1.0.2", "/run/netns/a"}));
+  delete_netns("a");
+  const Outcome again = run_rootless("ADD", in("/run/netns/b"));
+  ASSERT_TRUE(succeeded(again));
+  EXPECT_EQ(addresses_of(Json::parse(again.out)).at(0), "10.1.0.2/24");
+  EXPECT_TRUE(failed(run_rootless("ADD", in(add_netns("c"))), code::kInTheWay, {"/run/netns/b"})) << "it lives there";
+  EXPECT_TRUE(succeeded_silently(run_rootless("DEL", in(""))));
+}
+
+// Whoever can write the file can write that attribute, and would get the address of a living pod.
+TEST_F(StartedAgainRootless, WhatAnybodyCanWriteIsNotBelievedOutsideOfUserNamespaces) {
+  FAULT("D13 forged");
+  ASSERT_TRUE(succeeded(run_rootless("ADD", in(add_netns("a")))));
+  const std::string next = add_netns("b");
+  delete_netns("a");
+  EXPECT_TRUE(failed(add(config_, in(next)), code::kInTheWay, {"10.1.0.2"}));
+}
+
+TEST_F(StartedAgainRootless, WhatRootRecordedIsNotForgedByWhatAnybodyCanWrite) {
+  FAULT("D13 forged");
+  must_add(config_, in(add_netns("a")));
+  std::string forged = attribute("trusted.cnio");
+  ASSERT_NE(forged.find("/run/netns/a"), std::string::npos);
+  forged.replace(forged.find("/run/netns/a"), 12, "/run/netns/x");
+  ASSERT_EQ(::setxattr("/run/test/store/store/10.1.0.2", "user.cnio", forged.data(), forged.size(), 0), 0);
+  EXPECT_TRUE(failed(add(config_, in(add_netns("b"))), code::kInTheWay, {"10.1.0.2", "/run/netns/a"}));
 }
 
 // Whoever comes first has the only address; DEL never waits for more than the lock, and never takes the next one's.

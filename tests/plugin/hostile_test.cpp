@@ -19,7 +19,6 @@ std::set<std::string> files() {
   std::set<std::string> found;
   for (const char* top : {"/run", "/var/lib"}) {
     for (auto entry = std::filesystem::recursive_directory_iterator(top); entry != decltype(entry)(); ++entry) {
-      // /run/cnio: locks and records, below names that are digests.
       const bool ours = entry->path() == "/run/netns" || entry->path() == "/run/test" || entry->path() == "/run/cnio";
       if (ours) entry.disable_recursion_pending();
       if (entry->path() != "/run/cnio") found.insert(entry->path().string());

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "host-local/config.hpp"
+#include "support/host.hpp"
 #include "support/matchers.hpp"
 
 namespace cnio::host_local {
@@ -310,29 +311,40 @@ TEST(HostLocalConfig, WhatIsOfBeforeTheLastBootIsReclaimedUnlessToldOtherwise) {
   }
 }
 
-TEST(HostLocalConfig, DelAndGcAreContentWithWrongKeysOfTheStore) {
-  for (const char* command : {"DEL", "GC"}) {
-    const auto store = parse_store(request(R"({"lockTimeoutSeconds": 0, "reclaim": "x"})", "", "", command));
-    ASSERT_OK(store);
-    EXPECT_EQ(store.value().lock_limit, std::chrono::seconds(20));
-    EXPECT_FALSE(store.value().reclaim) << "what is not understood gives nothing up";
-    EXPECT_TRUE(parse_store(request("{}", "", "", command)).value().reclaim);
-  }
+// DEL and GC get along with whatever is there.
+StoreConfig store_of(const std::string& ipam, const std::string& more = "", const std::string& args = "") {
+  std::vector<std::string> ignored;
+  return parse_store(request(ipam, more, args, "DEL"), ignored);
 }
 
-TEST(HostLocalConfig, StoreIsAllThatDelAndGcNeed) {
-  for (const char* command : {"DEL", "GC"}) {
-    for (const std::string ipam :
-         {"", "null", "{}", R"({"ranges": "x", "routes": 1})", R"({"subnet": "10.1.0.7/24"})"}) {
-      const auto store = parse_store(request(ipam, R"(, "args": 1, "runtimeConfig": {"ips": "x"})", "", command));
-      ASSERT_OK(store) << ipam;
-      EXPECT_EQ(store.value().folder, "/var/lib/cni/networks/net");
-    }
-    EXPECT_ERROR(parse_store(request(R"({"dataDir": 5})", "", "", command)), Code::kInvalidConfig, "ipam.dataDir");
-    EXPECT_ERROR(parse_store(request("[]", "", "", command)), Code::kInvalidConfig, "ipam");
+TEST(HostLocalConfig, DelAndGcAreContentWithWrongKeysOfTheStore) {
+  const StoreConfig store = store_of(R"({"lockTimeoutSeconds": 0, "reclaim": "x"})");
+  EXPECT_EQ(store.lock_limit, std::chrono::seconds(20));
+  EXPECT_FALSE(store.reclaim) << "what is not understood gives nothing up";
+  EXPECT_TRUE(store_of("{}").reclaim);
+  EXPECT_EQ(store_of(R"({"lockTimeoutSeconds": 7})").lock_limit, std::chrono::seconds(7));
+}
+
+TEST(HostLocalConfig, DelAndGcWorkOnTheStoreWhateverElseIsBroken) {
+  FAULT("C10 options");
+  for (const std::string ipam : {"", "null", "{}", R"({"ranges": "x", "routes": 1, "type": 7, "resolvConf": []})",
+                                 R"({"subnet": "10.1.0.7/24", "dataDir": ""})"}) {
+    const StoreConfig store = store_of(ipam, R"(, "args": 1, "runtimeConfig": {"ips": "x"}, "prevResult": 3)", "FOO");
+    EXPECT_EQ(store.folder, "/var/lib/cni/networks/net") << ipam;
   }
-  EXPECT_ERROR(parse_store(request(kNet, "", "FOO=BAR", "DEL")), Code::kInvalidEnvironment, "FOO");
-  EXPECT_OK(parse_store(request(kNet, "", "FOO=BAR", "GC")));
+  EXPECT_EQ(store_of(R"({"ranges": 1, "dataDir": "/data"})", "", "IP=ten").folder, "/data/net");
+}
+
+TEST(HostLocalConfig, DelAndGcSayWhenTheyGuessTheFolder) {
+  FAULT("C10 options");
+  for (const std::string ipam :
+       {R"({"dataDir": 5})", R"({"dataDir": ["/data"]})", R"({"dataDir": "/data\u0000/x"})", R"("text")", "[]", "7"}) {
+    std::vector<std::string> ignored;
+    EXPECT_EQ(parse_store(request(ipam, "", "", "GC"), ignored).folder, "/var/lib/cni/networks/net") << ipam;
+    ASSERT_EQ(ignored.size(), 1U) << ipam;
+    EXPECT_NE(ignored[0].find("\"ipam"), std::string::npos) << ignored[0];
+    EXPECT_NE(ignored[0].find("/var/lib/cni/networks/net"), std::string::npos) << ignored[0];
+  }
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "cnio/base/unique_fd.hpp"
 
 #include "support/matchers.hpp"
+#include "support/own_run.hpp"
 #include "support/temp_folder.hpp"
 
 namespace cnio::host_local {
@@ -24,6 +25,8 @@ const std::string kOneSet = R"("ranges": [[{"subnet": "10.1.0.0/29"}]])";
 
 class HostLocal : public ::testing::Test {
  protected:
+  HostLocal() { test::own_run_folder(); }
+
   // A request for the network "net" whose reservations are in `root_`; `ipam` holds members of that object, `more`
   // members of the configuration beside it.
   protocol::Request request(const std::string& command, const Attachment& pod, const std::string& ipam,
@@ -428,14 +431,15 @@ TEST_F(HostLocal, StatusCountsOnWhatAddWouldReclaim) {
   EXPECT_ERROR(status(request("STATUS", {}, one)), Code::kNotAvailable, "(1 of 1 reserved)");
 }
 
-TEST_F(HostLocal, StatusWaitsForNoLockAndMakesNone) {
+TEST_F(HostLocal, StatusMakesNoLockAndNamesOneThatIsKept) {
   root_.write("net/10.1.0.2", "c1\r\neth0");
   EXPECT_OK(status(request("STATUS", {}, kOneSet)));
   EXPECT_FALSE(root_.has("net/lock"));
   root_.write("net/lock", "");
   const UniqueFd lock(::open(root_.at("net/lock").c_str(), O_RDONLY | O_CLOEXEC));
   ASSERT_EQ(flock(lock.get(), LOCK_EX | LOCK_NB), 0);
-  EXPECT_OK(status(request("STATUS", {}, kOneSet)));
+  EXPECT_ERROR(status(request("STATUS", {}, kOneSet + R"(, "lockTimeoutSeconds": 1)")), Code::kNotAvailable,
+               root_.at("net/lock"));
 }
 
 TEST_F(HostLocal, GcReleasesWhatNoValidAttachmentHolds) {

@@ -8,7 +8,9 @@
 
 #include <gtest/gtest.h>
 
+#include "support/host.hpp"
 #include "support/matchers.hpp"
+#include "support/own_run.hpp"
 #include "support/temp_folder.hpp"
 
 namespace cnio::feature {
@@ -65,6 +67,8 @@ TEST(ReservationContent, ThatNamesNoAttachmentIsForeign) {
 
 class Store : public ::testing::Test {
  protected:
+  Store() { test::own_run_folder(); }
+
   ReservationStore create() {
     auto store = ReservationStore::create(root_.at("net"));
     EXPECT_OK(store);
@@ -81,6 +85,10 @@ class Store : public ::testing::Test {
     for (const Reservation& each : store.find_by_attachment(attachment, failures)) out.push_back(each.file);
     EXPECT_OK(failures.status());
     return out;
+  }
+
+  Result<std::optional<ReservationStore>> look(const std::string& name) {
+    return ReservationStore::look(root_.at(name), Origin::here(""), 20ms);
   }
 
   test::TempFolder root_;
@@ -237,7 +245,7 @@ TEST_F(Store, AFolderThatIsALinkIsNotFollowed) {
   for (const char* name : {"net", "dangling"}) {
     EXPECT_ERROR(ReservationStore::create(root_.at(name)), Code::kIo, root_.at(name), "symbolic link");
     EXPECT_ERROR(ReservationStore::open(root_.at(name)), Code::kIo, root_.at(name), "symbolic link");
-    EXPECT_ERROR(ReservationStore::peek(root_.at(name)), Code::kIo, root_.at(name), "symbolic link");
+    EXPECT_ERROR(look(name), Code::kIo, root_.at(name), "symbolic link");
     EXPECT_ERROR(ReservationStore::check_writable(root_.at(name)), Code::kNotAvailable, root_.at(name), "link");
   }
   EXPECT_EQ(root_.contents(), before);
@@ -337,22 +345,30 @@ TEST_F(Store, WritableIsJudgedByTheNearestFolderThatExists) {
   EXPECT_ERROR(ReservationStore::check_writable(root_.at("net")), Code::kNotAvailable, root_.at("net/lock"));
 }
 
-TEST_F(Store, PeekShowsWhatIsThereWithoutTheLock) {
-  const auto none = ReservationStore::peek(root_.at("net"));
+TEST_F(Store, LookShowsWhatIsThereAndMakesNothing) {
+  const auto none = look("net");
   ASSERT_OK(none);
   EXPECT_FALSE(none.value().has_value());
   EXPECT_TRUE(root_.contents().empty());
-  {
-    ReservationStore locked = create();
-    ASSERT_OK(locked.reserve(kPod, {{0, ip("10.1.0.2")}}));
-    auto seen = ReservationStore::peek(root_.at("net"));
-    ASSERT_OK(seen);
-    EXPECT_TRUE(seen.value()->taken(ip("10.1.0.2")));
-    ErrorList failures;
-    EXPECT_EQ(seen.value()->reservations(failures).size(), 1U);
-  }
+  root_.write("net/10.1.0.2", "c1\r\neth0");
+  auto seen = look("net");
+  ASSERT_OK(seen);
+  EXPECT_TRUE(seen.value()->taken(ip("10.1.0.2")));
+  ErrorList failures;
+  EXPECT_EQ(seen.value()->reservations(failures).size(), 1U);
+  EXPECT_FALSE(root_.has("net/lock"));
   root_.write("file", "");
-  EXPECT_ERROR(ReservationStore::peek(root_.at("file")), Code::kIo, root_.at("file"));
+  EXPECT_ERROR(look("file"), Code::kIo, root_.at("file"));
+}
+
+TEST_F(Store, LookWaitsForTheLockButDoesNotReadUnderIt) {
+  FAULT("A1 locks");
+  auto locked = std::make_optional(create());
+  EXPECT_ERROR(look("net"), Code::kTryAgain, root_.at("net/lock"));
+  locked.reset();
+  const auto seen = look("net");
+  ASSERT_OK(seen);
+  EXPECT_OK(ReservationStore::create(root_.at("net"), 20ms)) << "the lock is free while files are read";
 }
 
 // So few at a time that no index is kept, which would lie outside the test's folder.

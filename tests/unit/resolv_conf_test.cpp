@@ -1,8 +1,16 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "cnio/feature/resolv_conf.hpp"
 
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
 #include <gtest/gtest.h>
 
+#include "cnio/base/unique_fd.hpp"
+
+#include "support/host.hpp"
 #include "support/matchers.hpp"
 #include "support/temp_folder.hpp"
 
@@ -68,16 +76,37 @@ TEST(ResolvConf, WhatIsBehindANulIsNoPartOfItsLine) {
 TEST(ResolvConf, AFileThatCannotBeReadIsAnErrorWithItsName) {
   const test::TempFolder folder;
   EXPECT_ERROR(read_resolv_conf(folder.at("missing")), Code::kIo, folder.at("missing"));
-  EXPECT_ERROR(read_resolv_conf(folder.path()), Code::kIo, folder.path());
-  EXPECT_ERROR(read_resolv_conf("/dev/zero"), Code::kIo, "/dev/zero");
 }
 
-TEST(ResolvConf, APipeWithoutWriterDoesNotBlock) {
+// What is neither opened nor read cannot make us wait, and has no effects.
+TEST(ResolvConf, OnlyARegularFileIsOpened) {
+  FAULT("C10 waits");
   const test::TempFolder folder;
-  ASSERT_EQ(mkfifo(folder.at("pipe").c_str(), 0600), 0);
-  const auto dns = read_resolv_conf(folder.at("pipe"));
+  const std::string pipe = folder.at("pipe");
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_ERROR(read_resolv_conf(pipe), Code::kIo, pipe, "a pipe");
+  const UniqueFd silent(open(pipe.c_str(), O_RDWR | O_CLOEXEC));  // somebody has it open, and says nothing
+  ASSERT_TRUE(silent.valid());
+  EXPECT_ERROR(read_resolv_conf(pipe), Code::kIo, pipe, "a pipe");
+  ASSERT_EQ(symlink(pipe.c_str(), folder.at("link").c_str()), 0);
+  EXPECT_ERROR(read_resolv_conf(folder.at("link")), Code::kIo, folder.at("link"), "a pipe");
+  EXPECT_ERROR(read_resolv_conf("/proc/self/fd/" + std::to_string(silent.get())), Code::kIo, "a pipe");
+  EXPECT_ERROR(read_resolv_conf(folder.path()), Code::kIo, folder.path(), "a folder");
+  EXPECT_ERROR(read_resolv_conf("/dev/zero"), Code::kIo, "/dev/zero", "a device");
+  const UniqueFd server(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un name{AF_UNIX, {}};
+  folder.at("socket").copy(static_cast<char*>(name.sun_path), sizeof name.sun_path - 1);
+  ASSERT_EQ(bind(server.get(), reinterpret_cast<sockaddr*>(&name), sizeof name), 0);
+  EXPECT_ERROR(read_resolv_conf(folder.at("socket")), Code::kIo, folder.at("socket"), "a socket");
+}
+
+TEST(ResolvConf, ALinkToAFileIsFollowed) {
+  const test::TempFolder folder;
+  folder.write("file", "nameserver 10.0.0.53\n");
+  ASSERT_EQ(symlink("file", folder.at("resolv.conf").c_str()), 0);
+  const auto dns = read_resolv_conf(folder.at("resolv.conf"));
   ASSERT_OK(dns);
-  EXPECT_TRUE(dns.value().empty());
+  EXPECT_EQ(dns.value().nameservers, Texts({"10.0.0.53"}));
 }
 
 TEST(ResolvConf, AFileIsRead) {

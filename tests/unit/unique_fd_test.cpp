@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/host.hpp"
 #include "support/matchers.hpp"
 #include "support/temp_folder.hpp"
 
@@ -45,6 +46,15 @@ TEST(UniqueFd, MovesOwnership) {
   UniqueFd& same = third;
   third = std::move(same);
   EXPECT_TRUE(is_open(fd));
+}
+
+TEST(UniqueFd, GivesItsDescriptorAway) {
+  UniqueFd owner = null_device();
+  const int fd = owner.release();
+  EXPECT_FALSE(owner.valid());
+  owner.reset();
+  EXPECT_TRUE(is_open(fd));
+  close(fd);
 }
 
 TEST(UniqueFd, ClosingLeavesErrnoAlone) {
@@ -126,6 +136,37 @@ TEST(NonBlockingPipe, IsWaitedForOnBothSides) {
   EXPECT_OK(written);
   ASSERT_OK(read);
   EXPECT_TRUE(read.value() == text);
+}
+
+// Somebody may have put a pipe where a file is expected, and have it open without a word.
+TEST_F(Files, NobodyIsWaitedFor) {
+  FAULT("C10 waits");
+  const std::string pipe = folder_.at("pipe");
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const UniqueFd silent(open(pipe.c_str(), O_RDWR | O_CLOEXEC));
+  ASSERT_TRUE(silent.valid());
+  EXPECT_EQ(read_file(pipe, 100).error().errnum(), EAGAIN);
+  const auto end = open_file(pipe, O_RDONLY | O_NONBLOCK);
+  ASSERT_OK(end);
+  const auto read = read_regular(end.value().get(), 100, pipe);
+  ASSERT_OK(read);
+  EXPECT_FALSE(read.value().has_value());
+}
+
+TEST_F(Files, ThatAreRegularAreReadWholeUpToTheLimit) {
+  const auto read = [&](const std::string& path, size_t limit) {
+    const auto file = open_file(path, O_RDONLY | O_NONBLOCK);
+    EXPECT_OK(file);
+    return read_regular(file.value().get(), limit, path);
+  };
+  const std::string text(100'000, 'x');
+  folder_.write("big", text);
+  folder_.write("empty", "");
+  EXPECT_EQ(read(folder_.at("big"), 100'000).value(), text);
+  EXPECT_EQ(read(folder_.at("empty"), 0).value(), "");
+  EXPECT_EQ(read(folder_.at("big"), 99'999).error().errnum(), 0);
+  // Says that it has 0 bytes.
+  EXPECT_EQ(read("/proc/self/comm", 100).value()->back(), '\n');
 }
 
 TEST(WriteAll, ReportsAFullDevice) {

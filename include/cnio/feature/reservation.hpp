@@ -1,10 +1,12 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "cnio/base/ip.hpp"
+#include "cnio/feature/reservation_origin.hpp"
 #include "cnio/protocol/request.hpp"
 
 namespace cnio::feature {
@@ -20,7 +22,8 @@ struct Reservation {
   IpAddr address;
   std::string file;  // name in the folder
   State state = State::kForeign;
-  protocol::Attachment holder;  // kHeld only; without ifname in the old format, which names the container alone
+  protocol::Attachment holder;        // kHeld only; without ifname in the old format, which names the container alone
+  std::optional<Origin> origin = {};  // where it was made; nothing if that is not known
 
   // The old format stands for every interface of its container.
   [[nodiscard]] bool held_by(const protocol::Attachment& attachment) const;

@@ -12,10 +12,10 @@ namespace cnio::feature {
 
 // Where a reservation was made, and for which namespace: what can tell later that its container is gone.
 //
-// It is kept in the extended attribute "trusted.cnio" of the reservation's file, so that it comes and goes with the
+// It is kept in an extended attribute of the reservation's file (OriginAttribute), so that it comes and goes with the
 // file: no other program sees it when it lists or reads the folder, and a reservation that another program has made
 // since has none. What is not known counts as alive: a reservation without it (of another program, copied, on a file
-// system without such attributes, made without CAP_SYS_ADMIN), or one that does not parse.
+// system without such attributes), or one that does not parse.
 struct Origin {
   std::string boot;           // the kernel's boot id
   std::string host;           // uname(2)'s nodename: two machines may share a store
@@ -41,9 +41,21 @@ bool is_of_earlier_boot(const Origin& then, const Origin& now);
 // cannot be examined either, since then the paths of this container are not those of the recorded one.
 bool has_left_its_path(const Origin& then, const Origin& now);
 
-// Attaches the origin to the open file, in place of another one. Errors: code 5, with errno.
-Status write_origin(int fd, const Origin& origin);
-// Nothing if it has none, or none that can be read.
-std::optional<Origin> read_origin(int fd);
+// The attribute of a file that keeps its origin: "trusted.cnio", which nobody but the host's root can read or write, so
+// that no container that was given the folder can forge it. In a user namespace, where the kernel permits none of that
+// class, it is "user.cnio"; whoever can write the file can write that, so outside of user namespaces it is not
+// believed.
+class OriginAttribute {
+ public:
+  // Attaches the origin to the open file, in place of another one. Errors: code 5, with errno.
+  Status write(int fd, const Origin& origin);
+  // Nothing if the file has none, or none that can be read.
+  [[nodiscard]] std::optional<Origin> read(int fd);
+
+ private:
+  [[nodiscard]] bool in_user_namespace();
+
+  std::optional<bool> in_user_namespace_;  // once it has been asked for
+};
 
 }  // namespace cnio::feature

@@ -22,6 +22,7 @@
 namespace cnio::feature {
 
 class StoreIndex;
+class StoreLock;
 
 // An address for an attachment from the range set with this number.
 struct Grant {
@@ -32,19 +33,20 @@ struct Grant {
 // The addresses given out on one network: the folder <dataDir>/<network>, in the format and under the lock of the
 // reference's host-local, so that both can work on one folder at the same time.
 //
-//   lock                 empty, 0750; flock(2) held exclusively during each access; never removed
+//   lock                 empty, 0750; flock(2) held exclusively during each access; never removed by us
 //   <address>            0600; "<container id>\r\n<ifname>": the address belongs to this attachment; with an Origin
 //   last_reserved_ip.<n> 0600; the address that range set <n> gave last; kept when the address is released
 //
 // Only files whose name is an address are reservations; nothing else in the folder is read or removed. What is no
 // regular file is not even opened, and no symbolic link is followed, nor if it takes the place of the folder itself. An
-// object of this class holds the lock from its making to its end, but for those of `peek`.
+// object of this class holds the lock (src/feature/store_lock.hpp) from its making to its end, but for those of `look`.
 //
 // An index (src/feature/store_index.hpp) says who has what without reading all files, where one can be kept; it is not
-// believed but checked. Where it cannot, or is stale, all files are read, and it is made anew.
+// believed but checked. Where it cannot, or is stale, all files are read, once, and it is made anew.
 class ReservationStore {
  public:
   static constexpr std::chrono::milliseconds kLockLimit{20'000};
+  using In = std::function<bool(const IpAddr&)>;
 
   // Locks the store, making the folder (0755) and its parents first. Waits at most `limit` for the lock.
   // Errors: code 11 if the lock is held by another for longer; else code 5.
@@ -52,9 +54,12 @@ class ReservationStore {
   // The same for a folder that must not be made: nothing if there is none, and therefore no reservation.
   static Result<std::optional<ReservationStore>> open(const std::string& folder,
                                                       std::chrono::milliseconds limit = kLockLimit);
-  // What is there at this moment, for looking only: without the lock, so nobody is waited for, and nothing is made.
-  // Nothing if there is no folder. REQUIRES: nothing is reserved or released. Errors: code 5.
-  static Result<std::optional<ReservationStore>> peek(const std::string& folder);
+  // What is there at this moment, for looking only. Nothing is made. Somebody who has the lock is waited for, so that
+  // one who keeps it shows; but while we have it, only the index is looked at. Without one that is right, and that
+  // knows this boot, the lock is let go before files are. Nothing if there is no folder. REQUIRES: nothing is reserved
+  // or released. Errors: code 11, code 5.
+  static Result<std::optional<ReservationStore>> look(const std::string& folder, const std::optional<Origin>& now,
+                                                      std::chrono::milliseconds limit);
   // Whether `create` could make the folder now and a reservation could be written into it: rights, a file system that
   // is not read-only, room. Leaves no trace. Errors: code 50.
   static Status check_writable(const std::string& folder);
@@ -64,8 +69,8 @@ class ReservationStore {
   ~ReservationStore();
 
   [[nodiscard]] bool taken(const IpAddr& addr) const;
-  // How many different taken addresses satisfy `in`. REQUIRES: reservations() has been called.
-  [[nodiscard]] size_t count_taken(const std::function<bool(const IpAddr&)>& in) const;
+  // How many different taken addresses satisfy `in`.
+  [[nodiscard]] size_t count_taken(const In& in) const;
 
   // What the attachment holds, in either format. `failures` gains an error for each file that could not be read and
   // therefore may be the attachment's too.
@@ -73,6 +78,16 @@ class ReservationStore {
                                                             ErrorList& failures);
   // Every reservation, ordered by address; `failures` as above. Reads every file, once in the life of the object.
   [[nodiscard]] const std::vector<Reservation>& reservations(ErrorList& failures);
+
+  // The four that follow read no more files than those they return, if there is an index.
+  // The reservations of one address: more than one if it is there in two spellings.
+  [[nodiscard]] std::vector<Reservation> at(const IpAddr& addr, ErrorList& failures);
+  // Taken addresses that satisfy `in` and may be of containers that this machine ran before its last boot: their
+  // reservations' origins tell.
+  [[nodiscard]] std::vector<IpAddr> of_earlier_boot(const Origin& now, const In& in, ErrorList& failures);
+  // Taken addresses that satisfy `in` whose files are torn; whose files name no attachment.
+  [[nodiscard]] std::vector<IpAddr> torn(const In& in, ErrorList& failures);
+  [[nodiscard]] std::vector<IpAddr> foreign(const In& in, ErrorList& failures);
 
   // Frees the addresses of torn files.
   Status reclaim_torn();
@@ -87,10 +102,8 @@ class ReservationStore {
   // Frees the address. A file that is gone already is a success.
   Status release(const Reservation& reservation);
 
-  // Where the reservation was made; nothing if that is not known.
-  [[nodiscard]] std::optional<Origin> origin_of(const Reservation& reservation) const;
   // Gives the reservation another origin: its attachment starts anew. Errors: code 5.
-  [[nodiscard]] Status renew(const Reservation& reservation, const Origin& origin) const;
+  [[nodiscard]] Status renew(const Reservation& reservation, const Origin& origin);
 
  private:
   struct Entry {
@@ -101,27 +114,28 @@ class ReservationStore {
     bool operator<(const Entry& other) const { return std::tie(address, file) < std::tie(other.address, other.file); }
   };
 
-  ReservationStore(std::string folder, UniqueFd folder_fd, UniqueFd lock_fd);
+  ReservationStore(std::string folder, UniqueFd folder_fd, std::unique_ptr<StoreLock> lock);
 
   static Result<ReservationStore> lock(const std::string& folder, UniqueFd folder_fd, std::chrono::milliseconds limit);
+  Status try_index(const std::optional<Origin>& now, std::chrono::milliseconds limit);
   Status list();
   void read_holders();
   void make_index();
-  [[nodiscard]] std::optional<std::vector<Reservation>> find_by_index(const protocol::Attachment& attachment) const;
-  [[nodiscard]] Result<std::optional<Reservation>> read_holder(const Entry& entry) const;
-  // False if the name is taken.
-  [[nodiscard]] Result<bool> create_whole(const std::string& name, std::string_view content,
-                                          const std::optional<Origin>& origin = {}) const;
-  [[nodiscard]] Result<bool> create_plain(const std::string& name, std::string_view content,
-                                          const std::optional<Origin>& origin) const;
-  [[nodiscard]] Status record_given(const Grant& grant) const;
+  [[nodiscard]] std::vector<IpAddr> select(ErrorList& failures, const std::function<bool(const Reservation&)>& wanted);
+  // Nothing if there is no index, or if it is wrong about the container.
+  [[nodiscard]] std::optional<std::vector<Reservation>> find_by_index(const protocol::Attachment& attachment);
+  [[nodiscard]] Result<std::optional<Reservation>> read_holder(const Entry& entry);
+  [[nodiscard]] Result<bool> create_file(const std::string& name, std::string_view content,
+                                         const std::optional<Origin>& origin = {});
+  [[nodiscard]] Status record_given(const Grant& grant);
   [[nodiscard]] Status remove(const std::string& name) const;
   [[nodiscard]] std::string path_of(const std::string& name) const { return folder_ + "/" + name; }
 
   std::string folder_;
   UniqueFd folder_fd_;
-  UniqueFd lock_fd_;
+  std::unique_ptr<StoreLock> lock_;    // null if there is nobody to be kept out
   std::unique_ptr<StoreIndex> index_;  // null if there is none
+  OriginAttribute attribute_;
   bool listed_ = false;
   std::set<Entry> entries_;  // what the folder held when the lock was taken, if listed
   bool holders_read_ = false;

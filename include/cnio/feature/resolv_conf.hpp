@@ -15,7 +15,8 @@ namespace cnio::feature {
 // `shown` names the source in messages. Errors: code 5 for a line of 64 KiB or more.
 Result<protocol::Dns> parse_resolv_conf(std::string_view text, const std::string& shown);
 
-// Errors: code 5 for a file that cannot be read or is larger than 1 MiB.
+// A symbolic link is followed; anything but a regular file in the end is not even opened, and nobody is waited for.
+// Errors: code 5 for what is no regular file, cannot be read, or is larger than 1 MiB.
 Result<protocol::Dns> read_resolv_conf(const std::string& path);
 
 }  // namespace cnio::feature
