@@ -92,7 +92,7 @@ const std::vector<Refused> kRefused = {
     {"NetworkAbsolute", "host-local", R"({"name": "/run"})", {}, code::kConfig},
     {"NetworkNul", "host-local", R"({"name": "other\u0000x"})", {}, code::kConfig},
     {"NetworkOfBridge", "bridge", R"({"name": "../other"})", {}, code::kConfig},
-    {"FolderNul", "host-local", R"({"ipam": {"dataDir": "/run\u0000/x"}})", {}, code::kConfig},
+    {"FolderNul", "host-local", R"({"ipam": {"dataDir": "/run\u0000/x"}})", {}, code::kConfig, false},
     {"BridgePath", "bridge", R"({"bridge": "../lo"})", {}, code::kConfig, false},
     {"BridgeOfAllSettings", "bridge", R"({"bridge": "all"})", {}, code::kConfig, false},
     {"PrefixPath", "bridge", R"({"hostIfPrefix": "../"})", {}, code::kConfig, false},
