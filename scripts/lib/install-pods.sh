@@ -4,11 +4,11 @@
 
 STORE=/var/lib/cni/networks
 
-# Interfaces on the host that plugins of cnio have marked: "veth1a2b3c4d (bridge/p1/eth0)", one a line. iproute2 sees those
-# of the namespace that it runs in, /sys those of the one that it was mounted in; busybox's ip tells no alias.
+# Interfaces on the host that plugins of cnio have marked as a pod's: "veth1a2b3c4d (bridge/p1/eth0)", one a line. iproute2
+# sees those of the namespace that it runs in, /sys those of the one that it was mounted in; busybox's ip tells no alias.
 marked_interfaces() {
   case $(ip -V 2>&1) in
-    *iproute2*) ip -o link | sed -n 's/^[0-9]*: \([^:@]*\)[:@].*\\ *alias cnio \([^\\]*\).*/\1 (\2)/p' ;;
+    *iproute2*) ip -o link | sed -n 's/^[0-9]*: \([^:@]*\)[:@].*\\ *alias cnio \([^\\]*\/[^\\]*\/[^\\]*\).*/\1 (\2)/p' ;;
     *) marked_in_sys ;;
   esac
 }
@@ -16,7 +16,7 @@ marked_in_sys() {
   local file alias name
   for file in /sys/class/net/*/ifalias; do
     alias=$(cat "$file" 2>/dev/null) || continue
-    case $alias in 'cnio '*) ;; *) continue ;; esac
+    case $alias in 'cnio '*/*/*) ;; *) continue ;; esac
     name=${file%/ifalias}
     echo "${name##*/} (${alias#cnio })"
   done

@@ -283,13 +283,6 @@ Status parse_stdin(Request& request, std::string stdin_data) {
   return {};
 }
 
-std::string with_name(const Json& config, const std::string& network) {
-  Json named = config;
-  // Of equal keys the last counts, in whatever case they are written.
-  static_cast<Json::object_t::Container&>(named.get_ref<Json::object_t&>()).emplace_back("name", network);
-  return format_json(named);
-}
-
 Status check_command(const Request& request) {
   if (request.command != Command::kUnknown) return {};
   return invalid_variable("CNI_COMMAND", request.environment.get("CNI_COMMAND"),
@@ -297,6 +290,13 @@ Status check_command(const Request& request) {
 }
 
 bool is_settings_folder(std::string_view name) { return name == "all" || name == "default"; }
+
+std::string with_name(const Json& config, const std::string& network) {
+  Json named = config;
+  // Of equal keys the last counts, in whatever case they are written.
+  static_cast<Json::object_t::Container&>(named.get_ref<Json::object_t&>()).emplace_back("name", network);
+  return format_json(named);
+}
 
 Status check_common_keys(const Fields& config) {
   CNIO_TRY(config.text("type"));

@@ -513,6 +513,8 @@ class WithPods(InstallCase):
             (folder / name).write_text("10.1.0.2")
         world.run("ip", "link", "add", "veth9", "type", "veth")
         world.run("ip", "link", "set", "veth9", "alias", "somebody's")
+        world.run("ip", "link", "add", "br0", "alias", "cnio bridge", "type", "bridge")  # ours, and empty
+        self.addCleanup(world.run, "ip", "link", "delete", "br0")
         self.addCleanup(world.run, "ip", "link", "delete", "veth9")
         install("--rollback")
         self.assertEqual(digest(BIN / "bridge"), digest(WORK / "other/bridge"))

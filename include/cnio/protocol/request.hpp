@@ -79,9 +79,6 @@ std::string forget_own_sandbox(Request& request);
 // Errors: codes 6, 7, 1.
 Status parse_stdin(Request& request, std::string stdin_data);
 
-// The configuration as text, for a network of another name.
-std::string with_name(const Json& config, const std::string& network);
-
 // Refuses a CNI_COMMAND that is none (code 4). Whatever stdin held: whoever calls by hand often has nothing there.
 Status check_command(const Request& request);
 
@@ -90,6 +87,9 @@ Status check_command(const Request& request);
 bool is_settings_folder(std::string_view name);
 inline constexpr std::string_view kSettingsFolder =
     "is the name of the kernel's settings for all interfaces (/proc/sys/net/ipv6/conf/all, default)";
+
+// The configuration as text, for a network of another name.
+std::string with_name(const Json& config, const std::string& network);
 
 // The types of the keys that the specification gives to every configuration: type, capabilities, ipam, dns. Error:
 // code 7.
