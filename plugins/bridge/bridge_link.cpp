@@ -40,7 +40,8 @@ Status keep_mac(net::Netlink& host, const net::Link& bridge) {
 // told, an address below that of our ports (MacAddr::random_high) does not change when they come and go, unless the
 // bridge has no other: then it has no carrier.
 Result<bool> settle_mac(net::Netlink& host, const net::Link& bridge, const Config& config) {
-  if (is_our_bridge(bridge) || !config.is_gateway || config.layer2() || config.vlan != 0) return true;
+  if (is_our_bridge(bridge) || config.vlan != 0) return true;
+  if (!config.is_gateway || config.layer2()) return false;
   const std::optional<bool> fixed = net::has_fixed_mac(bridge);
   if (fixed && *fixed) return true;
   const bool below_ours = bridge.mac && bridge.mac->data()[0] < MacAddr::random_high().data()[0];

@@ -118,6 +118,7 @@ Result<Veth> create_attachment_veth(net::Netlink& host, net::Sandbox& sandbox, c
   sandbox_end.kind = host_end->kind;
   sandbox_end.mac = pair.sandbox_mac;
   sandbox_end.mtu = host_end->mtu;
+  sandbox_end.ipv6 = host_end->ipv6;  // whether there is any: that follows from the kernel and the MTU
   return Veth{*host_end, sandbox_end};
 }
 

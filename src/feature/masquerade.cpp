@@ -9,6 +9,7 @@
 #include "masquerade_iptables.hpp"
 #include "masquerade_names.hpp"
 #include "masquerade_nftables.hpp"
+#include "masquerade_shared.hpp"
 
 namespace cnio::feature {
 namespace {
@@ -26,7 +27,8 @@ Status install_nftables(NftConnection& nft, const MasqueradeSpec& spec, Rollback
   // Before: it may be done although its answer is lost.
   undo.add("remove masquerading", [chain = attachment_chain(spec.who)]() -> Status {
     CNIO_LET(NftConnection again, NftConnection::require(kNeeds));
-    return remove_attachment_chain(again, chain);
+    MasqueradeRecord record;
+    return remove_attachment_chain(again, chain, record);
   });
   Status status = install_nftables_masquerade(nft, spec);
   if (!status.ok() && lacks_support(status.error().errnum())) return std::move(status).error().hint(kNeeds);
@@ -66,18 +68,26 @@ Status install_masquerade(std::optional<NftConnection>& nft, const MasqueradeSpe
 }
 
 Status remove_masquerade(std::optional<NftConnection>& nft, const MasqueradeIdentity& who,
-                         const std::vector<IpAddr>& known_addresses, const protocol::Environment& environment) {
+                         const std::vector<IpAddr>& known_addresses, const protocol::Environment& environment,
+                         MasqueradeRecord* record) {
   ErrorList errors;
+  MasqueradeRecord found;
   SharedChain shared = {iptables_chain(who), iptables_comment(who), known_addresses};
   // An interface without its addresses still has a link-local one, which says nothing about what was masqueraded.
   std::erase_if(shared.sources, [](const IpAddr& address) { return address.is_link_local_unicast(); });
   if (nft) {
-    errors.collect(remove_attachment_chain(*nft, attachment_chain(who)));
-    errors.collect(remove_reference_rules(*nft, who));
-    errors.collect(remove_iptables_nft_chain(*nft, shared));
+    errors.collect(remove_attachment_chain(*nft, attachment_chain(who), found));
+    errors.collect(remove_reference_rules(*nft, who, found));
+    errors.collect(remove_iptables_nft_chain(*nft, shared, found));
   }
-  errors.collect(remove_iptables_legacy_chain(shared, environment));
+  errors.collect(remove_iptables_legacy_chain(shared, environment, found));
+  if (record != nullptr) *record = std::move(found);
   return errors.status();
+}
+
+Result<bool> owned_by_other(NftConnection& nft, const MasqueradeIdentity& who, const IpAddr& address) {
+  CNIO_LET(const auto leads_to, find_chain_of(nft, address));
+  return leads_to && *leads_to != attachment_chain(who);
 }
 
 Status check_masquerade(const MasqueradeSpec& spec, const protocol::Environment& environment) {

@@ -15,6 +15,7 @@ namespace {
 using Words = std::vector<std::string>;
 
 const std::string kPostrouting = "POSTROUTING";
+const std::string kChainPrefix = "CNI-";
 constexpr Family kFamilies[] = {Family::kIpv4, Family::kIpv6};
 
 struct IptablesRule {
@@ -109,20 +110,22 @@ std::vector<ListedRule> parse_listing(std::string_view listing) {
   return rules;
 }
 
-Status remove_legacy_chain(const Iptables& iptables, const SharedChain& chain) {
+Status remove_legacy_chain(const Iptables& iptables, const SharedChain& chain, MasqueradeRecord& record) {
   CNIO_LET(const bool exists, iptables.succeeds({"-S", chain.name, "1"}));
   if (!exists) return {};
   CNIO_LET(const std::string listing, iptables.read({"-S", kPostrouting}));
   bool still_used = false;
+  RemovedSources sources;
   for (ListedRule& rule : parse_listing(listing)) {
-    if (rule.value_of("-j") != chain.name) continue;
-    if (!chain.holds_jump(rule.source(), rule.value_of("--comment"))) {
-      still_used = true;
-      continue;
-    }
+    const bool into = rule.value_of("-j") == chain.name;
+    const bool goes = into && chain.holds_jump(rule.source(), rule.value_of("--comment"));
+    if (rule.value_of("-j").starts_with(kChainPrefix)) sources.note(rule.source(), goes);
+    if (into && !goes) still_used = true;
+    if (!goes) continue;
     rule.words[0] = "-D";
     CNIO_TRY(iptables.run(rule.words));
   }
+  sources.add_to(record);
   if (still_used) return {};
   CNIO_TRY(iptables.run({"-F", chain.name}));
   return iptables.run({"-X", chain.name});
@@ -159,14 +162,15 @@ Status check_iptables_masquerade(const MasqueradeSpec& spec, const protocol::Env
   return {};
 }
 
-Status remove_iptables_legacy_chain(const SharedChain& chain, const protocol::Environment& environment) {
+Status remove_iptables_legacy_chain(const SharedChain& chain, const protocol::Environment& environment,
+                                    MasqueradeRecord& record) {
   ErrorList errors;
   for (const Family family : kFamilies) {
     const auto iptables = Iptables::find_legacy(family, environment);
     if (!iptables.ok()) {
       errors.collect(iptables.error());
     } else if (iptables.value()) {
-      errors.collect(remove_legacy_chain(*iptables.value(), chain));
+      errors.collect(remove_legacy_chain(*iptables.value(), chain, record));
     }
   }
   return errors.status();
@@ -184,10 +188,13 @@ Status collect_iptables_legacy_chains(const std::string& network, const std::vec
     std::set<std::string> stale;
     for (const ListedRule& rule : parse_listing(listing)) {
       const std::string& chain = rule.words[1];
-      const bool ours = chain.starts_with("CNI-") && rule.value_of("--comment").starts_with(prefix);
+      const bool ours = chain.starts_with(kChainPrefix) && rule.value_of("--comment").starts_with(prefix);
       if (ours && std::find(keep.begin(), keep.end(), chain) == keep.end()) stale.insert(chain);
     }
-    for (const std::string& chain : stale) errors.collect(remove_legacy_chain(*iptables, {chain, prefix, {}}));
+    for (const std::string& chain : stale) {
+      MasqueradeRecord record;
+      errors.collect(remove_legacy_chain(*iptables, {chain, prefix, {}}, record));
+    }
   }
   return errors.status();
 }

@@ -18,7 +18,8 @@ Status install_iptables_masquerade(const MasqueradeSpec& spec, const protocol::E
 Status check_iptables_masquerade(const MasqueradeSpec& spec, const protocol::Environment& environment);
 
 // As remove_masquerade and collect_masquerade_garbage say, for the old tables of x_tables.
-Status remove_iptables_legacy_chain(const SharedChain& chain, const protocol::Environment& environment);
+Status remove_iptables_legacy_chain(const SharedChain& chain, const protocol::Environment& environment,
+                                    MasqueradeRecord& record);
 Status collect_iptables_legacy_chains(const std::string& network, const std::vector<protocol::Attachment>& valid,
                                       const protocol::Environment& environment);
 

@@ -23,6 +23,8 @@ std::string reference_prefix(const MasqueradeIdentity& who) {
 
 std::string attachment_chain(const MasqueradeIdentity& who) { return kAttachment + reference_prefix(who); }
 
+bool is_attachment_chain(const std::string& chain) { return chain.starts_with(kAttachment); }
+
 std::string attachment_chain_prefix(const std::string& network) {
   return kAttachment + reference_network_prefix(network);
 }

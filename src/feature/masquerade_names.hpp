@@ -17,6 +17,8 @@ std::string reference_prefix(const MasqueradeIdentity& who);
 // "att-H1-H2": the attachment's chain in our table. It begins with a letter, since nft could not read it back
 // otherwise.
 std::string attachment_chain(const MasqueradeIdentity& who);
+// Does a chain have such a name, of whatever network?
+bool is_attachment_chain(const std::string& chain);
 // "att-H1-".
 std::string attachment_chain_prefix(const std::string& network);
 

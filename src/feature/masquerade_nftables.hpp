@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -10,16 +11,17 @@
 // Masquerading in our own table, through netlink.
 namespace cnio::feature {
 
-// The chain's rules, in order.
-std::vector<net::NftRule> masquerade_rules(const MasqueradeSpec& spec);
+// The chain's rules, in order; those of addresses that were taken over say so.
+std::vector<net::NftRule> masquerade_rules(const MasqueradeSpec& spec, const std::set<IpAddr>& taken_over = {});
 
 // Would installing work? Changes nothing.
 Status rehearse_nftables_masquerade(net::NftConnection& nft);
 
 Status install_nftables_masquerade(net::NftConnection& nft, const MasqueradeSpec& spec);
 
-// Removes an attachment's chain and what leads to it, and the table after its last attachment.
-Status remove_attachment_chain(net::NftConnection& nft, const std::string& chain);
+// Removes an attachment's chain and what leads to it, and the table after its last attachment. An address that others
+// were made for, too, goes to them.
+Status remove_attachment_chain(net::NftConnection& nft, const std::string& chain, MasqueradeRecord& record);
 
 // Error: code 104.
 Status check_nftables_masquerade(net::NftConnection& nft, const MasqueradeSpec& spec);

@@ -22,13 +22,17 @@ const std::string kReferenceChain = "masq_checks";
 // The tables of iptables-nft and ip6tables-nft.
 const std::vector<net::NftTable> kIptablesTables = {{net::NftFamily::kIpv4, "nat"}, {net::NftFamily::kIpv6, "nat"}};
 const std::string kPostrouting = "POSTROUTING";
+const std::string kChainPrefix = "CNI-";
 
-Status remove_rules_once(NftConnection& nft, const std::function<bool(const NftRule&)>& unwanted) {
+Status remove_rules_once(NftConnection& nft, const std::function<bool(const NftRule&)>& unwanted,
+                         RemovedSources& sources) {
   CNIO_LET(const uint32_t generation, nft.generation());
   CNIO_LET(const auto rules, nft.list_rules(kReferenceTable, kReferenceChain));
   NftBatch batch(kReferenceTable, generation);
   for (const NftRule& rule : rules) {
-    if (unwanted(rule)) batch.delete_rule(kReferenceChain, rule.handle);
+    const bool goes = unwanted(rule);
+    if (goes) batch.delete_rule(kReferenceChain, rule.handle);
+    sources.note(rule.source, goes);
   }
   return nft.commit(batch, "remove masquerading made by another implementation");
 }
@@ -37,7 +41,8 @@ bool is_jump_to(const NftRule& rule, const std::string& chain) {
   return rule.action == NftRule::Action::kJump && rule.target == chain;
 }
 
-Status remove_chain_once(NftConnection& nft, const net::NftTable& table, const SharedChain& chain) {
+Status remove_chain_once(NftConnection& nft, const net::NftTable& table, const SharedChain& chain,
+                         RemovedSources& sources) {
   CNIO_LET(const bool exists, nft.has_chain(table, chain.name));
   if (!exists) return {};
   CNIO_LET(const uint32_t generation, nft.generation());
@@ -45,19 +50,21 @@ Status remove_chain_once(NftConnection& nft, const net::NftTable& table, const S
   NftBatch batch(table, generation);
   bool still_used = false;
   for (const NftRule& rule : rules) {
-    if (!is_jump_to(rule, chain.name)) continue;
-    if (chain.holds_jump(rule.source, rule.comment)) {
-      batch.delete_rule(kPostrouting, rule.handle);
-    } else {
-      still_used = true;
-    }
+    const bool into = is_jump_to(rule, chain.name);
+    const bool goes = into && chain.holds_jump(rule.source, rule.comment);
+    if (goes) batch.delete_rule(kPostrouting, rule.handle);
+    if (into && !goes) still_used = true;
+    if (rule.target.starts_with(kChainPrefix)) sources.note(rule.source, goes);
   }
   if (!still_used) batch.delete_chain(chain.name);
   return nft.commit(batch, "remove iptables chain " + chain.name);
 }
 
-Status remove_chain(NftConnection& nft, const net::NftTable& table, const SharedChain& chain) {
-  return net::retry_while_changing([&] { return remove_chain_once(nft, table, chain); });
+Status remove_chain(NftConnection& nft, const net::NftTable& table, const SharedChain& chain, RemovedSources& sources) {
+  return net::retry_while_changing([&] {
+    sources = {};
+    return remove_chain_once(nft, table, chain, sources);
+  });
 }
 
 // The chain's name does not tell its network, but the comments of its rules do.
@@ -80,10 +87,27 @@ Result<bool> has_jump_from(NftConnection& nft, const IpAddr& address, const std:
 
 }  // namespace
 
-Status remove_reference_rules(NftConnection& nft, const MasqueradeIdentity& who) {
+void RemovedSources::note(const std::optional<Cidr>& source, bool goes) {
+  if (source && *source == Cidr::host(source->addr)) (goes ? gone : kept).insert(source->addr);
+}
+
+void RemovedSources::add_to(MasqueradeRecord& record) const {
+  for (const IpAddr& address : gone) {
+    record.addresses.push_back(address);
+    if (kept.contains(address)) record.of_others.push_back(address);
+  }
+}
+
+Status remove_reference_rules(NftConnection& nft, const MasqueradeIdentity& who, MasqueradeRecord& record) {
   const std::string prefix = reference_prefix(who);
-  return net::retry_while_changing(
-      [&] { return remove_rules_once(nft, [&](const NftRule& rule) { return rule.comment.starts_with(prefix); }); });
+  RemovedSources sources;
+  const Status status = net::retry_while_changing([&] {
+    sources = {};
+    return remove_rules_once(
+        nft, [&](const NftRule& rule) { return rule.comment.starts_with(prefix); }, sources);
+  });
+  sources.add_to(record);
+  return status;
 }
 
 Status collect_reference_rules(NftConnection& nft, const std::string& network,
@@ -95,7 +119,8 @@ Status collect_reference_rules(NftConnection& nft, const std::string& network,
            std::none_of(keep.begin(), keep.end(),
                         [&](const std::string& prefix) { return rule.comment.starts_with(prefix); });
   };
-  return net::retry_while_changing([&] { return remove_rules_once(nft, unwanted); });
+  RemovedSources sources;
+  return net::retry_while_changing([&] { return remove_rules_once(nft, unwanted, sources); });
 }
 
 bool SharedChain::holds_jump(const std::optional<Cidr>& source, const std::string& comment) const {
@@ -105,9 +130,13 @@ bool SharedChain::holds_jump(const std::optional<Cidr>& source, const std::strin
          std::any_of(sources.begin(), sources.end(), [&](const IpAddr& address) { return source->contains(address); });
 }
 
-Status remove_iptables_nft_chain(NftConnection& nft, const SharedChain& chain) {
+Status remove_iptables_nft_chain(NftConnection& nft, const SharedChain& chain, MasqueradeRecord& record) {
   ErrorList errors;
-  for (const auto& table : kIptablesTables) errors.collect(remove_chain(nft, table, chain));
+  for (const auto& table : kIptablesTables) {
+    RemovedSources sources;
+    errors.collect(remove_chain(nft, table, chain, sources));
+    sources.add_to(record);
+  }
   return errors.status();
 }
 
@@ -117,13 +146,15 @@ Status collect_iptables_nft_chains(NftConnection& nft, const std::string& networ
   ErrorList errors;
   for (const auto& table : kIptablesTables) {
     CNIO_LET(const auto chains, nft.list_chains(table));
-    for (const auto& [chain, comment] : chains) {
-      if (!chain.starts_with("CNI-") || std::find(keep.begin(), keep.end(), chain) != keep.end()) continue;
+    for (const net::NftChain& each : chains) {
+      const std::string& chain = each.name;
+      if (!chain.starts_with(kChainPrefix) || std::find(keep.begin(), keep.end(), chain) != keep.end()) continue;
       const auto ours = is_chain_of(nft, table, chain, network);
       if (!ours.ok()) {
         errors.collect(ours.error());
       } else if (ours.value()) {
-        errors.collect(remove_chain(nft, table, {chain, iptables_comment_prefix(network), {}}));
+        RemovedSources sources;
+        errors.collect(remove_chain(nft, table, {chain, iptables_comment_prefix(network), {}}, sources));
       }
     }
   }

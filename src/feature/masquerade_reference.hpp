@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,8 +14,18 @@
 // table comes into being where none was.
 namespace cnio::feature {
 
+// The sources of rules that went, and of the other attachments' that stay.
+struct RemovedSources {
+  std::set<IpAddr> gone;
+  std::set<IpAddr> kept;
+
+  // Both only if it is one address.
+  void note(const std::optional<Cidr>& source, bool goes);
+  void add_to(MasqueradeRecord& record) const;
+};
+
 // The rules of the nft form of one attachment, or of all attachments of a network that are not valid.
-Status remove_reference_rules(net::NftConnection& nft, const MasqueradeIdentity& who);
+Status remove_reference_rules(net::NftConnection& nft, const MasqueradeIdentity& who, MasqueradeRecord& record);
 Status collect_reference_rules(net::NftConnection& nft, const std::string& network,
                                const std::vector<protocol::Attachment>& valid);
 
@@ -30,7 +41,7 @@ struct SharedChain {
 };
 
 // Removes the jumps of that part, and the chain if no other is left.
-Status remove_iptables_nft_chain(net::NftConnection& nft, const SharedChain& chain);
+Status remove_iptables_nft_chain(net::NftConnection& nft, const SharedChain& chain, MasqueradeRecord& record);
 Status collect_iptables_nft_chains(net::NftConnection& nft, const std::string& network,
                                    const std::vector<protocol::Attachment>& valid);
 

@@ -29,6 +29,9 @@ const std::string kMacSuffix = "-mac";
 // hashed.
 constexpr size_t kMaxReference = 230;
 
+// Whoever else works in this table made what is there without this comment, and keeps it.
+constexpr std::string_view kOurs = "made for the spoof check of the cnio CNI plugins, goes with its last rule";
+
 constexpr std::string_view kNeeds =
     "the spoof check needs nf_tables for bridges: kernel modules nf_tables and nft_meta_bridge";
 
@@ -86,19 +89,55 @@ void fill(NftBatch& batch, const std::string& chain, const std::vector<NftRule>&
   }
 }
 
+std::vector<std::string> chains_of(const std::string& chain) { return {chain, chain + kMacSuffix}; }
+
+// The chains of an attachment and the one that leads to them. Its rules are one for each attachment, and not looked at.
+Result<net::NftView> view_attachment(NftConnection& nft, const std::string& chain) {
+  return nft.view(kTable, {.chains = {kPrerouting.name, chain, chain + kMacSuffix}, .maps = {}, .rules_of = chain});
+}
+
+// Why frames do not get from there to the attachments' chains and on as they should, as a clause; empty if they do, or
+// if there is nothing yet.
+std::string fault_of_entry(const net::NftView& view) {
+  if (view.table && view.table->dormant) return "table bridge nat is dormant, so the kernel ignores it";
+  const net::NftChain* entry = view.find_chain(kPrerouting.name);
+  if (entry == nullptr) return {};
+  const std::string chain = "chain " + kPrerouting.name + " of table bridge nat ";
+  if (const std::string mismatch = kPrerouting.mismatch(*entry); !mismatch.empty()) return chain + mismatch;
+  return entry->hook->accepts ? std::string() : chain + "drops by policy";
+}
+
+// The table is shared with users and other programs: it is not woken up or rewritten under them.
+Status check_not_in_the_way(const net::NftView& view) {
+  std::string fault = fault_of_entry(view);
+  if (view.table && view.table->owner) {
+    fault = "table bridge nat belongs to the program with netlink port " + std::to_string(*view.table->owner) +
+            ", which alone may change it";
+  }
+  for (const net::NftChain& chain : view.chains) {
+    if (chain.name != kPrerouting.name && chain.hook) fault = "chain " + chain.name + " is a base chain";
+  }
+  if (fault.empty()) return {};
+  return Error::make(Code::kConflict, "the spoof check cannot be installed: " + fault,
+                     "nft list table bridge nat shows what there is, which is left as it is because others may rely on "
+                     "it; it has to be active, with chain PREROUTING of type filter at hook prerouting, priority -300, "
+                     "policy accept, or without that chain");
+}
+
 Status install_once(NftConnection& nft, const SpoofCheckSpec& spec) {
   const std::string chain = port_chain(spec.attachment);
   const std::string comment = comment_of(spec.attachment);
   Rules rules = rules_of(spec);
   CNIO_LET(const uint32_t generation, nft.generation());
-  CNIO_LET(const bool exists, nft.has_chain(kTable, chain));
+  CNIO_LET(const net::NftView view, view_attachment(nft, chain));
+  CNIO_TRY(check_not_in_the_way(view));
   NftBatch batch(kTable, generation);
-  batch.ensure_table({});
-  batch.ensure_base_chain(kPrerouting);
+  batch.ensure_table(kOurs);
+  if (view.find_chain(kPrerouting.name) == nullptr) batch.ensure_base_chain(kPrerouting, kOurs);
   const std::string owner =
       reference_prefix({spec.network, spec.attachment}) + ", " + readable_identity({spec.network, spec.attachment});
-  for (const std::string& each : {chain, chain + kMacSuffix}) batch.ensure_chain(each, owner);
-  if (exists) {
+  for (const std::string& each : chains_of(chain)) batch.ensure_chain(each, owner);
+  if (view.find_chain(chain) != nullptr) {
     CNIO_LET(const std::vector<NftRule> stale, entries_to(nft, chain));
     for (const NftRule& rule : stale) batch.delete_rule(kPrerouting.name, rule.handle);
   }
@@ -109,35 +148,51 @@ Status install_once(NftConnection& nft, const SpoofCheckSpec& spec) {
   return nft.commit(batch, "install the spoof check");
 }
 
-// The chains of an attachment and the jumps to them; the table, if it then holds no rule and nothing of others.
-Status remove_once(NftConnection& nft, const std::string& chain) {
+// How an attachment's chains are got rid of: each way is for when the one before it is refused (errno EBUSY).
+enum class Way {
+  kWithTable,  // and what was made for all of them, if nothing is left in it
+  kAlone,
+  kEmptyOnly,  // a rule of somebody else leads to them: they stay, without rules
+};
+
+// Removes exactly what is ours, by name.
+Status remove_once(NftConnection& nft, const std::string& chain, Way way) {
   CNIO_LET(const uint32_t generation, nft.generation());
-  std::vector<std::string> chains;
-  for (const std::string& each : {chain, chain + kMacSuffix}) {
-    CNIO_LET(const bool exists, nft.has_chain(kTable, each));
-    if (exists) chains.push_back(each);
+  CNIO_LET(const net::NftView view, nft.view(kTable, {.chains = {kPrerouting.name, chain, chain + kMacSuffix},
+                                                      .maps = {},
+                                                      .rules_of = kPrerouting.name}));
+  std::vector<std::string> present;
+  for (const std::string& each : chains_of(chain)) {
+    if (view.find_chain(each) != nullptr) present.push_back(each);
   }
-  if (chains.empty()) return {};
-  CNIO_LET(const std::vector<NftRule> entries, nft.list_rules(kTable, kPrerouting.name));
-  CNIO_LET(const auto use, nft.find_table_use(kTable));
+  if (present.empty()) return {};
   NftBatch batch(kTable, generation);
-  const bool last =
-      std::all_of(entries.begin(), entries.end(), [&](const auto& rule) { return is_jump_to(rule, chain); });
-  if (last && use == chains.size() + 1) {
-    batch.delete_table();
-  } else {
-    for (const NftRule& rule : entries) {
-      if (is_jump_to(rule, chain)) batch.delete_rule(kPrerouting.name, rule.handle);
-    }
-    // One leads to the other.
-    for (const std::string& each : chains) batch.flush_chain(each);
-    for (const std::string& each : chains) batch.delete_chain(each);
+  bool last = true;
+  for (const NftRule& rule : view.rules) {
+    if (!is_jump_to(rule, chain)) last = false;
+    if (is_jump_to(rule, chain)) batch.delete_rule(kPrerouting.name, rule.handle);
+  }
+  // One leads to the other.
+  for (const std::string& each : present) batch.flush_chain(each);
+  if (way != Way::kEmptyOnly) {
+    for (const std::string& each : present) batch.delete_chain(each);
+  }
+  const net::NftChain* entry = view.find_chain(kPrerouting.name);
+  if (way == Way::kWithTable && last && entry != nullptr && entry->comment == kOurs) {
+    batch.delete_chain(kPrerouting.name);
+    const bool alone = view.table && view.table->comment == kOurs && view.table->use == present.size() + 1;
+    if (alone) batch.delete_empty_table();
   }
   return nft.commit(batch, "remove the spoof check");
 }
 
 Status remove_chains(NftConnection& nft, const std::string& chain) {
-  return net::retry_while_changing([&] { return remove_once(nft, chain); });
+  Way way = Way::kWithTable;
+  return net::retry_while_changing([&] {
+    Status status = remove_once(nft, chain, way);
+    if (!status.ok() && status.error().errnum() == EBUSY) way = way == Way::kWithTable ? Way::kAlone : Way::kEmptyOnly;
+    return status;
+  });
 }
 
 Error differs(const SpoofCheckSpec& spec, const std::string& expected, const std::string& found) {
@@ -148,6 +203,19 @@ Error differs(const SpoofCheckSpec& spec, const std::string& expected, const std
 bool equal_in_effect(const std::vector<NftRule>& a, const std::vector<NftRule>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](const NftRule& x, const NftRule& y) { return x.same_effect(y); });
+}
+
+// Does a rule in front of the entry surely keep the port's frames from it?
+bool is_bypassed(const std::vector<NftRule>& rules, const NftRule& entry) {
+  for (const NftRule& rule : rules) {
+    if (rule.same_effect(entry)) return false;
+    NftRule for_all = rule;
+    if (rule.input_interface == entry.input_interface) for_all.input_interface.clear();
+    for (const auto action : {NftRule::Action::kAccept, NftRule::Action::kReturn}) {
+      if (for_all.same_effect(make_rule(action))) return true;
+    }
+  }
+  return false;
 }
 
 // Of a chain with a comment.
@@ -170,8 +238,10 @@ Result<bool> is_dead(NftConnection& nft, net::Netlink& route, const std::string&
 
 Status require_spoof_check() {
   CNIO_LET(NftConnection nft, NftConnection::require(kNeeds));
-  CNIO_LET(const bool in_use, nft.has_chain(kTable, kPrerouting.name));
-  if (in_use) return {};
+  CNIO_LET(const net::NftView view,
+           nft.view(kTable, {.chains = {kPrerouting.name}, .maps = {}, .rules_of = kPrerouting.name}));
+  CNIO_TRY(check_not_in_the_way(view));
+  if (!view.chains.empty()) return {};
   NftBatch batch(kTable);
   batch.ensure_table({});
   batch.ensure_base_chain(kPrerouting);
@@ -192,25 +262,35 @@ Status install_spoof_check(const SpoofCheckSpec& spec, Rollback& undo) {
     return remove_chains(again, chain);
   });
   Status status = net::retry_while_changing([&] { return install_once(nft, spec); });
-  if (!status.ok()) return std::move(status).error().hint(kNeeds);
-  return {};
+  if (!status.ok() && status.error().code() == Code::kKernel) return std::move(status).error().hint(kNeeds);
+  return status;
 }
 
 Status remove_spoof_check(NftConnection& nft, const std::string& network, const Attachment& attachment) {
   const std::string name = port_chain(attachment);
-  CNIO_LET(const auto chain, nft.find_chain(kTable, name));
-  const bool foreign = chain && !chain->comment.empty() && !belongs_to(*chain, network);
-  return foreign ? Status() : remove_chains(nft, name);
+  CNIO_LET(const net::NftView view, view_attachment(nft, name));
+  const net::NftChain* chain = view.find_chain(name);
+  const bool none = chain == nullptr && view.find_chain(name + kMacSuffix) == nullptr;
+  const bool foreign = chain != nullptr && !chain->comment.empty() && !belongs_to(*chain, network);
+  return none || foreign ? Status() : remove_chains(nft, name);
 }
 
 Status check_spoof_check(const SpoofCheckSpec& spec) {
   CNIO_LET(NftConnection nft, NftConnection::require(kNeeds));
   const std::string chain = port_chain(spec.attachment);
   const Rules wanted = rules_of(spec);
-  CNIO_LET(const std::vector<NftRule> entries, entries_to(nft, chain));
+  CNIO_LET(const net::NftView view,
+           nft.view(kTable, {.chains = {kPrerouting.name}, .maps = {}, .rules_of = kPrerouting.name}));
+  if (const std::string fault = fault_of_entry(view); !fault.empty()) return differs(spec, "rules at work", fault);
+  std::vector<NftRule> entries = view.rules;
+  std::erase_if(entries, [&](const NftRule& rule) { return !is_jump_to(rule, chain); });
   if (entries.empty()) return differs(spec, "a rule in chain " + kPrerouting.name + " that leads to " + chain, "none");
   if (std::none_of(entries.begin(), entries.end(), [&](const auto& rule) { return rule.same_effect(wanted.entry); })) {
     return differs(spec, "the rule to " + chain + " for this port", "it for " + quote(entries.front().input_interface));
+  }
+  if (is_bypassed(view.rules, wanted.entry)) {
+    return differs(spec, "all frames of this port to come to chain " + chain,
+                   "a rule in front of it, in chain " + kPrerouting.name + ", that lets them pass");
   }
   CNIO_LET(const std::vector<NftRule> on_port, nft.list_rules(kTable, chain));
   if (!equal_in_effect(on_port, wanted.on_port)) return differs(spec, "one jump in chain " + chain, "other rules");

@@ -37,7 +37,8 @@ constexpr int kMaxErrno = 4095;  // the kernel's MAX_ERRNO
 // What one exchange with the kernel came to.
 struct Reply {
   const Netlink::Handler* handler = nullptr;
-  uint32_t sequence = 0;
+  uint32_t first = 0;     // of what was sent together
+  uint32_t sequence = 0;  // of the last, whose answer is the end
   bool done = false;
   bool interrupted = false;
   int errnum = 0;           // positive
@@ -91,7 +92,8 @@ int on_ack(nl_msg* /*message*/, void* context) {
 
 // libnl counts the answers itself, and is out of step after a batch.
 int on_sequence(nl_msg* message, void* context) {
-  return nlmsg_hdr(message)->nlmsg_seq == static_cast<Reply*>(context)->sequence ? NL_OK : NL_SKIP;
+  const auto& reply = *static_cast<Reply*>(context);
+  return nlmsg_hdr(message)->nlmsg_seq - reply.first <= reply.sequence - reply.first ? NL_OK : NL_SKIP;
 }
 
 int on_interrupted(nl_msg* /*message*/, void* context) {
@@ -101,11 +103,14 @@ int on_interrupted(nl_msg* /*message*/, void* context) {
 
 int on_error(sockaddr_nl* /*from*/, nlmsgerr* error, void* context) {
   auto& reply = *static_cast<Reply*>(context);
-  reply.done = true;
-  reply.errnum = errno_of(error->error);
   const auto* header = reinterpret_cast<const nlmsghdr*>(reinterpret_cast<const char*>(error) - NLMSG_HDRLEN);
+  const bool last = header->nlmsg_seq == reply.sequence;
+  reply.done = last;
+  const int errnum = errno_of(error->error);
+  if (!last && errnum == ENOENT) return NL_SKIP;  // one of several gets
+  reply.errnum = errnum;
   reply.kernel_says = extended_ack(*header);
-  return NL_STOP;
+  return last ? NL_STOP : NL_SKIP;
 }
 
 Error refused(std::string_view operation, const Reply& reply) {
@@ -169,10 +174,11 @@ Result<Netlink> Netlink::open(int protocol, const std::vector<int>& groups) {
   return netlink;
 }
 
-Status Netlink::receive(uint32_t sequence, const Handler& handler, std::string_view operation, bool& interrupted) {
+Status Netlink::receive(Sent sent, const Handler& handler, std::string_view operation, bool& interrupted) {
   Reply reply;
   reply.handler = &handler;
-  reply.sequence = sequence;
+  reply.first = sent.first;
+  reply.sequence = sent.last;
   const CallbackPtr callbacks(checked(nl_cb_alloc(NL_CB_DEFAULT)));
   nl_cb_set(callbacks.get(), NL_CB_VALID, NL_CB_CUSTOM, on_valid, &reply);
   nl_cb_set(callbacks.get(), NL_CB_FINISH, NL_CB_CUSTOM, on_finish, &reply);
@@ -210,6 +216,10 @@ Status send_by(Call call, std::string_view operation) {
   return Error::sys(std::string(operation) + ": send to the kernel", errno, Code::kKernel);
 }
 
+Error kept_changing(std::string_view operation) {
+  return Error::make(Code::kTryAgain, std::string(operation) + ": the list kept changing while it was read");
+}
+
 Status send(nl_sock* socket, nl_msg* message, std::string_view operation) {
   nl_complete_msg(socket, message);
   return send_by([&] { return nl_send(socket, message); }, operation);
@@ -226,8 +236,9 @@ Status Netlink::request(nl_msg* message, std::string_view operation) {
   nlmsg_hdr(message)->nlmsg_flags |= NLM_F_ACK;
   CNIO_TRY(send(socket_.get(), message, operation));
   bool interrupted = false;
+  const uint32_t sequence = nlmsg_hdr(message)->nlmsg_seq;
   return receive(
-      nlmsg_hdr(message)->nlmsg_seq, [](nlmsghdr&) {}, operation, interrupted);
+      {sequence, sequence}, [](nlmsghdr&) {}, operation, interrupted);
 }
 
 Status Netlink::together(const std::function<Status()>& work) {
@@ -253,10 +264,38 @@ Status Netlink::query(nl_msg* message, std::string_view operation, const Handler
     nlmsg_hdr(message)->nlmsg_seq = NL_AUTO_SEQ;
     CNIO_TRY(send(socket_.get(), message, operation));
     bool interrupted = false;
-    CNIO_TRY(receive(nlmsg_hdr(message)->nlmsg_seq, handler, operation, interrupted));
+    const uint32_t sequence = nlmsg_hdr(message)->nlmsg_seq;
+    CNIO_TRY(receive({sequence, sequence}, handler, operation, interrupted));
     if (!interrupted) return {};
   }
-  return Error::make(Code::kTryAgain, std::string(operation) + ": the list kept changing while it was read");
+  return kept_changing(operation);
+}
+
+std::string Netlink::number(const std::vector<nl_msg*>& messages) {
+  std::string bytes;
+  for (nl_msg* message : messages) {
+    nlmsghdr* header = nlmsg_hdr(message);
+    header->nlmsg_seq = nl_socket_use_seq(socket_.get());
+    header->nlmsg_pid = nl_socket_get_local_port(socket_.get());
+    header->nlmsg_flags |= NLM_F_REQUEST;
+    bytes.append(reinterpret_cast<const char*>(header), header->nlmsg_len);
+    bytes.append(NLMSG_ALIGN(header->nlmsg_len) - header->nlmsg_len, '\0');
+  }
+  return bytes;
+}
+
+Status Netlink::query_together(const std::vector<nl_msg*>& messages, std::string_view operation, const Handler& handler,
+                               const std::function<void()>& restart) {
+  for (int attempt = 0; attempt < kDumpAttempts; ++attempt) {
+    if (attempt != 0) restart();
+    std::string bytes = number(messages);
+    CNIO_TRY(send_by([&] { return nl_sendto(socket_.get(), bytes.data(), bytes.size()); }, operation));
+    bool interrupted = false;
+    const Sent sent = {nlmsg_hdr(messages.front())->nlmsg_seq, nlmsg_hdr(messages.back())->nlmsg_seq};
+    CNIO_TRY(receive(sent, handler, operation, interrupted));
+    if (!interrupted) return {};
+  }
+  return kept_changing(operation);
 }
 
 namespace {
@@ -298,25 +337,17 @@ Result<std::optional<BatchFailure>> drain_answers(int fd, uint32_t last_acked, s
 
 Status Netlink::transact(const std::vector<nl_msg*>& messages, std::string_view operation,
                          const std::vector<std::string>& steps) {
-  std::string bytes;
-  std::vector<uint32_t> sequences;
+  std::string bytes = number(messages);
   uint32_t last_acked = 0;
   for (nl_msg* message : messages) {
-    nlmsghdr* header = nlmsg_hdr(message);
-    header->nlmsg_seq = nl_socket_use_seq(socket_.get());
-    header->nlmsg_pid = nl_socket_get_local_port(socket_.get());
-    header->nlmsg_flags |= NLM_F_REQUEST;
-    if ((header->nlmsg_flags & NLM_F_ACK) != 0) last_acked = header->nlmsg_seq;
-    sequences.push_back(header->nlmsg_seq);
-    bytes.append(reinterpret_cast<const char*>(header), header->nlmsg_len);
-    bytes.append(NLMSG_ALIGN(header->nlmsg_len) - header->nlmsg_len, '\0');
+    if ((nlmsg_hdr(message)->nlmsg_flags & NLM_F_ACK) != 0) last_acked = nlmsg_hdr(message)->nlmsg_seq;
   }
   const std::string what(operation.empty() ? steps.front() : operation);
   CNIO_TRY(send_by([&] { return nl_sendto(socket_.get(), bytes.data(), bytes.size()); }, what));
   CNIO_LET(const auto failure, drain_answers(nl_socket_get_fd(socket_.get()), last_acked, what));
   if (!failure) return {};
-  for (size_t i = 0; i < steps.size() && i < sequences.size(); ++i) {
-    if (sequences[i] != failure->sequence || steps[i].empty()) continue;
+  for (size_t i = 0; i < steps.size() && i < messages.size(); ++i) {
+    if (nlmsg_hdr(messages[i])->nlmsg_seq != failure->sequence || steps[i].empty()) continue;
     return refused(operation.empty() ? steps[i] : what + ": " + steps[i], failure->reply);
   }
   return refused(what, failure->reply);

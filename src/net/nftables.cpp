@@ -1,7 +1,11 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "cnio/net/nftables.hpp"
 
+#include <algorithm>
+#include <arpa/inet.h>  // ahead of linux/netfilter.h, which then does not define the same types
 #include <cerrno>
+#include <iterator>
+#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
@@ -32,14 +36,77 @@ struct Attributes {
   nlattr* at[kMax + 1] = {};
 };
 
+std::string comment_in(const nlattr* userdata) {
+  return userdata != nullptr ? nft::find_comment(userdata) : std::string();
+}
+
+NftTableInfo parse_table(nlmsghdr& message) {
+  const Attributes<NFTA_TABLE_MAX> attributes(message);
+  NftTableInfo table;
+  if (const nlattr* flags = attributes.at[NFTA_TABLE_FLAGS])
+    table.dormant = (get_u32(flags) & NFT_TABLE_F_DORMANT) != 0;
+  if (const nlattr* owner = attributes.at[NFTA_TABLE_OWNER]) table.owner = get_u32(owner);
+  if (const nlattr* use = attributes.at[NFTA_TABLE_USE]) table.use = get_u32(use);
+  table.comment = comment_in(attributes.at[NFTA_TABLE_USERDATA]);
+  return table;
+}
+
+std::optional<NftHook> parse_hook(const Attributes<NFTA_CHAIN_MAX>& chain) {
+  nlattr* nest = chain.at[NFTA_CHAIN_HOOK];
+  if (nest == nullptr) return std::nullopt;
+  nlattr* at[NFTA_HOOK_MAX + 1] = {};
+  nla_parse_nested(at, NFTA_HOOK_MAX, nest, nullptr);
+  if (at[NFTA_HOOK_HOOKNUM] == nullptr || at[NFTA_HOOK_PRIORITY] == nullptr) return std::nullopt;
+  NftHook hook;
+  hook.number = get_u32(at[NFTA_HOOK_HOOKNUM]);
+  hook.priority = static_cast<int32_t>(get_u32(at[NFTA_HOOK_PRIORITY]));
+  if (chain.at[NFTA_CHAIN_TYPE] != nullptr) hook.type = text_of(chain.at[NFTA_CHAIN_TYPE]);
+  if (chain.at[NFTA_CHAIN_POLICY] != nullptr) hook.accepts = get_u32(chain.at[NFTA_CHAIN_POLICY]) == NF_ACCEPT;
+  return hook;
+}
+
 // Nothing if it belongs to another table.
 std::optional<NftChain> parse_chain(nlmsghdr& message, const NftTable& table) {
   const Attributes<NFTA_CHAIN_MAX> attributes(message);
   const nlattr* in_table = attributes.at[NFTA_CHAIN_TABLE];
   const nlattr* name = attributes.at[NFTA_CHAIN_NAME];
   if (in_table == nullptr || name == nullptr || text_of(in_table) != table.name) return std::nullopt;
-  const nlattr* userdata = attributes.at[NFTA_CHAIN_USERDATA];
-  return NftChain{text_of(name), userdata != nullptr ? nft::find_comment(userdata) : std::string()};
+  return NftChain{text_of(name), comment_in(attributes.at[NFTA_CHAIN_USERDATA]), parse_hook(attributes)};
+}
+
+NftMap parse_map(nlmsghdr& message) {
+  const Attributes<NFTA_SET_MAX> attributes(message);
+  const auto number = [&](int attribute) {
+    return attributes.at[attribute] != nullptr ? get_u32(attributes.at[attribute]) : 0;
+  };
+  NftMap map;
+  if (attributes.at[NFTA_SET_NAME] != nullptr) map.name = text_of(attributes.at[NFTA_SET_NAME]);
+  const bool verdicts = number(NFTA_SET_FLAGS) == NFT_SET_MAP && number(NFTA_SET_DATA_TYPE) == NFT_DATA_VERDICT;
+  if (verdicts && number(NFTA_SET_KEY_LEN) == 4) map.key = Family::kIpv4;
+  if (verdicts && number(NFTA_SET_KEY_LEN) == 16) map.key = Family::kIpv6;
+  return map;
+}
+
+constexpr const char* kHookNames[] = {"prerouting", "input", "forward", "output", "postrouting"};
+
+std::string describe(const NftHook& hook) {
+  const std::string name = hook.number < std::size(kHookNames) ? kHookNames[hook.number] : std::to_string(hook.number);
+  return "of type " + hook.type + " at hook " + name + " with priority " + std::to_string(hook.priority);
+}
+
+MsgPtr make_chain_get(const NftTable& table, const std::string& chain) {
+  MsgPtr message = make_message(NFT_MSG_GETCHAIN, table.family, 0);
+  put_text(message.get(), NFTA_CHAIN_TABLE, table.name);
+  put_text(message.get(), NFTA_CHAIN_NAME, chain);
+  return message;
+}
+
+// Of all chains, if none is named.
+MsgPtr make_rule_dump(const NftTable& table, const std::string& chain) {
+  MsgPtr message = make_message(NFT_MSG_GETRULE, table.family, NLM_F_DUMP);
+  put_text(message.get(), NFTA_RULE_TABLE, table.name);
+  if (!chain.empty()) put_text(message.get(), NFTA_RULE_CHAIN, chain);
+  return message;
 }
 
 struct Element {
@@ -75,6 +142,30 @@ void for_each_element(nlmsghdr& message, Visit visit) {
 
 }  // namespace
 
+std::string NftBaseChain::mismatch(const NftChain& found) const {
+  if (!found.hook) return "is no base chain, so the kernel never calls it";
+  const bool nat = hook == Hook::kNatPostrouting;
+  const NftHook wanted = {nat ? "nat" : "filter", nat ? uint32_t{NF_INET_POST_ROUTING} : uint32_t{NF_INET_PRE_ROUTING},
+                          priority, true};
+  const bool same =
+      found.hook->type == wanted.type && found.hook->number == wanted.number && found.hook->priority == wanted.priority;
+  return same ? std::string() : "is " + describe(*found.hook) + ", not " + describe(wanted);
+}
+
+namespace {
+
+template <class Named>
+const Named* find_named(const std::vector<Named>& all, const std::string& name) {
+  const auto found = std::find_if(all.begin(), all.end(), [&](const Named& one) { return one.name == name; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+const NftChain* NftView::find_chain(const std::string& name) const { return find_named(chains, name); }
+
+const NftMap* NftView::find_map(const std::string& name) const { return find_named(maps, name); }
+
 Result<std::optional<NftConnection>> NftConnection::open() {
   auto netlink = Netlink::open(NETLINK_NETFILTER);
   if (!netlink.ok()) {
@@ -105,21 +196,61 @@ Result<uint32_t> NftConnection::generation() {
   return generation;
 }
 
-Result<std::optional<uint32_t>> NftConnection::find_table_use(const NftTable& table) {
+Result<NftView> NftConnection::view(const NftTable& table, const NftQuestion& question) {
+  std::vector<MsgPtr> gets;
+  gets.push_back(make_message(NFT_MSG_GETTABLE, table.family, 0));
+  put_text(gets.back().get(), NFTA_TABLE_NAME, table.name);
+  for (const std::string& chain : question.chains) gets.push_back(make_chain_get(table, chain));
+  for (const std::string& map : question.maps) {
+    gets.push_back(make_message(NFT_MSG_GETSET, table.family, 0));
+    put_text(gets.back().get(), NFTA_SET_TABLE, table.name);
+    put_text(gets.back().get(), NFTA_SET_NAME, map);
+  }
+  gets.push_back(make_rule_dump(table, question.rules_of));
+  std::vector<nl_msg*> messages;
+  for (const MsgPtr& get : gets) messages.push_back(get.get());
+  NftView view;
+  const auto keep = [&](nlmsghdr& answer) {
+    const int type = answer.nlmsg_type & 0xFF;
+    if (type == NFT_MSG_NEWTABLE) view.table = parse_table(answer);
+    if (type == NFT_MSG_NEWCHAIN) {
+      if (auto chain = parse_chain(answer, table)) view.chains.push_back(*std::move(chain));
+    }
+    if (type == NFT_MSG_NEWSET) view.maps.push_back(parse_map(answer));
+    if (type == NFT_MSG_NEWRULE) view.rules.push_back(nft::parse_rule(answer, table.family));
+  };
+  CNIO_TRY(netlink_.query_together(messages, "look at table " + table.name, keep, [&] { view = NftView(); }));
+  return view;
+}
+
+Result<std::optional<NftTableInfo>> NftConnection::find_table(const NftTable& table) {
   const MsgPtr message = make_message(NFT_MSG_GETTABLE, table.family, 0);
   put_text(message.get(), NFTA_TABLE_NAME, table.name);
-  uint32_t use = 0;
-  CNIO_LET(const bool found, look_up(netlink_, message.get(), "look for table " + table.name, [&](nlmsghdr& answer) {
-             const Attributes<NFTA_TABLE_MAX> attributes(answer);
-             if (attributes.at[NFTA_TABLE_USE] != nullptr) use = get_u32(attributes.at[NFTA_TABLE_USE]);
-           }));
-  return found ? std::optional(use) : std::nullopt;
+  std::optional<NftTableInfo> found;
+  const auto keep = [&](nlmsghdr& answer) { found = parse_table(answer); };
+  CNIO_TRY(look_up(netlink_, message.get(), "look for table " + table.name, keep));
+  return found;
+}
+
+Result<std::vector<NftHookedChain>> NftConnection::list_base_chains() {
+  const MsgPtr message = make_message(NFT_MSG_GETCHAIN, NftFamily::kInet, NLM_F_DUMP);
+  static_cast<nfgenmsg*>(nlmsg_data(nlmsg_hdr(message.get())))->nfgen_family = NFPROTO_UNSPEC;
+  std::vector<NftHookedChain> chains;
+  const auto keep = [&](nlmsghdr& answer) {
+    if (nlmsg_datalen(&answer) < static_cast<int>(sizeof(nfgenmsg))) return;
+    const auto family = nft::family_of(static_cast<nfgenmsg*>(nlmsg_data(&answer))->nfgen_family);
+    const Attributes<NFTA_CHAIN_MAX> attributes(answer);
+    if (!family || attributes.at[NFTA_CHAIN_TABLE] == nullptr) return;
+    const NftTable table = {*family, text_of(attributes.at[NFTA_CHAIN_TABLE])};
+    auto chain = parse_chain(answer, table);
+    if (chain && chain->hook) chains.push_back({table, *std::move(chain)});
+  };
+  CNIO_TRY(netlink_.query(message.get(), "list the chains of all tables", keep, [&] { chains.clear(); }));
+  return chains;
 }
 
 Result<std::optional<NftChain>> NftConnection::find_chain(const NftTable& table, const std::string& chain) {
-  const MsgPtr message = make_message(NFT_MSG_GETCHAIN, table.family, 0);
-  put_text(message.get(), NFTA_CHAIN_TABLE, table.name);
-  put_text(message.get(), NFTA_CHAIN_NAME, chain);
+  const MsgPtr message = make_chain_get(table, chain);
   std::optional<NftChain> found;
   const auto keep = [&](nlmsghdr& answer) { found = parse_chain(answer, table); };
   CNIO_TRY(look_up(netlink_, message.get(), "look for chain " + chain, keep));
@@ -142,15 +273,16 @@ Result<std::vector<NftChain>> NftConnection::list_chains(const NftTable& table) 
 }
 
 Result<std::vector<NftRule>> NftConnection::list_rules(const NftTable& table, const std::string& chain) {
-  const MsgPtr message = make_message(NFT_MSG_GETRULE, table.family, NLM_F_DUMP);
-  put_text(message.get(), NFTA_RULE_TABLE, table.name);
-  put_text(message.get(), NFTA_RULE_CHAIN, chain);
+  const MsgPtr message = make_rule_dump(table, chain);
   std::vector<NftRule> rules;
+  const std::string operation = "list rules of " + (chain.empty() ? "table " + table.name : "chain " + chain);
   CNIO_TRY(netlink_.query(
-      message.get(), "list rules of chain " + chain,
-      [&](nlmsghdr& answer) { rules.push_back(nft::parse_rule(answer, table.family)); }, [&] { rules.clear(); }));
+      message.get(), operation, [&](nlmsghdr& answer) { rules.push_back(nft::parse_rule(answer, table.family)); },
+      [&] { rules.clear(); }));
   return rules;
 }
+
+Result<std::vector<NftRule>> NftConnection::list_rules(const NftTable& table) { return list_rules(table, {}); }
 
 Result<std::optional<std::string>> NftConnection::find_goto(const NftTable& table, const std::string& map,
                                                             const IpAddr& key) {

@@ -72,7 +72,13 @@ void NftBatch::ensure_table(std::string_view comment) {
   put_comment(message, NFTA_TABLE_USERDATA, kTableComment, comment);
 }
 
-void NftBatch::ensure_base_chain(const NftBaseChain& chain) {
+void NftBatch::wake_table() {
+  nl_msg* message = add(NFT_MSG_NEWTABLE, 0, "wake up table " + table_.name);
+  put_text(message, NFTA_TABLE_NAME, table_.name);
+  put_u32(message, NFTA_TABLE_FLAGS, 0);
+}
+
+void NftBatch::ensure_base_chain(const NftBaseChain& chain, std::string_view comment) {
   const bool nat = chain.hook == NftBaseChain::Hook::kNatPostrouting;
   const std::string kind = nat ? "type nat at hook postrouting" : "type filter at hook prerouting";
   nl_msg* message = add(NFT_MSG_NEWCHAIN, kCreate, "add chain " + chain.name + " of " + kind);
@@ -84,6 +90,7 @@ void NftBatch::ensure_base_chain(const NftBaseChain& chain) {
     put_u32(message, NFTA_HOOK_PRIORITY, static_cast<uint32_t>(chain.priority));
   });
   put_u32(message, NFTA_CHAIN_POLICY, NF_ACCEPT);
+  put_comment(message, NFTA_CHAIN_USERDATA, kChainComment, comment);
 }
 
 void NftBatch::ensure_chain(const std::string& chain, std::string_view comment) { add_chain(kCreate, chain, comment); }
@@ -118,12 +125,22 @@ void NftBatch::flush_chain(const std::string& chain) {
   put_text(message, NFTA_RULE_CHAIN, chain);
 }
 
-void NftBatch::append_rule(const std::string& chain, const NftRule& rule) {
-  nl_msg* message = add(NFT_MSG_NEWRULE, kCreate | NLM_F_APPEND, "add a rule to chain " + chain);
+nl_msg* NftBatch::add_rule(uint16_t flags, std::string step, const std::string& chain, const NftRule& rule) {
+  nl_msg* message = add(NFT_MSG_NEWRULE, flags, std::move(step));
   put_text(message, NFTA_RULE_TABLE, table_.name);
   put_text(message, NFTA_RULE_CHAIN, chain);
   nft::put_expressions(message, rule);
   put_comment(message, NFTA_RULE_USERDATA, kRuleComment, rule.comment);
+  return message;
+}
+
+void NftBatch::append_rule(const std::string& chain, const NftRule& rule) {
+  add_rule(kCreate | NLM_F_APPEND, "add a rule to chain " + chain, chain, rule);
+}
+
+void NftBatch::replace_rule(const std::string& chain, uint64_t handle, const NftRule& rule) {
+  const std::string step = "replace rule " + std::to_string(handle) + " of chain " + chain;
+  put_u64(add_rule(NLM_F_REPLACE, step, chain, rule), NFTA_RULE_HANDLE, handle);
 }
 
 void NftBatch::add_goto(const std::string& map, const IpAddr& key, const std::string& chain) {
@@ -153,8 +170,14 @@ void NftBatch::delete_chain(const std::string& chain) {
   put_text(message, NFTA_CHAIN_NAME, chain);
 }
 
-void NftBatch::delete_table() {
-  nl_msg* message = add(NFT_MSG_DELTABLE, 0, "delete table " + table_.name);
+void NftBatch::delete_map(const std::string& map) {
+  nl_msg* message = add(NFT_MSG_DELSET, 0, "delete map " + map);
+  put_text(message, NFTA_SET_TABLE, table_.name);
+  put_text(message, NFTA_SET_NAME, map);
+}
+
+void NftBatch::delete_empty_table() {
+  nl_msg* message = add(NFT_MSG_DELTABLE, NLM_F_NONREC, "delete table " + table_.name);
   put_text(message, NFTA_TABLE_NAME, table_.name);
 }
 

@@ -34,6 +34,13 @@ uint8_t protocol_of(NftFamily family) {
   return NFPROTO_INET;
 }
 
+std::optional<NftFamily> family_of(uint8_t protocol) {
+  for (const NftFamily family : {NftFamily::kInet, NftFamily::kIpv4, NftFamily::kIpv6, NftFamily::kBridge}) {
+    if (protocol_of(family) == protocol) return family;
+  }
+  return std::nullopt;
+}
+
 uint8_t protocol_of(Family family) { return family == Family::kIpv4 ? NFPROTO_IPV4 : NFPROTO_IPV6; }
 
 MsgPtr make_message(uint16_t type, NftFamily family, uint16_t flags) {

@@ -30,6 +30,8 @@ Bytes mask_of(unsigned prefix);
 // NFPROTO_*.
 uint8_t protocol_of(NftFamily family);
 uint8_t protocol_of(Family family);
+// And back; nothing for those of no use here.
+std::optional<NftFamily> family_of(uint8_t protocol);
 
 // A message of nf_tables; `type` is NFT_MSG_*. It has room for a page, which no rule or element fills.
 MsgPtr make_message(uint16_t type, NftFamily family, uint16_t flags);

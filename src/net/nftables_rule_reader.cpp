@@ -230,6 +230,7 @@ NftRule parse_rule(nlmsghdr& message, NftFamily family) {
     nla_for_each_nested(expression, expressions, remaining) reader.read(expression);
   }
   NftRule rule = reader.take();
+  if (attributes[NFTA_RULE_CHAIN] != nullptr) rule.chain = text_of(attributes[NFTA_RULE_CHAIN]);
   if (attributes[NFTA_RULE_HANDLE] != nullptr) rule.handle = get_u64(attributes[NFTA_RULE_HANDLE]);
   if (attributes[NFTA_RULE_USERDATA] != nullptr && rule.comment.empty()) {
     rule.comment = find_comment(attributes[NFTA_RULE_USERDATA]);

@@ -148,15 +148,20 @@ Result<std::vector<IfIndex>> list_links_with_learned_routes(Netlink& route) {
 
 Result<std::optional<IfIndex>> find_default_route_link(Netlink& route) {
   for (const Family family : {Family::kIpv4, Family::kIpv6}) {
-    CNIO_LET(std::vector<ParsedRoute> routes, dump_routes(route, family, "look for the default route"));
-    std::erase_if(routes, [](const ParsedRoute& each) {
-      return each.route.dst.prefix != 0 || each.route.table != RT_TABLE_MAIN || each.hops.empty();
-    });
-    const auto best = std::min_element(
-        routes.begin(), routes.end(), [](const auto& a, const auto& b) { return a.route.priority < b.route.priority; });
-    if (best != routes.end()) return std::optional(best->hops.front().link);
+    CNIO_LET(const auto link, find_default_route_link(route, family));
+    if (link) return link;
   }
   return std::optional<IfIndex>();
+}
+
+Result<std::optional<IfIndex>> find_default_route_link(Netlink& route, Family family) {
+  CNIO_LET(std::vector<ParsedRoute> routes, dump_routes(route, family, "look for the default route"));
+  std::erase_if(routes, [](const ParsedRoute& each) {
+    return each.route.dst.prefix != 0 || each.route.table != RT_TABLE_MAIN || each.hops.empty();
+  });
+  const auto best = std::min_element(routes.begin(), routes.end(),
+                                     [](const auto& a, const auto& b) { return a.route.priority < b.route.priority; });
+  return best != routes.end() ? std::optional(best->hops.front().link) : std::nullopt;
 }
 
 }  // namespace cnio::net

@@ -8,6 +8,7 @@
 #include "cnio/net/bridge_vlan.hpp"
 #include "cnio/net/link.hpp"
 #include "cnio/net/nftables.hpp"
+#include "cnio/net/nftables_trace.hpp"
 #include "cnio/net/route.hpp"
 
 #include "fuzz/fuzz.hpp"
@@ -183,7 +184,12 @@ const std::vector<NetlinkOperation>& netlink_operations() {
       {"wait-settled", with_route(wait_settled)},
       {"nft-open", with_nft([](NftConnection&) {})},
       {"nft-commit", with_nft([](NftConnection& nft) { done(nft.commit(batch(), "write rules")); })},
-      {"nft-table-use", with_nft([](NftConnection& nft) { (void)value_of(nft.find_table_use(kTable)); })},
+      {"nft-view", with_nft([](NftConnection& nft) {
+         (void)value_of(nft.view(kTable, {{"c0"}, {"m0"}, "c0"}));
+       })},
+      {"nft-find-table", with_nft([](NftConnection& nft) { (void)value_of(nft.find_table(kTable)); })},
+      {"nft-list-base-chains", with_nft([](NftConnection& nft) { (void)value_of(nft.list_base_chains()); })},
+      {"nft-trace", with_nft([](NftConnection& nft) { (void)value_of(net::NftTracer(nft, kTable, {}).trace("c0")); })},
       {"nft-find-chain", with_nft([](NftConnection& nft) { (void)value_of(nft.find_chain(kTable, "c0")); })},
       {"nft-list-chains", with_nft(list_chains)},
       {"nft-list-rules", with_nft(list_all_rules)},

@@ -201,5 +201,26 @@ TEST_F(DuplicateTest, AnUndecidedAddressIsNamedWithTheTime) {
   EXPECT_ERROR(status, Code::kTryAgain, " of eth0: duplicate address detection not done within 20 ms");
 }
 
+// Not taken for lack of memory.
+TEST_F(AddressTest, OneThatCannotBeIsAnErrorThatNamesIt) {
+  FAULT("D14 library errors");
+  for (const char* text : {"::/0", "0.0.0.0/0", "::/64"}) {
+    EXPECT_ERROR(add_address(route(), link("v0"), *Cidr::parse(text), DuplicateDetection::kOff), Code::kKernel, text);
+  }
+}
+
+TEST_F(AddressTest, ThoseOfAllLinksAreListedWithTheirOwners) {
+  ip("addr add 10.1.0.1/24 dev v0");
+  ip("addr add fd01::1/64 dev v1");
+  const auto all = list_addresses(route());
+  ASSERT_OK(all);
+  std::vector<std::string> seen;
+  for (const OwnedAddress& each : all.value()) {
+    if (each.owner == link("v0").index) seen.push_back("v0 " + each.address.cidr.to_string());
+    if (each.owner == link("v1").index) seen.push_back("v1 " + each.address.cidr.to_string());
+  }
+  EXPECT_THAT(seen, ::testing::IsSupersetOf({"v0 10.1.0.1/24", "v1 fd01::1/64"}));
+}
+
 }  // namespace
 }  // namespace cnio::net

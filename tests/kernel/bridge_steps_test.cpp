@@ -212,6 +212,173 @@ TEST_F(GatewayTest, TheAddressOfAnAdoptedBridgeIsPinned) {
   EXPECT_EQ(seen("br0").at("address"), taken);
 }
 
+// ---- the MAC address of an adopted bridge that is a gateway
+
+class AdoptedGatewayTest : public BridgeStepsTest {
+ protected:
+  AdoptedGatewayTest() {
+    config_.is_gateway = true;
+    config_.ipam_type = "host-local";
+    ip("link add br0 type bridge");  // its address follows its ports'
+  }
+  static std::string mac() { return seen("br0").at("address").get<std::string>(); }
+  /// A port with an address that the bridge would take; up, as is the bridge.
+  static void add_port(const std::string& name, const std::string& address) {
+    ip("link add " + name + " type veth peer name p" + name);
+    ip("link set " + name + " address " + address);
+    ip("link set " + name + " master br0");
+    for (const std::string& each : {name, "p" + name, std::string("br0")}) ip("link set " + each + " up");
+  }
+  /// What an ADD and a DEL do to the ports.
+  void expect_kept(const std::string& expected) {
+    (void)ensured();
+    EXPECT_EQ(mac(), expected);
+    add_port("pod", "fe:00:00:00:00:01");
+    EXPECT_EQ(mac(), expected);
+    (void)ensured();
+    ip("link del pod");
+    EXPECT_EQ(mac(), expected);
+  }
+};
+
+TEST_F(AdoptedGatewayTest, WithoutAnyPortItIsKept) {
+  FAULT("D12 bridge's MAC");
+  expect_kept(mac());
+}
+
+TEST_F(AdoptedGatewayTest, WithAnUplinkItIsKept) {
+  FAULT("D12 bridge's MAC");
+  add_port("up0", "02:00:00:00:00:77");
+  expect_kept("02:00:00:00:00:77");
+  ip("link del up0");
+  EXPECT_EQ(mac(), "02:00:00:00:00:77");
+}
+
+TEST_F(AdoptedGatewayTest, WithAnUplinkOfAHighAddressItIsKept) {
+  FAULT("D12 bridge's MAC");
+  add_port("up0", "fe:ff:00:00:00:77");
+  expect_kept("fe:ff:00:00:00:77");
+}
+
+TEST_F(AdoptedGatewayTest, WithTheGatewayAddressThereItIsKept) {
+  FAULT("D12 bridge's MAC");
+  ip("addr add 10.1.0.1/24 dev br0");
+  expect_kept(mac());
+}
+
+TEST_F(AdoptedGatewayTest, AfterItsLastPortHasGoneItHasOne) {
+  FAULT("D12 bridge's MAC");
+  add_port("old", "02:00:00:00:00:55");
+  ip("link del old");
+  ASSERT_EQ(mac(), "00:00:00:00:00:00");
+  (void)ensured();
+  EXPECT_NE(mac(), "00:00:00:00:00:00");
+  expect_kept(mac());
+}
+
+// Without sysfs of this namespace, which alone tells whether an address was set.
+TEST_F(AdoptedGatewayTest, WhereItCannotBeToldThatItWasSetItIsKeptToo) {
+  FAULT("D12 bridge's MAC");
+  test::must_run({"mount", "-t", "tmpfs", "none", "/sys"});
+  EXPECT_FALSE(net::has_fixed_mac(link("br0")));
+  expect_kept(mac());
+  test::must_run({"umount", "/sys"});
+}
+
+// Setting it again would make the host forget its neighbours, at each ADD.
+TEST_F(AdoptedGatewayTest, OnceSetItIsNotSetAgain) {
+  FAULT("D12 bridge's MAC");
+  add_port("up0", "fe:ff:00:00:00:77");
+  (void)ensured();
+  EXPECT_EQ(net::has_fixed_mac(link("br0")), true);
+  ip("addr add 10.1.0.1/24 dev br0");
+  ip("neigh add 10.1.0.9 lladdr 02:00:00:00:00:09 nud reachable dev br0");
+  (void)ensured();
+  EXPECT_EQ(test::neighbour_mac("10.1.0.9", "br0"), "02:00:00:00:00:09");
+}
+
+// ---- the mark
+
+TEST_F(BridgeStepsTest, OnlyABridgeThatWasMadeHereIsRemoved) {
+  FAULT("D15 deleteWhenEmpty");
+  (void)ensured();
+  EXPECT_EQ(seen("br0").at("ifalias"), "cnio bridge");
+  ASSERT_OK(remove_bridge_if_empty(route(), config_));
+  EXPECT_THAT(link_names(), IsEmpty());
+  for (const char* alias : {"", "mine", "cnio bridge of mine"}) {
+    ip("link add br0 type bridge");
+    if (*alias != '\0') test::must_run({"ip", "link", "set", "br0", "alias", alias});
+    EXPECT_FALSE(ensured().created);
+    ASSERT_OK(remove_bridge_if_empty(route(), config_));
+    EXPECT_THAT(link_names(), ElementsAre("br0")) << alias;
+    ip("link del br0");
+  }
+}
+
+TEST_F(BridgeStepsTest, AFailedAddRemovesTheBridgeThatItMade) {
+  FAULT("D15 deleteWhenEmpty");
+  Rollback undo;
+  ASSERT_OK(ensure_bridge(route(), config_, undo));
+  test::must_run({"ip", "link", "set", "br0", "alias", "renamed meanwhile"});
+  EXPECT_THAT(undo.run(), IsEmpty());
+  EXPECT_THAT(link_names(), IsEmpty());
+}
+
+TEST_F(BridgeStepsTest, AFailedAddKeepsABridgeThatTookThePlaceOfIts) {
+  FAULT("D15 deleteWhenEmpty");
+  Rollback undo;
+  ASSERT_OK(ensure_bridge(route(), config_, undo));
+  ip("link del br0");
+  ip("link add br0 type bridge");
+  EXPECT_THAT(undo.run(), IsEmpty());
+  EXPECT_THAT(link_names(), ElementsAre("br0"));
+}
+
+// ---- the advice to replace an address
+
+TEST_F(GatewayTest, ReplacingIsNotAdvisedWhereTheHostWouldLoseItsOwnAddress) {
+  FAULT("D15 forceAddress");
+  const auto hint = [&] {
+    const auto refused = plan_gateway(route(), config_, cidrs({"10.1.0.1/24"}));
+    EXPECT_ERROR(refused, Code::kConflict, "10.9.0.1/24");
+    return refused.ok() ? std::string() : refused.error().details();
+  };
+  bridge_ = ensured();
+  ip("addr add 10.9.0.1/24 dev br0");
+  EXPECT_THAT(hint(), HasSubstr("forceAddress"));
+  ip("route add default via 10.9.0.254");
+  EXPECT_THAT(hint(), Not(HasSubstr("forceAddress")));
+  ip("route del default");
+  ip("-6 route add default dev br0 table 77");
+  EXPECT_THAT(hint(), Not(HasSubstr("forceAddress")));
+  ip("-6 route del default dev br0 table 77");
+  test::must_run({"ip", "link", "set", "br0", "alias", "lan"});
+  EXPECT_THAT(hint(), Not(HasSubstr("forceAddress")));
+}
+
+// ---- IPv6 that the gateway's interface cannot have
+
+TEST_F(GatewayTest, AnInterfaceWithoutIpv6IsAnErrorThatSaysWhy) {
+  FAULT("D14 IPv6 off");
+  bridge_ = ensured();
+  const auto wanted = cidrs({"10.1.0.1/24", "fd01::1/64"});
+  const auto hint = [&](std::string_view word) {
+    const auto refused = plan_gateway(route(), config_, wanted);
+    EXPECT_ERROR(refused, Code::kKernel, "br0", "fd01::1/64", word);
+    return refused.ok() ? std::string() : refused.error().details();
+  };
+  test::set_sysctl("net/ipv6/conf/br0/disable_ipv6", "1");
+  EXPECT_THAT(hint("IPv6 is switched off"), HasSubstr("net.ipv6.conf.br0.disable_ipv6"));
+  EXPECT_OK(plan_gateway(route(), config_, cidrs({"10.1.0.1/24"})));
+  ip("link set br0 mtu 1279");
+  EXPECT_THAT(hint("MTU of interface br0 is 1279"), HasSubstr("\"mtu\""));
+  config_.mtu = 1279;
+  EXPECT_THAT(hint("1280"), HasSubstr("\"mtu\""));
+  config_.mtu_auto = true;
+  EXPECT_THAT(hint("1280"), HasSubstr("\"auto\""));
+  EXPECT_OK(plan_gateway(route(), config_, cidrs({"10.1.0.1/24"})));
+}
+
 // ---- the veth pair
 
 class AttachmentTest : public BridgeStepsTest {
@@ -226,7 +393,15 @@ class AttachmentTest : public BridgeStepsTest {
     return out;
   }
   Result<Veth> create(Rollback& undo, const protocol::Request& call = request()) {
-    CNIO_LET(const Veth veth, create_attachment_veth(route(), *sandbox_, call, config_, bridge_.link, undo));
+    feature::RecordedPair pair;
+    pair.network = call.network;
+    pair.attachment = call.attachment;
+    pair.prefix = config_.host_prefix;
+    pair.host_mac = MacAddr::random_high();
+    pair.sandbox_mac = config_.mac.value_or(MacAddr::random());
+    std::optional<feature::AttachmentRecord> record;  // as on a host that cannot keep one
+    CNIO_LET(const Veth veth,
+             create_attachment_veth(route(), *sandbox_, call, config_, bridge_.link, pair, record, undo));
     CNIO_TRY(configure_attachment(route(), call, config_, veth));
     return veth;
   }
@@ -239,7 +414,7 @@ class AttachmentTest : public BridgeStepsTest {
     return veth.ok() ? std::move(veth).value() : Veth{};
   }
   Leftover leftover(const protocol::Request& call = request(), const std::optional<AddResult>& prev = std::nullopt) {
-    auto found = find_leftover(route(), sandbox_, call, config_, prev);
+    auto found = find_leftover(route(), sandbox_, call, config_, {}, prev);
     EXPECT_OK(found);
     return found.ok() ? std::move(found).value() : Leftover{};
   }
@@ -254,7 +429,7 @@ TEST_F(AttachmentTest, IsMarkedAndJoinsItsBridge) {
   config_.hairpin = true;
   config_.mac = MacAddr::parse("02:00:00:00:00:05");
   const Veth veth = created();
-  EXPECT_EQ(veth.host_end.name, host_end_name(request(), "veth"));
+  EXPECT_EQ(veth.host_end.name, host_end_name("n", {"c1", "eth0"}, "veth"));
   EXPECT_EQ(veth.sandbox_end.name, "eth0");
   const Json host = seen(veth.host_end.name);
   EXPECT_EQ(host.at("master"), "br0");
@@ -282,9 +457,9 @@ TEST_F(AttachmentTest, UndoOfWhatIsGoneSucceeds) {
 }
 
 TEST_F(AttachmentTest, ANameThatIsTakenOnTheHostIsAvoided) {
-  const std::string first = host_end_name(request(), "veth");
+  const std::string first = host_end_name("n", {"c1", "eth0"}, "veth");
   ip("link add " + first + " type bridge");
-  EXPECT_EQ(created().host_end.name, host_end_name(request(), "veth", 1));
+  EXPECT_EQ(created().host_end.name, host_end_name("n", {"c1", "eth0"}, "veth", 1));
   EXPECT_EQ(seen(first).at("linkinfo").at("info_kind"), "bridge");
 }
 
@@ -321,9 +496,9 @@ TEST_F(AttachmentTest, BothEndsAreWaitedFor) {
 TEST_F(AttachmentTest, ItsOwnPairIsFound) {
   const Veth veth = created();
   const Leftover left = leftover();
-  ASSERT_TRUE(left.host_end && left.sandbox_end);
-  EXPECT_EQ(left.host_end->index, veth.host_end.index);
-  EXPECT_EQ(left.sandbox_end->index, veth.sandbox_end.index);
+  ASSERT_EQ(left.host_ends.size(), 1U);
+  EXPECT_EQ(left.host_ends[0].index, veth.host_end.index);
+  EXPECT_EQ(left.host_ends[0].peer, veth.sandbox_end.index);
   EXPECT_EQ(left.foreign, "");
 }
 
@@ -332,20 +507,19 @@ TEST_F(AttachmentTest, ItsPairIsFoundWithoutTheSandbox) {
   const Veth veth = created();
   sandbox_.reset();
   const Leftover left = leftover();
-  ASSERT_TRUE(left.host_end);
-  EXPECT_EQ(left.host_end->index, veth.host_end.index);
-  EXPECT_FALSE(left.sandbox_end);
+  ASSERT_EQ(left.host_ends.size(), 1U);
+  EXPECT_EQ(left.host_ends[0].index, veth.host_end.index);
 }
 
 // Its first name was taken when it was made, by a link that is gone now.
 TEST_F(AttachmentTest, ItsPairIsFoundWithoutTheSandboxUnderItsSecondName) {
-  const std::string first = host_end_name(request(), "veth");
+  const std::string first = host_end_name("n", {"c1", "eth0"}, "veth");
   ip("link add " + first + " type bridge");
   const Veth veth = created();
   sandbox_.reset();
-  EXPECT_EQ(leftover().host_end.value().index, veth.host_end.index);
+  EXPECT_EQ(leftover().host_ends.at(0).index, veth.host_end.index);
   ip("link del " + first);
-  EXPECT_EQ(leftover().host_end.value().index, veth.host_end.index);
+  EXPECT_EQ(leftover().host_ends.at(0).index, veth.host_end.index);
 }
 
 // Both ends bear the numbers that ours name as their peers, and yet they belong to others.
@@ -360,12 +534,12 @@ TEST_F(AttachmentTest, APairIntoAThirdNamespaceIsNotTakenForTheSandboxs) {
 TEST_F(AttachmentTest, ItsPairIsFoundUnderAnotherNameInTheSandbox) {
   const Veth veth = created();
   ip("link set eth0 name renamed", pod_);
-  EXPECT_EQ(leftover().host_end.value().index, veth.host_end.index);
+  EXPECT_EQ(leftover().host_ends.at(0).index, veth.host_end.index);
 }
 
 TEST_F(AttachmentTest, NothingIsFoundWhenNothingIsThere) {
   const Leftover left = leftover();
-  EXPECT_FALSE(left.host_end || left.sandbox_end);
+  EXPECT_THAT(left.host_ends, IsEmpty());
   EXPECT_EQ(left.foreign, "");
 }
 
@@ -373,30 +547,30 @@ TEST_F(AttachmentTest, NothingIsFoundWhenNothingIsThere) {
 TEST_F(AttachmentTest, LinksOfOthersAreLeftAlone) {
   PARITY("D45");
   ip("link add eth0 type bridge", pod_);
-  EXPECT_FALSE(leftover().host_end);
+  EXPECT_THAT(leftover().host_ends, IsEmpty());
   EXPECT_THAT(leftover().foreign, HasSubstr("interface eth0 left alone: it is no veth"));
   ip("link del eth0", pod_);
 
   (void)created(request("other", "eth0"));
-  EXPECT_FALSE(leftover().host_end);
+  EXPECT_THAT(leftover().host_ends, IsEmpty());
   EXPECT_THAT(leftover().foreign, HasSubstr("belongs to \"cnio n/other/eth0\""));
   ip("link del eth0", pod_);
 
   ip("link add manual type veth peer name eth0 netns pod");
-  EXPECT_FALSE(leftover().host_end);
+  EXPECT_THAT(leftover().host_ends, IsEmpty());
   EXPECT_THAT(leftover().foreign, HasSubstr("is not in bridge br0"));
 }
 
 TEST_F(AttachmentTest, PairsThatTheReferenceMadeAreFound) {
   ip("link add vethabcdef01 type veth peer name eth0 netns pod");
   ip("link set vethabcdef01 master br0");
-  EXPECT_EQ(leftover().host_end.value().name, "vethabcdef01");
+  EXPECT_EQ(leftover().host_ends.at(0).name, "vethabcdef01");
   // Or in a bridge that has another name by now, if the recorded result lists it.
   ip("link set vethabcdef01 nomaster");
-  EXPECT_FALSE(leftover().host_end);
+  EXPECT_THAT(leftover().host_ends, IsEmpty());
   AddResult prev;
   prev.interfaces.emplace_back().name = "vethabcdef01";
-  EXPECT_EQ(leftover(request(), prev).host_end.value().name, "vethabcdef01");
+  EXPECT_EQ(leftover(request(), prev).host_ends.at(0).name, "vethabcdef01");
 }
 
 // ---- what GC removes
@@ -410,12 +584,12 @@ TEST_F(AttachmentTest, StaleLinksAreThoseOfTheNetworkThatAreNotValid) {
   const Veth foreign = created(other);
   ip("link add manual type veth peer name eth3 netns pod");
   ip("link set manual master br0");
-  ASSERT_OK(remove_stale_links(route(), config_, "n", {{"c1", "eth0"}}));
+  ASSERT_OK(remove_stale_links(route(), 1, config_, "n", {{"c1", "eth0"}}));
   EXPECT_THAT(link_names(), UnorderedElementsAre("br0", valid.host_end.name, foreign.host_end.name, "manual"));
-  ASSERT_OK(remove_stale_links(route(), config_, "n", {}));
+  ASSERT_OK(remove_stale_links(route(), 1, config_, "n", {}));
   EXPECT_THAT(link_names(), UnorderedElementsAre("br0", foreign.host_end.name, "manual"));
   config_.bridge = "none";
-  EXPECT_OK(remove_stale_links(route(), config_, "n", {}));
+  EXPECT_OK(remove_stale_links(route(), 1, config_, "n", {}));
 }
 
 // ---- the sandbox's end
@@ -458,6 +632,47 @@ TEST_F(SandboxEndTest, Ipv6SettingsAreMadeForIpv6Addresses) {
   EXPECT_EQ(setting("eth0/accept_dad"), "0");
   EXPECT_EQ(sysctl("net/ipv4/conf/eth0/arp_notify", pod_), "1");
   for (const auto& address : test::addresses("eth0", pod_)) EXPECT_FALSE(address.contains("tentative"));
+}
+
+TEST_F(SandboxEndTest, Ipv6IsSwitchedOnForAnIpv6RouteToo) {
+  FAULT("D14 IPv6 off");
+  test::set_sysctl("net/ipv6/conf/all/disable_ipv6", "1", pod_);
+  net::RouteSpec v6;
+  v6.dst = cidr("::/0");
+  ASSERT_OK(configure({"10.1.0.5/24"}, {v6}));
+  EXPECT_EQ(test::routes_to("default", pod_, "-6").size(), 1U);
+}
+
+TEST_F(SandboxEndTest, AComfortThatCannotBeSetIsOnlyTold) {
+  FAULT("D14 read-only settings");
+  test::must_run({"mount", "--bind", "/proc/sys", "/proc/sys"});
+  test::must_run({"mount", "-o", "remount,bind,ro", "/proc/sys"});
+  ::testing::internal::CaptureStderr();
+  const Status done = configure({"fd01::5/64"});
+  const std::string told = ::testing::internal::GetCapturedStderr();
+  test::must_run({"umount", "/proc/sys"});
+  EXPECT_OK(done);
+  EXPECT_THAT(told, HasSubstr("eth0"));
+  EXPECT_THAT(address_texts("eth0", pod_), ElementsAre("fd01::5/64"));
+}
+
+TEST_F(SandboxEndTest, ANeedThatCannotBeSetSaysWhatToDo) {
+  FAULT("D14 read-only settings");
+  test::set_sysctl("net/ipv6/conf/eth0/disable_ipv6", "1", pod_);
+  test::must_run({"mount", "--bind", "/proc/sys", "/proc/sys"});
+  test::must_run({"mount", "-o", "remount,bind,ro", "/proc/sys"});
+  const Status done = configure({"fd01::5/64"});
+  test::must_run({"umount", "/proc/sys"});
+  EXPECT_ERROR(done, Code::kIo, "switch IPv6 on in the sandbox", "disable_ipv6", "Read-only");
+  EXPECT_THAT(done.error().details(), HasSubstr("runtime"));
+}
+
+TEST_F(SandboxEndTest, AnMtuThatIsTooSmallForIpv6IsNamed) {
+  FAULT("D14 MTU below 1280");
+  ip("link set eth0 mtu 1279", pod_);
+  veth_.sandbox_end = net::find_link(sandbox_->route(), "eth0").value().value();
+  EXPECT_ERROR(configure({"10.1.0.5/24", "fd01::5/64"}), Code::kKernel, "MTU of interface eth0 is 1279", "1280");
+  EXPECT_OK(configure({"10.1.0.5/24"}));
 }
 
 TEST_F(SandboxEndTest, Ipv6SettingsStayWithoutIpv6Addresses) {

@@ -2,8 +2,28 @@
 #include "cnio/net/conntrack.hpp"
 
 #include <algorithm>
+#include <fstream>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "net_fixture.hpp"
+
+namespace {
+int walks = 0;  // dumps of the kernel's table that were asked for
+}  // namespace
+
+/// Stands before the C library's: counts, and passes on.
+extern "C" ssize_t sendmsg(int fd, const msghdr* message, int flags) {
+  if (message->msg_iovlen != 0 && message->msg_iov[0].iov_len >= sizeof(nlmsghdr)) {
+    const auto* header = static_cast<const nlmsghdr*>(message->msg_iov[0].iov_base);
+    const bool dump = (header->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
+    if (dump && header->nlmsg_type == (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET)) ++walks;
+  }
+  return ::syscall(SYS_sendmsg, fd, message, flags);
+}
 
 namespace cnio::test {
 namespace {
@@ -87,6 +107,86 @@ TEST_F(ConntrackTest, WhereThereAreManyTheKernelPicksThem) {
   std::erase_if(left, [](const std::string& each) { return each.starts_with("udp 10.9."); });
   EXPECT_THAT(left, ElementsAreArray(kOthers));
   EXPECT_EQ(read_file("/proc/sys/net/netfilter/nf_conntrack_count"), std::to_string(10'001 + left.size()) + "\n");
+}
+
+/// So many connections of one address, from one port each.
+std::vector<std::string> crowd(const std::string& address, int count) {
+  std::vector<std::string> lines;
+  for (int port = 1; port <= count; ++port) {
+    lines.push_back("-I -t 600 -p udp -s " + address + " -d 192.0.2." + std::to_string(1 + port % 2) + " --sport " +
+                    std::to_string(port) + " --dport 53");
+  }
+  return lines;
+}
+
+/// By the address sanitizer, for a while.
+#if defined(__has_feature)
+constexpr bool kFreedMemoryIsKept = __has_feature(address_sanitizer);
+#elif defined(__SANITIZE_ADDRESS__)
+constexpr bool kFreedMemoryIsKept = true;
+#else
+constexpr bool kFreedMemoryIsKept = false;
+#endif
+
+/// In kB: "VmHWM:" is the most that the process has had in memory since the reset.
+long memory(const std::string& what) {
+  std::ifstream lines("/proc/self/status");
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(what)) return std::stol(line.substr(what.size()));
+  }
+  throw std::runtime_error("no " + what);
+}
+
+// A pod opens as many as it likes, and its DEL must not pay for that with the node's memory.
+TEST_F(ConntrackTest, MemoryDoesNotGrowWithConnections) {
+  FAULT("A2 connections of a pod");
+  constexpr int kCount = 60'000;
+  add(crowd("10.1.0.2", kCount));
+  add(crowd("10.1.0.3", kCount));
+  add_some();
+  ASSERT_GT(std::stoi(read_file("/proc/sys/net/netfilter/nf_conntrack_count")), 2 * kCount);
+  write_file("/proc/self/clear_refs", "5");
+  const long before = memory("VmRSS:");
+  EXPECT_OK(forget({"10.1.0.2", "10.1.0.3", "fd01::2"}));
+  const long grown = memory("VmHWM:") - before;
+  EXPECT_LT(std::stoi(read_file("/proc/sys/net/netfilter/nf_conntrack_count")), 10);
+  EXPECT_LT(grown, kFreedMemoryIsKept ? 512 * 1024 : 8 * 1024) << "kB";
+}
+
+// It is the pod that can have thousands of addresses.
+TEST_F(ConntrackTest, TheTableIsWalkedThroughOnceForManyAddresses) {
+  FAULT("A2 addresses of a pod");
+  std::vector<std::string> lines;
+  std::vector<std::string> texts;
+  for (int i = 0; i < 1'500; ++i) {
+    texts.push_back("10.8." + std::to_string(i / 250) + "." + std::to_string(i % 250));
+    lines.push_back(line("udp", texts.back(), "192.0.2.2"));
+  }
+  add(lines);
+  add(crowd("10.1.0.3", 10'001));
+  std::vector<const char*> addresses;
+  for (const std::string& text : texts) addresses.push_back(text.c_str());
+  walks = 0;
+  EXPECT_OK(forget(addresses));
+  EXPECT_EQ(walks, 1);
+  EXPECT_EQ(read_file("/proc/sys/net/netfilter/nf_conntrack_count"), "10001\n");
+  walks = 0;
+  EXPECT_OK(forget({"10.1.0.3", "10.1.0.3"}));
+  EXPECT_EQ(walks, 2) << "one for each direction, filtered by the kernel";
+  EXPECT_EQ(read_file("/proc/sys/net/netfilter/nf_conntrack_count"), "0\n");
+}
+
+// The caller's socket is in use while the table is walked through: a full portion needs another.
+TEST_F(ConntrackTest, ACallersSocketServesForAll) {
+  FAULT("A2 connections of a pod");
+  add(crowd("10.1.0.2", 2'500));
+  auto netfilter = net::Netlink::open(NETLINK_NETFILTER);
+  ASSERT_OK(netfilter);
+  ASSERT_OK(net::forget_connections({*IpAddr::parse("10.1.0.2")}, &netfilter.value()));
+  EXPECT_EQ(read_file("/proc/sys/net/netfilter/nf_conntrack_count"), "0\n");
+  add_some();
+  ASSERT_OK(net::forget_connections({*IpAddr::parse("10.1.0.2"), *IpAddr::parse("fd01::2")}, &netfilter.value()));
+  EXPECT_THAT(connections(), ElementsAreArray(kOthers));
 }
 
 TEST_F(ConntrackTest, OtherNamespacesAreNotConcerned) {

@@ -484,5 +484,53 @@ TEST_F(LinkTest, NamesBelongToAlternativeOwnersToo) {
   EXPECT_EQ(owner.value()->name, "br0");
 }
 
+// What udev goes by (addr_assign_type): an address that was given at creation is not replaced.
+TEST_F(LinkTest, AVethsHostEndHasTheAddressThatItWasGiven) {
+  FAULT("D12 host end's MAC");
+  const MacAddr mac = MacAddr::random_high();
+  ASSERT_OK(create_veth(route(), {.host_name = "v0", .sandbox_name = "v1", .host_mac = mac, .sandbox_mac = {}}));
+  EXPECT_EQ(link("v0").mac, mac);
+  EXPECT_EQ(has_fixed_mac(link("v0")), true);
+  EXPECT_EQ(has_fixed_mac(link("v1")), false);
+  Link other = link("v0");
+  other.name = "v1";
+  EXPECT_FALSE(has_fixed_mac(other)) << "another link's";
+}
+
+TEST_F(LinkTest, SettingsOfBothFamiliesAreSeen) {
+  add_veth("v0", "v1");
+  const auto set = [](const std::string& name, const std::string& value) { test::set_sysctl("net/" + name, value); };
+  set("ipv4/conf/v0/forwarding", "0");
+  set("ipv6/conf/v0/accept_ra", "2");
+  ASSERT_TRUE(link("v0").ipv6);
+  EXPECT_FALSE(link("v0").forwards_ipv4 || link("v0").ipv6->forwards || link("v0").ipv6->disabled);
+  EXPECT_EQ(link("v0").ipv6->accept_ra, 2);
+  set("ipv4/conf/v0/forwarding", "1");
+  set("ipv6/conf/v0/forwarding", "1");
+  set("ipv6/conf/v0/disable_ipv6", "1");
+  set("ipv6/conf/v0/accept_ra", "1");
+  EXPECT_TRUE(link("v0").forwards_ipv4 && link("v0").ipv6->forwards && link("v0").ipv6->disabled);
+  EXPECT_FALSE(link("v0").ipv6->believes_routers());
+  ip("link set v0 mtu 1279");
+  EXPECT_FALSE(link("v0").ipv6);
+}
+
+TEST_F(LinkTest, AFullBridgeIsExplained) {
+  FAULT("D14 full bridge");
+  ip("link add br0 type bridge");
+  std::string lines;
+  for (int i = 0; i < 1023; ++i) {
+    const std::string number = std::to_string(i);
+    lines += "link add p" + number + " master br0 type veth peer name q" + number + "\n";
+  }
+  ip_batch(lines);
+  const Status full =
+      create_veth(route(), {.host_name = "v0", .master = link("br0").index, .sandbox_name = "v1", .sandbox_mac = {}});
+  EXPECT_ERROR(full, Code::kKernel, "create veth pair v0 - v1", "1023 ports");
+  EXPECT_EQ(full.error().errnum(), EXFULL);
+  EXPECT_NE(full.error().details().find("another bridge"), std::string::npos);
+  EXPECT_FALSE(find_link(route(), "v0").value());
+}
+
 }  // namespace
 }  // namespace cnio::net

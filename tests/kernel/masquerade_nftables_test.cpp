@@ -223,15 +223,6 @@ TEST_F(MasqueradeNftables, UndoRemovesWhatInstallMade) {
   EXPECT_EQ(ruleset(), before);
 }
 
-TEST_F(MasqueradeNftables, TableThatIsInTheWayIsAnErrorThatNamesTheStep) {
-  must_run({"nft",
-            "add table inet cnio_masquerade; add chain inet cnio_masquerade postrouting "
-            "{ type filter hook postrouting priority 0 ; }"});
-  const std::string before = ruleset();
-  EXPECT_ERROR(install(spec("c1", {"10.1.0.2/24"})), Code::kKernel, "add chain postrouting of type nat");
-  EXPECT_EQ(ruleset(), before);
-}
-
 TEST_F(MasqueradeNftables, RehearsalShowsNowhere) {
   net::NftConnection nft = net::NftConnection::require("").value();
   const uint32_t before = nft.generation().value();

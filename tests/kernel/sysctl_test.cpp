@@ -31,11 +31,32 @@ TEST_F(SysctlTest, IsWritten) {
 // Dots separate the parts of a sysctl's name; in a path they are part of the interface's.
 TEST_F(SysctlTest, OfAnInterfaceWithDotsInItsName) {
   ip("link add eth0.100 type veth peer name v1");
-  const auto written = write_sysctl("ipv4/conf/eth0.100/arp_notify", "1");
+  const LinkSetting setting{Family::kIpv4, "eth0.100", "arp_notify"};
+  EXPECT_EQ(to_string(setting), "net.ipv4.conf.eth0/100.arp_notify");
+  const auto written = write_sysctl(setting, "1");
   ASSERT_OK(written);
   EXPECT_TRUE(written.value());
   EXPECT_EQ(sysctl("net/ipv4/conf/eth0.100/arp_notify"), "1");
-  EXPECT_EQ(read_sysctl("ipv6/conf/eth0.100/accept_ra").value(), sysctl("net/ipv6/conf/eth0.100/accept_ra"));
+  EXPECT_EQ(read_sysctl({Family::kIpv6, "eth0.100", "accept_ra"}).value(), sysctl("net/ipv6/conf/eth0.100/accept_ra"));
+}
+
+// No name of an interface leads to the settings of all, nor out of them.
+TEST_F(SysctlTest, OfAnInterfaceWithANameThatMeansMore) {
+  FAULT("A1 interface named default");
+  const auto accept_ra = [](const std::string& of) { return sysctl("net/ipv6/conf/" + of + "/accept_ra"); };
+  test::set_sysctl("net/ipv6/route/gc_timeout", "60");
+  for (const char* name : {"all", "default"})
+    test::set_sysctl("net/ipv6/conf/" + std::string(name) + "/accept_ra", "1");
+  for (const char* name : {"all", "default", "", ".", "..", "../conf/all", "all/", "./default", "lo/../all"}) {
+    const LinkSetting setting{Family::kIpv6, name, "accept_ra"};
+    const auto written = write_sysctl(setting, "0");
+    ASSERT_OK(written) << name;
+    EXPECT_FALSE(written.value()) << name;
+    EXPECT_FALSE(change_sysctl(setting, "0").value()) << name;
+    EXPECT_FALSE(read_sysctl(setting).value()) << name;
+  }
+  EXPECT_FALSE(change_sysctl({Family::kIpv6, "../route", "gc_timeout"}, "5").value());
+  EXPECT_EQ(accept_ra("all") + accept_ra("default") + sysctl("net/ipv6/route/gc_timeout"), "1160");
 }
 
 TEST_F(SysctlTest, ThatTheKernelDoesNotHaveIsAnAnswer) {

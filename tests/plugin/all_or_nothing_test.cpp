@@ -41,7 +41,7 @@ std::string broken_program(const std::string& name) {
 
 const Trouble kTroubles[] = {
     {"IpamFails", code::kNoAddress, {"none left"}, nullptr},
-    {"AddressRefused", code::kKernel, {"ff02::5"}, good_with(R"({"ips": [{"address": "10.1.0.2/24"},
+    {"AddressRefused", code::kIpam, {"ff02::5"}, good_with(R"({"ips": [{"address": "10.1.0.2/24"},
      {"address": "ff02::5/64"}]})")},
     {"RouteUnreachable",
      code::kKernel,
@@ -81,9 +81,9 @@ const Trouble kTroubles[] = {
        config["ipMasqBackend"] = "iptables";
        command.env["PATH"] = broken_program("ip6tables") + ":" + command.env["PATH"];
      }},
-    {"MasqueradeRefusedByTheKernel",
-     code::kKernel,
-     {"masquerad"},
+    {"MasqueradeInTheWay",
+     code::kInTheWay,
+     {"masquerad", "attachments4"},
      kGood,
      {},
      {{"nft", "add table inet cnio_masquerade"},

@@ -166,6 +166,19 @@ TEST_F(DeleteWhenEmpty, PortsOfOthersKeepIt) {
   EXPECT_FALSE(find_link("br0").is_null());
 }
 
+TEST_F(DeleteWhenEmpty, ABridgeThatWasThereStays) {
+  FAULT("D15 deleteWhenEmpty");
+  must_run({"ip", "link", "add", "br0", "type", "bridge"});
+  must_run({"ip", "addr", "add", "10.1.0.1/24", "dev", "br0"});
+  must_add(config_, pod());
+  const Outcome outcome = del(config_, pod());
+  EXPECT_TRUE(succeeded_silently(outcome));
+  EXPECT_NE(outcome.err.find("br0"), std::string::npos) << "it says so";
+  EXPECT_EQ(address_texts("br0"), std::vector<std::string>{"10.1.0.1/24"});
+  EXPECT_TRUE(succeeded_silently(gc(with_valid_attachments(config_, {}))));
+  EXPECT_FALSE(find_link("br0").is_null());
+}
+
 // With or without the key: a failed ADD leaves the host as it found it.
 TEST_F(BridgeTest, AFailedAddTakesItsNewBridgeBack) {
   PARITY("T64 D15");

@@ -198,5 +198,139 @@ TEST_P(DamagedSpoofCheck, IsNoticed) {
   EXPECT_TRUE(failed(check(config, pod()), code::kCheck, {"spoof check", "expected", "found", GetParam().complaint}));
 }
 
+/// The table `bridge nat` as a user may have made it, or may have changed it under a pod.
+struct Shape {
+  std::string name;
+  std::string table;   // before ADD
+  std::string change;  // after it
+  std::string complaint;
+};
+void PrintTo(const Shape& shape, std::ostream* out) { *out << shape.name; }
+
+std::string with_entry(const std::string& hook) {
+  return "delete chain bridge nat PREROUTING\nadd chain bridge nat PREROUTING " + hook +
+         "\nadd rule bridge nat PREROUTING iifname HOST_END jump cni-br-iface-c1-eth0";
+}
+
+class HostileBridgeTable : public SpoofCheck, public ::testing::WithParamInterface<Shape> {
+ protected:
+  static void load(const std::string& script) { must_feed({"nft", "-f", "-"}, script + "\n"); }
+};
+INSTANTIATE_TEST_SUITE_P(
+    Table, HostileBridgeTable,
+    ::testing::Values(
+        Shape{"Dormant", "add table bridge nat { flags dormant; }", "add table bridge nat { flags dormant; }",
+              "is dormant"},
+        Shape{"NoBaseChain", "add table bridge nat\nadd chain bridge nat PREROUTING", with_entry(""),
+              "is no base chain"},
+        Shape{"OtherHook",
+              "add table bridge nat\nadd chain bridge nat PREROUTING { type filter hook forward priority -300; }",
+              with_entry("{ type filter hook forward priority -300; }"), "at hook forward"},
+        Shape{"OtherPriority",
+              "add table bridge nat\nadd chain bridge nat PREROUTING { type filter hook prerouting priority 0; }",
+              with_entry("{ type filter hook prerouting priority 0; }"), "with priority 0"},
+        Shape{
+            "DropsByPolicy",
+            "add table bridge nat\nadd chain bridge nat PREROUTING { type filter hook prerouting priority -300; policy "
+            "drop; }",
+            "add chain bridge nat PREROUTING { policy drop; }", "drops by policy"}),
+    [](const auto& test) { return test.param.name; });
+
+TEST_P(HostileBridgeTable, IsRefusedAndLeftAlone) {
+  FAULT("A4 shared");
+  load(GetParam().table + "\nadd chain bridge nat theirs { type filter hook forward priority 0; policy drop; }");
+  const std::vector<std::string> before = nft_objects();
+  EXPECT_TRUE(failed(add(config_, pod()), code::kInTheWay, {"spoof check", GetParam().complaint}));
+  EXPECT_TRUE(failed(status(config_), code::kUnavailable, {GetParam().complaint}));
+  EXPECT_EQ(nft_objects(), before);
+  EXPECT_TRUE(succeeded_silently(del(config_, pod())));
+}
+
+TEST_P(HostileBridgeTable, IsFoundByCheck) {
+  FAULT("A4 shared");
+  const Json result = must_add(config_, pod());
+  const Json config = with_prev_result(config_, result);
+  std::string change = GetParam().change;
+  if (const size_t at = change.find("HOST_END"); at != std::string::npos) change.replace(at, 8, host_end(result));
+  load(change);
+  EXPECT_TRUE(failed(check(config, pod()), code::kCheck, {"spoof check", "expected", GetParam().complaint}));
+  EXPECT_TRUE(succeeded_silently(del(config_, pod())));
+  EXPECT_EQ(count("c1-eth0"), 0U);
+}
+
+TEST_F(SpoofCheck, ARuleInFrontThatLetsAllPassIsNoticed) {
+  FAULT("A4 shared");
+  for (const bool for_port : {false, true}) {
+    const Json result = must_add(config_, pod());
+    const Json config = with_prev_result(config_, result);
+    must_feed({"nft", "-f", "-"}, "insert rule bridge nat PREROUTING iifname other accept\n");
+    EXPECT_TRUE(succeeded_silently(check(config, pod()))) << "it is not about this port";
+    const std::string rule = for_port ? "iifname " + host_end(result) + " return" : "accept";
+    must_feed({"nft", "-f", "-"}, "insert rule bridge nat PREROUTING " + rule + "\n");
+    EXPECT_TRUE(failed(check(config, pod()), code::kCheck, {"a rule in front of it"}));
+    must_del(config_, pod());
+    must_run({"nft", "delete", "table", "bridge", "nat"});
+  }
+}
+
+/// What a user put into the table, and what of ours is gone besides, so that counting would not notice.
+struct Guest {
+  std::string name;
+  std::string script;
+  std::string stays;
+};
+void PrintTo(const Guest& guest, std::ostream* out) { *out << guest.name; }
+
+class SpoofCheckWithAGuest : public SpoofCheck, public ::testing::WithParamInterface<Guest> {};
+INSTANTIATE_TEST_SUITE_P(
+    Table, SpoofCheckWithAGuest,
+    ::testing::Values(
+        Guest{"Chain", "add chain bridge nat mine", "mine"},
+        Guest{"BaseChain", "add chain bridge nat mine { type filter hook forward priority 0; }", "mine"},
+        Guest{"Set", "add set bridge nat mine { type ether_addr; }", "mine"},
+        Guest{"Counter", "add counter bridge nat mine", "mine"},
+        Guest{"Rule", "add rule bridge nat PREROUTING ether type 0x88cc drop", "ether type 0x88cc"},
+        Guest{"RuleInFront", "insert rule bridge nat PREROUTING ether type 0x88cc drop", "ether type 0x88cc"},
+        Guest{"RuleAndChain", "add chain bridge nat mine\nadd rule bridge nat PREROUTING ether type 0x88cc jump mine",
+              "ether type 0x88cc"}),
+    [](const auto& test) { return test.param.name; });
+
+TEST_P(SpoofCheckWithAGuest, LeavesItAlone) {
+  FAULT("A4 guest");
+  const std::string gone_mac =
+      "flush chain bridge nat cni-br-iface-c1-eth0\ndelete chain bridge nat "
+      "cni-br-iface-c1-eth0-mac\n";
+  const std::string gone_entry = "flush chain bridge nat PREROUTING\ndelete chain bridge nat PREROUTING\n";
+  const bool in_entry = GetParam().name.starts_with("Rule");
+  for (const std::string& missing : {std::string(), gone_mac, in_entry ? gone_mac : gone_entry}) {
+    must_add(config_, pod());
+    must_feed({"nft", "-f", "-"}, missing + GetParam().script + "\n");
+    must_del(config_, pod());
+    EXPECT_NE(must_run({"nft", "list", "ruleset"}).find(GetParam().stays), std::string::npos) << missing;
+    EXPECT_EQ(count("c1-eth0"), 0U) << missing;
+    must_run({"nft", "delete", "table", "bridge", "nat"});
+  }
+}
+
+TEST_F(SpoofCheck, AnEmptyChainThatWasThereBeforeStays) {
+  FAULT("A4 guest");
+  must_feed({"nft", "-f", "-"},
+            "add table bridge nat\nadd chain bridge nat PREROUTING { type filter hook prerouting priority -300; }\n");
+  const std::vector<std::string> before = nft_objects();
+  must_add(config_, pod());
+  must_del(config_, pod());
+  EXPECT_EQ(nft_objects(), before);
+}
+
+TEST_F(SpoofCheck, ARuleOfSomebodyElseThatLeadsToTheChainDoesNotStopDel) {
+  FAULT("A4 guest");
+  must_add(config_, pod());
+  must_feed({"nft", "-f", "-"}, "add chain bridge nat mine\nadd rule bridge nat mine jump cni-br-iface-c1-eth0\n");
+  must_del(config_, pod());
+  EXPECT_EQ(count("\"drop\":null"), 0U);
+  EXPECT_EQ(count(R"("target":"cni-br-iface-c1-eth0")"), 1U) << "the user's";
+  must_add(config_, pod());
+}
+
 }  // namespace
 }  // namespace cnio::test

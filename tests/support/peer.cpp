@@ -16,16 +16,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/netns.hpp"
+
 namespace cnio::test {
 namespace {
 
 constexpr int kPatienceMs = 10'000;  // a busy machine; waited for in full only where something is wrong
-
-bool enter(const std::string& netns) {
-  if (netns.empty()) return true;
-  const int fd = ::open(netns.c_str(), O_RDONLY | O_CLOEXEC);
-  return fd >= 0 && ::setns(fd, CLONE_NEWNET) == 0;
-}
 
 /// Everything as IPv6: a dual-stack socket sees IPv4 peers as mapped addresses.
 sockaddr_in6 socket_address(const std::string& address, int port) {
@@ -59,16 +55,6 @@ void join_group(int fd, const std::string& group, const std::string& interface) 
   ::inet_pton(AF_INET, group.c_str(), &address.sin_addr);
   std::memcpy(&request.gr_group, &address, sizeof address);
   if (::setsockopt(fd, IPPROTO_IP, MCAST_JOIN_GROUP, &request, sizeof request) != 0) ::_exit(1);
-}
-
-/// Runs the work in a child that lives in the namespace; true if it returned true.
-template <typename Work>
-bool in_netns(const std::string& netns, Work work) {
-  const pid_t pid = ::fork();
-  if (pid == 0) ::_exit(enter(netns) && work() ? 0 : 1);
-  int status = 0;
-  ::waitpid(pid, &status, 0);
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 }  // namespace

@@ -182,5 +182,104 @@ TEST(KernelRoutes, NumbersTheKernelCannotHoldAreErrors) {
   EXPECT_ERROR(kernel(R"({"dst": "10.0.0.0/8", "scope": -1})"), Code::kDelegate, "scope", "-1");
 }
 
+// ---- what an IPAM plugin may say
+
+TEST(IpamResult, AddressesThatNoInterfaceCanHaveAreErrors) {
+  FAULT("D14 unusable address");
+  for (const char* address :
+       {"::/0", "::/64", "::/128", "::2/0", "0.0.0.2/0", "0.0.0.0/24", "0.0.0.0/32", "224.0.0.5/24", "239.1.1.1/8",
+        "ff02::1/64", "127.0.0.5/8", "::1/128", "255.255.255.255/32", "10.1.0.255/24", "10.1.255.255/16"}) {
+    const bool v6 = std::string(address).find(':') != std::string::npos;
+    const std::string text = R"({"ips": [{"address": ")" + std::string(address) + R"(", "gateway": ")" +
+                             (v6 ? "fd00::9" : "10.9.9.9") + R"("}]})";
+    EXPECT_ERROR(complete_ipam_result(config(false), answer(text), 2), Code::kDelegate, address) << address;
+  }
+  for (const char* gateway : {"0.0.0.0", "224.0.0.1", "127.0.0.1", "255.255.255.255", "10.1.0.255"}) {
+    const std::string text = R"({"ips": [{"address": "10.1.0.5/24", "gateway": ")" + std::string(gateway) + R"("}]})";
+    EXPECT_ERROR(complete_ipam_result(config(true), answer(text), 2), Code::kDelegate, "gateway", gateway);
+  }
+}
+
+TEST(IpamResult, UnusualAddressesThatWorkAreFine) {
+  for (const char* address : {"10.1.0.255/32", "10.1.0.255/31", "10.1.0.0/31", "10.1.0.255/16", "fd01::/64",
+                              "fd01::5/1", "fd01::ffff:ffff:ffff:ffff/64", "169.254.7.7/16"}) {
+    EXPECT_OK(
+        complete_ipam_result(config(false), answer(R"({"ips": [{"address": ")" + std::string(address) + R"("}]})"), 2))
+        << address;
+  }
+}
+
+TEST(IpamResult, AnAddressTwiceIsAnError) {
+  FAULT("D14 unusable address");
+  EXPECT_ERROR(complete_ipam_result(config(false),
+                                    answer(R"({"ips": [{"address": "10.1.0.5/24"}, {"address": "10.1.0.5/16"}]})"), 2),
+               Code::kDelegate, "10.1.0.5/16 twice");
+}
+
+// ---- routes that say the same, or the contrary
+
+/// The routes of a dual-stack pod in net 10.1.0.0/24 and fd01::/64, as the kernel gets them.
+Result<std::vector<net::RouteSpec>> routes_for(const std::string& routes) {
+  return kernel_routes(completed(
+      config(true), R"({"ips": [{"address": "10.1.0.5/24"}, {"address": "fd01::5/64"}], "routes": )" + routes + "}"));
+}
+
+std::vector<std::string> texts_for(const std::string& routes) {
+  const auto all = routes_for(routes);
+  EXPECT_OK(all);
+  std::vector<std::string> out;
+  for (const auto& each : all.ok() ? all.value() : std::vector<net::RouteSpec>()) out.push_back(to_string(each));
+  return out;
+}
+
+TEST(KernelRoutes, OneThatStandsThereTwiceIsThereOnce) {
+  FAULT("D14 same route twice");
+  for (const char* twice :
+       {R"([{"dst": "0.0.0.0/0"}, {"dst": "0.0.0.0/0"}, {"dst": "0.0.0.0/0"}])",
+        R"([{"dst": "0.0.0.0/0"}, {"dst": "0.0.0.0/0", "gw": "10.1.0.1"}])",
+        R"([{"dst": "0.0.0.0/0"}, {"dst": "0.0.0.0/0", "table": 254, "scope": 0, "priority": 0}])"}) {
+    EXPECT_THAT(texts_for(twice), ElementsAre("0.0.0.0/0 via 10.1.0.1")) << twice;
+  }
+  EXPECT_THAT(texts_for(R"([{"dst": "::/0"}, {"dst": "::/0", "priority": 1024, "scope": 253, "gw": "fd01::1"}])"),
+              ElementsAre("::/0 via fd01::1"));
+  EXPECT_THAT(
+      texts_for(R"([{"dst": "10.2.0.0/16", "scope": 253}, {"dst": "10.2.0.0/16", "scope": 253, "table": 254}])"),
+      ElementsAre("10.2.0.0/16 scope 253"));
+}
+
+TEST(KernelRoutes, DifferentOnesStay) {
+  FAULT("D14 same route twice");
+  EXPECT_EQ(texts_for(R"([{"dst": "0.0.0.0/0"}, {"dst": "0.0.0.0/0", "priority": 100}, {"dst": "0.0.0.0/0", "table": 7},
+                          {"dst": "10.2.0.0/16"}, {"dst": "10.2.0.0/17"}])")
+                .size(),
+            5U);
+  EXPECT_EQ(texts_for(R"([{"dst": "::/0", "gw": "fd01::1"}, {"dst": "::/0", "gw": "fd01::2"}])").size(), 2U)
+      << "several gateways of one route";
+}
+
+TEST(KernelRoutes, TheOneThatComesWithAnAddressIsLeftToTheKernel) {
+  FAULT("D14 same route twice");
+  EXPECT_THAT(texts_for(R"([{"dst": "10.1.0.0/24", "scope": 253}])"), IsEmpty());
+  EXPECT_THAT(texts_for(R"([{"dst": "fd01::/64", "scope": 253}])"), IsEmpty());
+  EXPECT_THAT(texts_for(R"([{"dst": "10.1.0.0/24"}])"), ElementsAre("10.1.0.0/24 via 10.1.0.1"));
+  EXPECT_EQ(
+      texts_for(
+          R"([{"dst": "10.1.0.0/24", "scope": 253, "table": 7}, {"dst": "10.1.0.0/24", "scope": 253, "mtu": 1400}])")
+          .size(),
+      2U);
+}
+
+TEST(KernelRoutes, ThoseThatExcludeEachOtherAreNamedBoth) {
+  FAULT("D14 same route twice");
+  EXPECT_ERROR(routes_for(R"([{"dst": "0.0.0.0/0"}, {"dst": "0.0.0.0/0", "gw": "10.1.0.77"}])"), Code::kDelegate,
+               "0.0.0.0/0 via 10.1.0.1", "0.0.0.0/0 via 10.1.0.77");
+  EXPECT_ERROR(routes_for(R"([{"dst": "10.2.0.0/16", "mtu": 1400}, {"dst": "10.2.0.0/16", "mtu": 1300}])"),
+               Code::kDelegate, "mtu 1400", "mtu 1300");
+  EXPECT_ERROR(routes_for(R"([{"dst": "fd02::/16", "mtu": 1400}, {"dst": "fd02::/16"}])"), Code::kDelegate,
+               "fd02::/16 via fd01::1 mtu 1400");
+  EXPECT_ERROR(routes_for(R"([{"dst": "10.2.0.0/16", "scope": 253}, {"dst": "10.2.0.0/16"}])"), Code::kDelegate,
+               "scope 253");
+}
+
 }  // namespace
 }  // namespace cnio::bridge

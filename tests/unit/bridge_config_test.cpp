@@ -200,6 +200,7 @@ TEST(BridgeConfig, BadValuesNameTheKey) {
            {R"("disableContainerInterface": 1)", "disableContainerInterface"},
            {R"("preserveDefaultVlan": 0)", "preserveDefaultVlan"},
            {R"("deleteWhenEmpty": "x")", "deleteWhenEmpty"},
+           {R"("allowOverlap": "x")", "allowOverlap"},
            {R"("hostIfPrefix": 7)", "hostIfPrefix"},
            {R"("hostIfPrefix": "")", "hostIfPrefix"},
            {R"("hostIfPrefix": "eightchr")", "hostIfPrefix"},
@@ -237,13 +238,14 @@ TEST(BridgeConfig, Options) {
   const Config none = good(R"("vlan": 0, "vlanTrunk": null, "macspoofchk": false, "portIsolation": false,
                               "disableContainerInterface": false, "preserveDefaultVlan": true)");
   EXPECT_FALSE(none.filters_vlans() || none.spoof_check || none.isolated || none.sandbox_end_down || none.mtu_auto);
-  EXPECT_FALSE(none.delete_when_empty || none.ip_masq_only);
+  EXPECT_FALSE(none.allow_overlap || none.delete_when_empty || none.ip_masq_only);
   EXPECT_EQ(none.host_prefix, "veth");
   const Config all = good(R"("vlan": 4094, "macspoofchk": true, "portIsolation": true, "mtu": "auto",
-                             "disableContainerInterface": true, "deleteWhenEmpty": true, "hostIfPrefix": "cnipod-",
+                             "disableContainerInterface": true, "deleteWhenEmpty": true, "allowOverlap": true, "hostIfPrefix": "cnipod-",
                              "ipMasqOnly": [])");
   EXPECT_TRUE(all.filters_vlans() && all.spoof_check && all.isolated && all.sandbox_end_down && all.mtu_auto);
   EXPECT_TRUE(all.delete_when_empty);
+  EXPECT_TRUE(all.allow_overlap);
   EXPECT_EQ(all.mtu, 0U);
   EXPECT_EQ(all.host_prefix, "cnipod-");
   ASSERT_TRUE(all.ip_masq_only);

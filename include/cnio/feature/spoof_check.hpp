@@ -23,14 +23,18 @@ struct SpoofCheckSpec {
   MacAddr mac;       // of the sandbox end
 };
 
-// Does the kernel have what it needs? Error: code 100. Changes nothing.
+// Does the kernel have what it needs, and is the table, if it is there, fit for it? Errors: code 100, 103. Changes
+// nothing.
 Status require_spoof_check();
 
-// Installs the rules at once or not at all, in place of any that the attachment has. Error: code 100.
+// Installs the rules at once or not at all, in place of any that the attachment has. Errors: code 100; 103 if the table
+// is dormant, or the chain PREROUTING in it not called where it should be: they are shared, so what stands there is not
+// changed.
 Status install_spoof_check(const SpoofCheckSpec& spec, Rollback& undo);
 
 // Removes the attachment's rules; none is success, and so is finding those of an attachment of the same name in another
-// network, which stay. The table goes with its last rule.
+// network, which stay. Table and chain PREROUTING, if they were made here, go with the last rule; rules, chains and
+// other objects of somebody else in them stay, and so do then these.
 Status remove_spoof_check(net::NftConnection& nft, const std::string& network, const protocol::Attachment& attachment);
 
 // Error: code 104, naming what is missing or different.

@@ -47,6 +47,11 @@ class Netlink {
       nl_msg* message, std::string_view operation, const Handler& handler,
       const std::function<void()>& restart = [] {});
 
+  // Sends gets and, as the last message, a dump in one system call, and hands all answers to `handler` in this order. A
+  // get of what does not exist (ENOENT) has no answer; any other failure is the error. Otherwise as query.
+  Status query_together(const std::vector<nl_msg*>& messages, std::string_view operation, const Handler& handler,
+                        const std::function<void()>& restart);
+
   // Sends several messages in one system call (an nf_tables batch) and waits until the kernel has answered for the last
   // one that asks for an acknowledgement. The first failure is the error; `steps`, if given, says what each message
   // does, so that the error can name the one that failed. The caller sets flags; sequence numbers and port are filled
@@ -69,7 +74,14 @@ class Netlink {
   explicit Netlink(nl_sock* socket);
   struct Group;
 
-  Status receive(uint32_t sequence, const Handler& handler, std::string_view operation, bool& interrupted);
+  // The sequence numbers of what was sent together: the last one's answer is the end.
+  struct Sent {
+    uint32_t first;
+    uint32_t last;
+  };
+  Status receive(Sent sent, const Handler& handler, std::string_view operation, bool& interrupted);
+  // As they follow each other on the wire.
+  std::string number(const std::vector<nl_msg*>& messages);
 
   std::unique_ptr<nl_sock, Free> socket_;
   std::unique_ptr<Group> group_;  // the requests kept back

@@ -53,10 +53,32 @@ struct NftRule {
   // Text for people, at most kNftCommentLimit bytes. Of a rule read back also one of iptables' comment match.
   std::string comment;
   uint64_t handle = 0;    // the kernel's, of a rule read back
+  std::string chain;      // of a rule read back: the one it stands in
   bool has_more = false;  // of a rule read back: it holds matches or statements that this form cannot say
 
-  // Equal in effect: everything but comment and handle.
+  // Equal in effect: everything but comment, handle and chain.
   [[nodiscard]] bool same_effect(const NftRule& other) const;
+};
+
+struct NftTableInfo {
+  bool dormant = false;           // the kernel calls none of its chains
+  std::optional<uint32_t> owner;  // the netlink port of the program that alone may change it (Linux 5.12)
+  uint32_t use = 0;               // how many chains, sets and other objects it holds
+  std::string comment;
+};
+
+// Where the kernel calls a chain.
+struct NftHook {
+  std::string type;     // "filter", "nat"
+  uint32_t number = 0;  // NF_INET_* (linux/netfilter.h), which those of bridges are equal to
+  int32_t priority = 0;
+  bool accepts = true;  // the policy
+};
+
+struct NftChain {
+  std::string name;
+  std::string comment;               // for people; empty before Linux 5.10
+  std::optional<NftHook> hook = {};  // nothing if only other chains lead to it
 };
 
 // A chain that the kernel calls, whose policy is to accept.
@@ -68,11 +90,42 @@ struct NftBaseChain {
   std::string name;
   Hook hook = Hook::kNatPostrouting;
   int32_t priority = 0;
+
+  // Why the kernel does not call `found` as it would call this one, as a predicate ("is no base chain, so the kernel
+  // never calls it"); empty if it does. The policy is not compared.
+  [[nodiscard]] std::string mismatch(const NftChain& found) const;
 };
 
-struct NftChain {
+struct NftMap {
   std::string name;
-  std::string comment;  // for people; empty before Linux 5.10
+  // The addresses that it leads from to verdicts. Nothing if it is another kind of map or set: other keys or data,
+  // intervals, elements that end by themselves.
+  std::optional<Family> key;
+};
+
+// A base chain with the table it stands in.
+struct NftHookedChain {
+  NftTable table;
+  NftChain chain;
+};
+
+// What to look at in a table: some of its chains and maps, and the rules of a chain.
+struct NftQuestion {
+  std::vector<std::string> chains;
+  std::vector<std::string> maps;
+  std::string rules_of;
+};
+
+// As much of that as exists.
+struct NftView {
+  std::optional<NftTableInfo> table;
+  std::vector<NftChain> chains;
+  std::vector<NftMap> maps;
+  std::vector<NftRule> rules;
+
+  // Null if it does not exist.
+  [[nodiscard]] const NftChain* find_chain(const std::string& name) const;
+  [[nodiscard]] const NftMap* find_map(const std::string& name) const;
 };
 
 class NftConnection;
@@ -88,7 +141,11 @@ class NftBatch {
 
   // "ensure": creates it, or keeps what is there under that name.
   void ensure_table(std::string_view comment);
-  void ensure_base_chain(const NftBaseChain& chain);
+  // The kernel calls its chains again if it is dormant. Not in one batch with a change of base chains (errno EINVAL).
+  void wake_table();
+  // Of one that is there the policy is set to accept; errno EEXIST or EOPNOTSUPP if it is called elsewhere or not at
+  // all.
+  void ensure_base_chain(const NftBaseChain& chain, std::string_view comment = {});
   void ensure_chain(const std::string& chain, std::string_view comment);
   void create_chain(const std::string& chain, std::string_view comment);  // errno EEXIST if it is there
   // A hash table from an address to the chain that a packet goes to.
@@ -97,6 +154,8 @@ class NftBatch {
   // Removes all rules of a chain, which must exist.
   void flush_chain(const std::string& chain);
   void append_rule(const std::string& chain, const NftRule& rule);
+  // In the place of the one with this handle.
+  void replace_rule(const std::string& chain, uint64_t handle, const NftRule& rule);
   // The same element twice is one; errno EBUSY or EEXIST if the key leads to another chain already.
   void add_goto(const std::string& map, const IpAddr& key, const std::string& chain);
 
@@ -105,8 +164,10 @@ class NftBatch {
   void delete_element(const std::string& map, const IpAddr& key);
   // With its rules. errno EBUSY if a rule or element still leads to it.
   void delete_chain(const std::string& chain);
-  // With everything in it.
-  void delete_table();
+  // With its elements. errno EBUSY if a rule looks into it.
+  void delete_map(const std::string& map);
+  // errno EBUSY if anything is in it.
+  void delete_empty_table();
 
  private:
   friend class NftConnection;
@@ -117,6 +178,7 @@ class NftBatch {
 
   nl_msg* add(uint16_t type, uint16_t flags, std::string step);
   void add_chain(uint16_t flags, const std::string& chain, std::string_view comment);
+  nl_msg* add_rule(uint16_t flags, std::string step, const std::string& chain, const NftRule& rule);
 
   NftTable table_;
   std::vector<Message> messages_;
@@ -138,13 +200,18 @@ class NftConnection {
 
   // The number that every change in this namespace counts up, for NftBatch.
   Result<uint32_t> generation();
-  // How many chains, sets and other objects the table holds.
-  Result<std::optional<uint32_t>> find_table_use(const NftTable& table);
+  // All answers to one system call.
+  Result<NftView> view(const NftTable& table, const NftQuestion& question);
+  Result<std::optional<NftTableInfo>> find_table(const NftTable& table);
+  // The base chains of all `ip`, `ip6`, `inet` and `bridge` tables, also of those that are dormant.
+  Result<std::vector<NftHookedChain>> list_base_chains();
   Result<std::optional<NftChain>> find_chain(const NftTable& table, const std::string& chain);
   Result<bool> has_chain(const NftTable& table, const std::string& chain);
   Result<std::vector<NftChain>> list_chains(const NftTable& table);
   // Costs no more than the chain is long, however many chains there are.
   Result<std::vector<NftRule>> list_rules(const NftTable& table, const std::string& chain);
+  // Those of all chains of the table.
+  Result<std::vector<NftRule>> list_rules(const NftTable& table);
   // The chain that a verdict map's element goes to.
   Result<std::optional<std::string>> find_goto(const NftTable& table, const std::string& map, const IpAddr& key);
   // The keys of all elements that go to `chain`; reads the whole map.

@@ -44,6 +44,8 @@ Status add_route(Netlink& route, const Link& link, const RouteSpec& spec);
 // The link that a packet takes for which there is no other route: of the default route of the main table with the best
 // metric, IPv4's if there is one, else IPv6's.
 Result<std::optional<IfIndex>> find_default_route_link(Netlink& route);
+// That of one family.
+Result<std::optional<IfIndex>> find_default_route_link(Netlink& route, Family family);
 
 // The links that have an IPv6 route from a router advertisement: one of protocol RA, or one of the kernel's own that
 // expires, as that to a prefix does. A link may be there several times.
