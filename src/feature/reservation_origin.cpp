@@ -11,7 +11,9 @@
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
+#include "cnio/base/interrupted.hpp"
 #include "cnio/base/unique_fd.hpp"
 
 namespace cnio::feature {
@@ -28,10 +30,14 @@ constexpr ino_t kFirstUserNamespace = 0xEFFFFFFD;
 constexpr std::string_view kFormat = "1";
 constexpr int64_t kNanoseconds = 1'000'000'000;
 
+// The kernel gives it in one piece.
 std::string read_boot_id() {
-  auto text = read_file(kBootId, 256);
-  if (!text.ok()) return {};
-  std::string id = std::move(text).value();
+  const auto file = open_file(kBootId, O_RDONLY | O_NONBLOCK);
+  if (!file.ok()) return {};
+  std::array<char, 256> text{};
+  const ssize_t size = retry_interrupted([&] { return read(file.value().get(), text.data(), text.size()); });
+  if (size <= 0) return {};
+  std::string id(text.data(), static_cast<size_t>(size));
   if (id.ends_with('\n')) id.pop_back();
   return id.find('\n') == std::string::npos ? id : std::string();
 }

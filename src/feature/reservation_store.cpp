@@ -29,6 +29,12 @@ constexpr int kSafeOpen = O_NOFOLLOW | O_NONBLOCK;
 
 std::string cursor_name(size_t set) { return "last_reserved_ip." + std::to_string(set); }
 
+// Where no folder can be, no reservation is either.
+bool is_absent(const Error& error) {
+  const int failure = error.errnum();
+  return failure == ENOENT || failure == ENOTDIR || failure == ELOOP || failure == ENAMETOOLONG;
+}
+
 // A change of the folder that the index, if there is one, follows. One who has lost the lock file may not be alone any
 // more, and leaves the index unusable.
 class Change {
@@ -58,9 +64,13 @@ ReservationStore::~ReservationStore() = default;
 
 Result<ReservationStore> ReservationStore::create(const std::string& folder, std::chrono::milliseconds limit) {
   for (int attempt = 1;; ++attempt) {
-    CNIO_TRY(create_folder(folder));
-    CNIO_LET(UniqueFd fd, open_folder(folder));
-    auto store = lock(folder, std::move(fd), limit);
+    auto fd = open_folder(folder);
+    if (!fd.ok() && fd.error().errnum() == ENOENT) {
+      CNIO_TRY(create_folder(folder));
+      fd = open_folder(folder);
+    }
+    if (!fd.ok()) return std::move(fd).error();
+    auto store = lock(folder, std::move(fd).value(), limit);
     if (store.ok() || store.error().errnum() != ENOENT || attempt == kAttempts) return store;
   }
 }
@@ -69,7 +79,7 @@ Result<std::optional<ReservationStore>> ReservationStore::open(const std::string
                                                                std::chrono::milliseconds limit) {
   for (int attempt = 1;; ++attempt) {
     auto fd = open_folder(folder);
-    if (!fd.ok() && fd.error().errnum() == ENOENT) return std::optional<ReservationStore>();
+    if (!fd.ok() && is_absent(fd.error())) return std::optional<ReservationStore>();
     if (!fd.ok()) return std::move(fd).error();
     auto store = lock(folder, std::move(fd).value(), limit);
     if (store.ok()) return std::optional(std::move(store).value());
@@ -286,16 +296,27 @@ Status ReservationStore::reclaim_torn() {
   return failures.status();
 }
 
-// It says where to look first and nothing else: without it the search starts at the beginning.
-std::optional<IpAddr> ReservationStore::last_given(size_t set) const {
+// The record of the address that the set gave last, or null if there is none that can be used. It is opened once, for
+// reading and writing.
+ReservationStore::Cursor* ReservationStore::cursor(size_t set) {
+  if (const auto known = cursors_.find(set); known != cursors_.end()) return &known->second;
   const std::string name = cursor_name(set);
-  if (is_odd_file(folder_fd_.get(), name)) return std::nullopt;
-  const auto file = open_file_at(folder_fd_.get(), name, O_RDONLY | kSafeOpen, 0, path_of(name));
-  if (!file.ok()) return std::nullopt;
+  if (is_odd_file(folder_fd_.get(), name)) return nullptr;
+  auto file = open_file_at(folder_fd_.get(), name, O_RDWR | kSafeOpen, 0, path_of(name));
+  if (!file.ok()) return nullptr;
+  Cursor out{std::move(file).value(), 0, {}};
   char text[64];  // longer than any address; what does not fit is none
-  const ssize_t size = retry_interrupted([&] { return read(file.value().get(), text, sizeof text); });
-  if (size < 0) return std::nullopt;
-  return IpAddr::parse({text, static_cast<size_t>(size)});
+  const ssize_t size = retry_interrupted([&] { return pread(out.file.get(), text, sizeof text, 0); });
+  if (size < 0) return nullptr;  // a pipe, if it has just taken the place of the file
+  out.length = static_cast<size_t>(size);
+  out.address = IpAddr::parse({text, out.length});
+  return &cursors_.emplace(set, std::move(out)).first->second;
+}
+
+// It says where to look first and nothing else: without it the search starts at the beginning.
+std::optional<IpAddr> ReservationStore::last_given(size_t set) {
+  const Cursor* known = cursor(set);
+  return known == nullptr ? std::nullopt : known->address;
 }
 
 Status ReservationStore::reserve(const protocol::Attachment& attachment, const std::vector<Grant>& grants,
@@ -358,11 +379,11 @@ Result<bool> ReservationStore::create_file(const std::string& name, std::string_
 
 Status ReservationStore::record_given(const Grant& grant) {
   const std::string name = cursor_name(grant.set);
-  if (is_odd_file(folder_fd_.get(), name)) return {};
   const std::string text = grant.address.to_string();
-  Status written = overwrite_file(folder_fd_.get(), name, path_of(name), text);
-  if (written.ok() || written.error().errnum() != ENOENT) return written;
-  CNIO_TRY(create_file(name, text));
+  if (const Cursor* known = cursor(grant.set)) {
+    return overwrite_file(known->file.get(), known->length, path_of(name), text);
+  }
+  CNIO_TRY(create_file(name, text));  // unless the name is that of something else, which is left alone
   return {};
 }
 

@@ -1,11 +1,10 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "store_files.hpp"
 
+#include <array>
 #include <cerrno>
-#include <cstdio>
 #include <dirent.h>
 #include <fcntl.h>
-#include <memory>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,7 +19,7 @@ namespace {
 constexpr unsigned kFileMode = 0600;
 
 // Where a file system does not tell, it shows when the file is opened.
-bool may_be_regular(const dirent& entry) { return entry.d_type == DT_REG || entry.d_type == DT_UNKNOWN; }
+bool may_be_regular(const dirent64& entry) { return entry.d_type == DT_REG || entry.d_type == DT_UNKNOWN; }
 
 // Gives the unnamed file `fd` its name; false if the system cannot do that here. Errno tells why.
 bool link_unnamed(int fd, int folder, const std::string& name) {
@@ -50,16 +49,16 @@ Result<bool> create_named(int folder, const std::string& name, const std::string
 }  // namespace
 
 Status list_files(int folder, const std::string& shown, const std::function<void(FileName)>& visit) {
-  CNIO_LET(UniqueFd fd, open_file_at(folder, ".", O_RDONLY | O_DIRECTORY, 0, shown));
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(fdopendir(fd.get()), &closedir);
-  if (!stream) return Error::sys("list " + shown, errno);
-  (void)fd.release();  // closed by closedir
+  alignas(dirent64) std::array<char, 32768> buffer;
   for (;;) {
-    errno = 0;
-    const dirent* entry = readdir(stream.get());
-    if (entry == nullptr && errno != 0) return Error::sys("list " + shown, errno);
-    if (entry == nullptr) return {};
-    visit({static_cast<const char*>(entry->d_name), may_be_regular(*entry)});
+    const ssize_t size = getdents64(folder, buffer.data(), buffer.size());
+    if (size < 0) return Error::sys("list " + shown, errno);
+    if (size == 0) return {};
+    for (ssize_t at = 0; at < size;) {
+      const auto* entry = reinterpret_cast<const dirent64*>(buffer.data() + at);
+      visit({static_cast<const char*>(entry->d_name), may_be_regular(*entry)});
+      at += entry->d_reclen;
+    }
   }
 }
 
@@ -85,15 +84,12 @@ Result<bool> create_whole_file(int folder, const std::string& name, const std::s
   return create_named(folder, name, shown, content, dress);
 }
 
-Status overwrite_file(int folder, const std::string& name, const std::string& shown, std::string_view content) {
-  CNIO_LET(const UniqueFd file, open_file_at(folder, name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK, 0, shown));
-  struct stat info {};
-  if (fstat(file.get(), &info) != 0) return Error::sys("look at " + shown, errno);
-  if (!S_ISREG(info.st_mode)) return Error::make(Code::kIo, "write " + shown + ": not a regular file");
-  CNIO_TRY(write_all(file.get(), content, shown));
-  const auto length = static_cast<off_t>(content.size());
-  if (info.st_size <= length) return {};
-  const int cut = retry_interrupted([&] { return ftruncate(file.get(), length); });
+Status overwrite_file(int fd, size_t length, const std::string& shown, std::string_view content) {
+  const auto put = retry_interrupted([&] { return pwrite(fd, content.data(), content.size(), 0); });
+  if (put < 0) return Error::sys("write " + shown, errno);
+  if (static_cast<size_t>(put) != content.size()) return Error::sys("write " + shown, ENOSPC);
+  if (length <= content.size()) return {};
+  const int cut = retry_interrupted([&] { return ftruncate(fd, static_cast<off_t>(content.size())); });
   return cut == 0 ? Status() : Error::sys("write " + shown, errno);
 }
 

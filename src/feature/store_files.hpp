@@ -4,7 +4,6 @@
 #include <functional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "cnio/base/result.hpp"
 
@@ -16,7 +15,8 @@ struct FileName {
   bool may_be_regular = true;  // false: the folder says that it is something else
 };
 
-// Calls `visit` for each name in the open folder. Errors: code 5.
+// Calls `visit` for each name in the open folder, whose offset must be at its beginning and is left at its end. Not by
+// fdopendir(3), which costs as many calls again. Errors: code 5.
 Status list_files(int folder, const std::string& shown, const std::function<void(FileName)>& visit);
 
 // Is something of that name there that is no regular file? Opening alone can have effects: of a device, or of a folder
@@ -28,9 +28,9 @@ bool is_odd_file(int folder, const std::string& name);
 Result<bool> create_whole_file(int folder, const std::string& name, const std::string& shown, std::string_view content,
                                const std::function<void(int fd)>& dress);
 
-// Overwrites an existing file, then cuts it: that needs no new block, and a failure does not lose the old content.
-// Between the two a crash may leave a mixture. Errors: code 5, with ENOENT if there is none.
-Status overwrite_file(int folder, const std::string& name, const std::string& shown, std::string_view content);
+// Overwrites an open file that has `length` bytes, then cuts it: that needs no new block, and a failure does not lose
+// the old content. Between the two a crash may leave a mixture. For a content that one write takes. Errors: code 5.
+Status overwrite_file(int fd, size_t length, const std::string& shown, std::string_view content);
 
 // What is gone already is a success. Errors: code 5.
 Status remove_file(int folder, const std::string& name, const std::string& shown);

@@ -58,7 +58,7 @@ Result<StoreLock> StoreLock::take(const std::string& folder, int fd, File file, 
     CNIO_TRY(lock_file(lock.get(), path, limit));
     StoreLock out(std::move(lock), info);
     if (fstat(fd, &out.folder_) != 0) return Error::sys("look at " + folder, errno);
-    CNIO_LET(out.host_, take_of_host(out.folder_, path, left_until(deadline)));
+    CNIO_LET(out.host_, take_of_host(out.folder_, "the store " + folder, left_until(deadline)));
     if (out.is_current(fd)) return out;
     // Both are let go: who has the new file may be waiting for the other.
     limit = left_until(deadline);

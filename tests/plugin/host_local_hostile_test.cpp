@@ -98,6 +98,18 @@ TEST_F(FullRange, WhatIsNoAttachmentsIsStillNamed) {
   }
 }
 
+TEST_F(FullRange, WithoutAPlaceForTheIndexEachIsReadOnce) {
+  FAULT("B9 starving");
+  std::filesystem::remove_all("/run/cnio");
+  write_file("/run/cnio", "in the way");
+  Opened opened;
+  for (const char* reclaim : {"reboot", "never"}) {
+    config_["ipam"]["reclaim"] = reclaim;
+    EXPECT_TRUE(failed(add(config_, pod("new")), code::kNoAddress, {"125 of 125 reserved"}));
+    EXPECT_EQ(opened.reservations().size(), 125U);
+  }
+}
+
 TEST_F(FullRange, DelsGetTheirTurn) {
   FAULT("B9 starving");
   config_["ipam"]["lockTimeoutSeconds"] = 20;
@@ -305,7 +317,8 @@ INSTANTIATE_TEST_SUITE_P(Table, BrokenOptions,
                                            R"({"ipam": {"ranges": "x"}})", R"({"ipam": {"ranges": [[null]]}})",
                                            R"({"ipam": {"resolvConf": {}}})", R"({"ipam": {"exclude": 1}})",
                                            R"({"ipam": {"lockTimeoutSeconds": "soon"}})",
-                                           R"({"ipam": {"reclaim": []}})", R"({"ipam": {"routes": 1}})"));
+                                           R"({"ipam": {"reclaim": []}})", R"({"ipam": {"routes": 1}})",
+                                           R"({"ipam": {"subnet": {}}})"));
 
 TEST_P(BrokenOptions, DoNotKeepDelAndGcFromReleasing) {
   FAULT("C10 options");

@@ -212,7 +212,9 @@ void Twin::add_tree(const std::string& folder, std::vector<std::string>& lines) 
   if (!std::filesystem::exists(folder)) return;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
     const std::string path = entry.path();
-    if (path.starts_with("/run/netns") || path.starts_with("/run/test") || path == "/run/xtables.lock") continue;
+    // Locks, and what we keep for ourselves until the next boot.
+    if (path.starts_with("/run/cnio") || path == "/run/xtables.lock") continue;
+    if (path.starts_with("/run/netns") || path.starts_with("/run/test")) continue;
     std::string text = path + " mode " + mode_of(entry.path());
     if (entry.is_regular_file())
       text += " " + Json(read_file(path)).dump(-1, ' ', true, Json::error_handler_t::replace);

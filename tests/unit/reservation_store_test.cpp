@@ -331,7 +331,20 @@ TEST_F(Store, AFileInPlaceOfAFolderIsAnIoError) {
   root_.write("file", "");
   EXPECT_ERROR(ReservationStore::create(root_.at("file")), Code::kIo, root_.at("file"));
   EXPECT_ERROR(ReservationStore::create(root_.at("file/net")), Code::kIo, root_.at("file/net"));
-  EXPECT_ERROR(ReservationStore::open(root_.at("file")), Code::kIo, root_.at("file"));
+}
+
+// DEL must get through, whatever the path is.
+TEST_F(Store, OpenFindsNothingWhereNoFolderCanBe) {
+  FAULT("C10 options");
+  root_.write("file", "");
+  ASSERT_EQ(symlink("loop", root_.at("loop").c_str()), 0);
+  for (const std::string& path : {root_.at("file"), root_.at("file/net"), root_.at("loop/net"),
+                                  root_.at(std::string(300, 'x')), root_.at(std::string(5000, 'x') + "/net")}) {
+    const auto store = ReservationStore::open(path);
+    ASSERT_OK(store);
+    EXPECT_FALSE(store.value().has_value()) << path;
+  }
+  EXPECT_ERROR(ReservationStore::open(root_.at("loop")), Code::kIo, "symbolic link");
 }
 
 TEST_F(Store, WritableIsJudgedByTheNearestFolderThatExists) {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -51,7 +52,8 @@ class ReservationStore {
   // Locks the store, making the folder (0755) and its parents first. Waits at most `limit` for the lock.
   // Errors: code 11 if the lock is held by another for longer; else code 5.
   static Result<ReservationStore> create(const std::string& folder, std::chrono::milliseconds limit = kLockLimit);
-  // The same for a folder that must not be made: nothing if there is none, and therefore no reservation.
+  // The same for a folder that must not be made: nothing if there is none, or can be none at such a path, and therefore
+  // no reservation.
   static Result<std::optional<ReservationStore>> open(const std::string& folder,
                                                       std::chrono::milliseconds limit = kLockLimit);
   // What is there at this moment, for looking only. Nothing is made. Somebody who has the lock is waited for, so that
@@ -92,7 +94,7 @@ class ReservationStore {
   // Frees the addresses of torn files.
   Status reclaim_torn();
   // The address that the set gave last; nothing if there is no record, it cannot be read, or is not an address.
-  [[nodiscard]] std::optional<IpAddr> last_given(size_t set) const;
+  [[nodiscard]] std::optional<IpAddr> last_given(size_t set);
   // Reserves all addresses for the attachment and records them as given last, or reserves none. The origin, if there is
   // one, is attached where the file system can do that. What is no regular file where the record of the last address
   // should be is left alone, and nothing recorded.
@@ -114,6 +116,12 @@ class ReservationStore {
     bool operator<(const Entry& other) const { return std::tie(address, file) < std::tie(other.address, other.file); }
   };
 
+  struct Cursor {
+    UniqueFd file;
+    size_t length = 0;              // of its text, as far as that was read
+    std::optional<IpAddr> address;  // that was given last
+  };
+
   ReservationStore(std::string folder, UniqueFd folder_fd, std::unique_ptr<StoreLock> lock);
 
   static Result<ReservationStore> lock(const std::string& folder, UniqueFd folder_fd, std::chrono::milliseconds limit);
@@ -127,6 +135,7 @@ class ReservationStore {
   [[nodiscard]] Result<std::optional<Reservation>> read_holder(const Entry& entry);
   [[nodiscard]] Result<bool> create_file(const std::string& name, std::string_view content,
                                          const std::optional<Origin>& origin = {});
+  [[nodiscard]] Cursor* cursor(size_t set);
   [[nodiscard]] Status record_given(const Grant& grant);
   [[nodiscard]] Status remove(const std::string& name) const;
   [[nodiscard]] std::string path_of(const std::string& name) const { return folder_ + "/" + name; }
@@ -136,6 +145,7 @@ class ReservationStore {
   std::unique_ptr<StoreLock> lock_;    // null if there is nobody to be kept out
   std::unique_ptr<StoreIndex> index_;  // null if there is none
   OriginAttribute attribute_;
+  std::map<size_t, Cursor> cursors_;  // those that have been looked at
   bool listed_ = false;
   std::set<Entry> entries_;  // what the folder held when the lock was taken, if listed
   bool holders_read_ = false;
