@@ -108,8 +108,9 @@ Result<std::optional<AttachmentRecord>> AttachmentRecord::read(const std::string
   if (!file.ok() && file.error().errnum() == ENOENT) return std::optional<AttachmentRecord>();
   if (!file.ok()) return std::move(file).error();
   AttachmentRecord record(path, std::move(file).value());
-  CNIO_LET(const std::string all, read_all(record.file_.get(), kMaxRecord, path));
-  for (std::string_view rest = all; !rest.empty();) {
+  CNIO_LET(const auto all, read_regular(record.file_.get(), kMaxRecord, path));
+  if (!all) return Error::make(Code::kIo, path + " is no regular file").hint("no plugin put it there: remove it");
+  for (std::string_view rest = *all; !rest.empty();) {
     const size_t end = rest.find('\n');
     if (end == std::string_view::npos) break;  // its writer died
     record.understand(rest.substr(0, end));
