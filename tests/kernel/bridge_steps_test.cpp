@@ -341,7 +341,7 @@ TEST_F(GatewayTest, ReplacingIsNotAdvisedWhereTheHostWouldLoseItsOwnAddress) {
   const auto hint = [&] {
     const auto refused = plan_gateway(route(), config_, cidrs({"10.1.0.1/24"}));
     EXPECT_ERROR(refused, Code::kConflict, "10.9.0.1/24");
-    return refused.ok() ? std::string() : refused.error().details();
+    return test::details(refused);
   };
   bridge_ = ensured();
   ip("addr add 10.9.0.1/24 dev br0");
@@ -365,7 +365,7 @@ TEST_F(GatewayTest, AnInterfaceWithoutIpv6IsAnErrorThatSaysWhy) {
   const auto hint = [&](std::string_view word) {
     const auto refused = plan_gateway(route(), config_, wanted);
     EXPECT_ERROR(refused, Code::kKernel, "br0", "fd01::1/64", word);
-    return refused.ok() ? std::string() : refused.error().details();
+    return test::details(refused);
   };
   test::set_sysctl("net/ipv6/conf/br0/disable_ipv6", "1");
   EXPECT_THAT(hint("IPv6 is switched off"), HasSubstr("net.ipv6.conf.br0.disable_ipv6"));
@@ -664,7 +664,7 @@ TEST_F(SandboxEndTest, ANeedThatCannotBeSetSaysWhatToDo) {
   const Status done = configure({"fd01::5/64"});
   test::must_run({"umount", "/proc/sys"});
   EXPECT_ERROR(done, Code::kIo, "switch IPv6 on in the sandbox", "disable_ipv6", "Read-only");
-  EXPECT_THAT(done.error().details(), HasSubstr("runtime"));
+  EXPECT_THAT(test::details(done), HasSubstr("runtime"));
 }
 
 TEST_F(SandboxEndTest, AnMtuThatIsTooSmallForIpv6IsNamed) {

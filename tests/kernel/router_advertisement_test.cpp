@@ -10,6 +10,7 @@
 namespace cnio::bridge {
 namespace {
 
+using test::details;
 using test::let_hear_router;
 using test::routes_to;
 using test::sysctl;
@@ -126,7 +127,7 @@ TEST_F(RouterAdvertisementTest, ForwardingStaysOffWhereFollowingCannotBeKept) {
   const Status refused = forward();
   test::must_run({"umount", "/proc/sys/net/ipv6/conf/up0"});
   EXPECT_ERROR(refused, Code::kIo, "switch on forwarding", "have up0 follow router advertisements", "Read-only");
-  EXPECT_NE(refused.error().details().find("net.ipv6.conf.up0.accept_ra"), std::string::npos);
+  EXPECT_NE(details(refused).find("net.ipv6.conf.up0.accept_ra"), std::string::npos);
   EXPECT_EQ(sysctl("net/ipv6/conf/all/forwarding"), "0");
   EXPECT_TRUE(has_default_route("up0"));
 }

@@ -51,8 +51,7 @@ TEST_F(SubnetsTest, TheSameOrAPartOfItElsewhereIsAConflict) {
     give(theirs);
     const Status status = overlap(ours);
     EXPECT_ERROR(status, Code::kConflict, ours, theirs, "bridge br0", "interface other") << theirs;
-    const std::string hint = status.ok() ? "" : status.error().details();
-    EXPECT_NE(hint.find("allowOverlap"), std::string::npos);
+    EXPECT_NE(test::details(status).find("allowOverlap"), std::string::npos);
   }
 }
 

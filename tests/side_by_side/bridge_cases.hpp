@@ -16,7 +16,6 @@ inline const Difference kLeftBridge{"^reference: host (br0|sysctl ipv./conf/br0/
                                     "what can be known before is checked before the bridge is made"};
 inline const Difference kNewBridge{"^reference: host (br0|sysctl ipv./conf/br0/)",
                                    "a failed ADD takes a bridge away that it made"};
-inline const Difference kAcceptRa{"host sysctl ipv6/conf/br0/accept_ra:", "a bridge that was there keeps its settings"};
 inline const Difference kBlindCheck{"^(reference: (outcome succeeded|stdout)|ours: outcome refused)",
                                     "D10: CHECK sees more", "!CHECK"};
 inline const Difference kFalseAlarm{"^(reference: outcome refused|ours: (outcome succeeded|stdout))",

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <string>
 #include <string_view>
 
 #include <gtest/gtest.h>
@@ -28,6 +29,12 @@ template <class T>
     if (result.error().msg().find(word) == std::string::npos) return is_ok(result) << ", expected to say " << word;
   }
   return ::testing::AssertionSuccess();
+}
+
+/// The details of a failure; empty if it is none.
+template <class T>
+std::string details(const Result<T>& result) {
+  return result.ok() ? std::string() : result.error().details();
 }
 
 }  // namespace cnio::test

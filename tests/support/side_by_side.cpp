@@ -191,6 +191,7 @@ bool shows(const Difference& general, const std::vector<Observation>& reference,
 const std::vector<Difference>& general_differences() {
   static const std::vector<Difference> kAll{
       {"^host <[^>]*> ifalias", "the host end's alias says whose it is"},
+      {"^host br0 ifalias", "the alias of a new bridge says that the plugin made it"},
       {"^host <[^>]*> txqlen", "D41: the host end keeps the kernel's queue length"},
       {"^host sysctl ipv6/conf/<[^>]*>/(accept_ra|addr_gen_mode):", "the host end has no IPv6 of its own"},
       {"^[^ ]+ sysctl ipv6/conf/(eth|net)[0-9]+/accept_dad:", "without IPv6 addresses the pod's IPv6 settings stay"},
