@@ -233,7 +233,12 @@ Status del(const Request& request) {
   errors.collect(disconnect_all_former(request, scene, left));
   if (!left.foreign.empty() && !left.former_network) protocol::note("bridge", left.foreign);
   CNIO_TRY(disconnect(request, config, scene, left));
-  if (!ipam.ok()) return ipam.error();
+  if (!releasing_config.ipam_readable) {
+    protocol::note("bridge", "key \"ipam\" cannot be read: addresses of " + request.attachment.container_id + "/" +
+                                 request.attachment.ifname + " stay reserved until it is mended, and GC comes");
+  } else if (!ipam.ok()) {
+    return ipam.error();
+  }
   if (release) {
     CNIO_LET(Delegate::Prepared call, *std::move(release));
     CNIO_TRY(call.run());
