@@ -135,8 +135,13 @@ Result<AddResult> get_addresses(const Request& request, const Config& config, co
   return answer;
 }
 
-// For an IPAM plugin that uses the link: it is up, and its port forwards.
-Status bring_up(Places& at, const Veth& veth) {
+// The link carries frames when this returns.
+Status bring_up(const Config& config, Places& at, const Veth& veth) {
+  // Or the kernel looks for duplicates of the interface's own IPv6 address, and the pod waits for that.
+  CNIO_TRY(at.sandbox.run([&]() -> Status {
+    prepare_duplicate_detection(veth.sandbox_end, config);
+    return {};
+  }));
   CNIO_TRY(net::set_link_up(at.sandbox.route(), veth.sandbox_end));
   CNIO_TRY(net::set_link_up(at.host, veth.host_end));
   return wait_for_pair(at.host, at.sandbox, veth);
@@ -162,24 +167,25 @@ void write_down(const AddResult& result, Places& at) {
     protocol::note("bridge", written.error().msg());
 }
 
-// The pod's interface as a port of the bridge that the configuration asks for.
-Result<Joined> plug_in(const Request& request, const Config& config, Places& at, Rollback& undo) {
-  CNIO_LET(Joined joined, join_bridge(request, config, at, undo));
-  const Status configured = configure_attachment(at.host, request, config, joined.veth);
-  if (!configured.ok()) return explain_lost_bridge(at.host, joined.bridge.link, configured.error());
-  return joined;
-}
-
 Status guard_against_spoofing(const Request& request, const Config& config, const Veth& veth, Rollback& undo) {
   if (!config.spoof_check) return {};
   return feature::install_spoof_check(spoof_check_of(request, veth.host_end, veth.sandbox_end), undo);
+}
+
+// The pod's interface as a port of the bridge that the configuration asks for, still down. The spoof check comes before
+// any frame.
+Result<Joined> plug_in(const Request& request, const Config& config, Places& at, Rollback& undo) {
+  CNIO_LET(Joined joined, join_bridge(request, config, at, undo));
+  Status configured = configure_attachment(at.host, request, config, joined.veth);
+  if (configured.ok()) configured = guard_against_spoofing(request, config, joined.veth, undo);
+  if (!configured.ok()) return explain_lost_bridge(at.host, joined.bridge.link, std::move(configured).error());
+  return joined;
 }
 
 // Everything above the link: addresses, routes, gateway, masquerade. Returns the result without its interfaces.
 Result<AddResult> connect_layer3(const Request& request, const Config& config, AddResult addresses, Places& at,
                                  const Joined& joined, Rollback& undo) {
   const Veth& veth = joined.veth;
-  CNIO_TRY(guard_against_spoofing(request, config, veth, undo));
   CNIO_TRY(remove_former_pairs(request, config, at));
   CNIO_LET(AddResult result, complete_ipam_result(config, std::move(addresses), kSandboxEntry));
   write_down(result, at);
@@ -203,9 +209,7 @@ Result<AddResult> connect_layer3(const Request& request, const Config& config, A
   return result;
 }
 
-Result<AddResult> connect_layer2(const Request& request, const Config& config, Places& at, const Veth& veth,
-                                 Rollback& undo) {
-  CNIO_TRY(guard_against_spoofing(request, config, veth, undo));
+Result<AddResult> connect_layer2(const Config& config, Places& at, const Veth& veth) {
   write_down({}, at);
   if (!config.sandbox_end_down) CNIO_TRY(net::set_link_up(at.sandbox.route(), veth.sandbox_end));
   CNIO_TRY(net::set_link_up(at.host, veth.host_end));
@@ -235,7 +239,7 @@ Result<AddResult> connect(const Request& request, const Config& config, std::opt
   if (addresses) {
     CNIO_LET(result, connect_layer3(request, config, *std::move(addresses), at, joined, undo));
   } else {
-    CNIO_LET(result, connect_layer2(request, config, at, joined.veth, undo));
+    CNIO_LET(result, connect_layer2(config, at, joined.veth));
   }
   CNIO_LET(result.interfaces, list_interfaces(request, config, at.host, joined));
   return result;
@@ -253,29 +257,36 @@ struct Connected {
   std::optional<AddResult> addresses;  // none in layer 2
 };
 
-// The port and the addresses, in the order that the IPAM plugin needs, or at the same time.
+// For an IPAM plugin that has no use for the link: it works while that is made.
+Result<Connected> connect_meanwhile(const Request& request, const Config& config, const Delegate& ipam, Places& at,
+                                    Rollback& undo) {
+  // Not under join_bridge's lock, which a program that starts has a part in until it runs.
+  CNIO_LET(Delegate::Adding adding, ipam.start_add());
+  auto plugged_in = plug_in(request, config, at, undo);
+  auto given = get_addresses(request, config, ipam, std::move(adding), at, undo);
+  CNIO_LET(Joined joined, std::move(plugged_in));
+  CNIO_LET(AddResult addresses, std::move(given));
+  return Connected{std::move(joined), std::move(addresses)};
+}
+
+// For all others: the link is up, and its port forwards.
+Result<AddResult> get_addresses_by_link(const Request& request, const Config& config, const Delegate& ipam, Places& at,
+                                        const Veth& veth, Rollback& undo) {
+  CNIO_TRY(bring_up(config, at, veth));
+  CNIO_LET(Delegate::Adding adding, ipam.start_add());
+  return get_addresses(request, config, ipam, std::move(adding), at, undo);
+}
+
+// The port and the addresses, in the order that the IPAM plugin needs.
 Result<Connected> plug_in_and_get_addresses(const Request& request, const Config& config,
                                             const std::optional<Delegate>& ipam, Places& at, Rollback& undo) {
-  std::optional<Delegate::Adding> adding;
-  if (ipam && works_without_link(ipam->type())) {
-    // Not under join_bridge's lock, which a program that starts has a part in until it runs.
-    CNIO_LET(adding, ipam->start_add());
-  }
-  auto plugged_in = plug_in(request, config, at, undo);
-  if (ipam && !adding && plugged_in.ok()) {
-    if (Status up = bring_up(at, plugged_in.value().veth); !up.ok()) {
-      return explain_lost_bridge(at.host, plugged_in.value().bridge.link, std::move(up).error());
-    }
-    CNIO_LET(adding, ipam->start_add());
-  }
+  if (ipam && works_without_link(ipam->type())) return connect_meanwhile(request, config, *ipam, at, undo);
   Connected out;
-  if (adding) {
-    auto given = get_addresses(request, config, *ipam, *std::move(adding), at, undo);
-    CNIO_LET(out.joined, std::move(plugged_in));
-    CNIO_LET(out.addresses, std::move(given));
-  } else {
-    CNIO_LET(out.joined, std::move(plugged_in));
-  }
+  CNIO_LET(out.joined, plug_in(request, config, at, undo));
+  if (!ipam) return out;
+  auto given = get_addresses_by_link(request, config, *ipam, at, out.joined.veth, undo);
+  if (!given.ok()) return explain_lost_bridge(at.host, out.joined.bridge.link, std::move(given).error());
+  out.addresses = std::move(given).value();
   return out;
 }
 

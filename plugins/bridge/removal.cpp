@@ -130,6 +130,35 @@ Status disconnect(const Request& request, const Config& config, Scene& scene, co
   return errors.status();
 }
 
+// ---- addresses
+
+// The IPAM plugin's part in a DEL: at once if it says good-bye over the link, otherwise when neither link nor rule uses
+// the addresses any more.
+class Release {
+ public:
+  // Null in layer 2. REQUIRES: `ipam` outlives this.
+  explicit Release(const Delegate* ipam) {
+    if (ipam == nullptr) return;
+    if (releases_over_link(ipam->type())) {
+      begun_ = ipam->run(Command::kDel);
+    } else {
+      later_ = ipam->prepare(Command::kDel);
+    }
+  }
+  // How far it has got, should it not come to the rest.
+  [[nodiscard]] const Status& begun() const { return begun_; }
+  // The rest, and how all of it went.
+  [[nodiscard]] Status finish() {
+    if (!later_) return begun_;
+    CNIO_LET(Delegate::Prepared call, *std::move(later_));
+    return call.run();
+  }
+
+ private:
+  Status begun_;
+  std::optional<Result<Delegate::Prepared>> later_;
+};
+
 // ---- configurations of then
 
 // The request as it would be if its configuration were still that of the ADD.
@@ -161,14 +190,14 @@ Status disconnect_former(const Request& request, Scene& scene, const std::string
   CNIO_LET(const Leftover left, find_leftover(scene.host, scene.sandbox, then, config, pairs, std::nullopt));
   CNIO_LET(const std::optional<Delegate> ipam, find_ipam(then, config));
   ErrorList errors;
-  const bool early = ipam && releases_over_link(ipam->type());
-  if (early) errors.collect(ipam->run(Command::kDel));
-  CNIO_TRY(disconnect(then, config, scene, left));
-  if (ipam && !early) CNIO_TRY(ipam->run(Command::kDel));
+  Release release(ipam ? &*ipam : nullptr);
+  errors.collect(disconnect(then, config, scene, left));
+  errors.collect(errors.empty() ? release.finish() : release.begun());
+  if (!errors.empty()) return errors.status();
   CNIO_TRY(forget_pairs(scene, network));
   protocol::note("bridge", "what " + request.attachment.container_id + "/" + request.attachment.ifname +
                                " had in the network " + quote(network) + " has been removed, too");
-  return errors.status();
+  return {};
 }
 
 // Not if the sandbox has an interface under the attachment's name that is another pair's: then that of `network` may
@@ -207,9 +236,20 @@ Status disconnect_all_former(const Request& request, Scene& scene, const Leftove
   return errors.status();
 }
 
+// All but the addresses. What is left in other networks is removed, too; that may fail alone.
+Status disconnect_all(const Request& request, const Config& config, Scene& scene,
+                      const std::vector<RecordedPair>& pairs, ErrorList& errors_of_others) {
+  // Only a help: what it cannot say is found without it, so one that cannot be read does not stop the removal.
+  auto recorded = protocol::parse_prev_result(request.fields(), request.version);
+  const std::optional<AddResult> prev_result = recorded.ok() ? std::move(recorded).value() : std::nullopt;
+  CNIO_LET(const Leftover left, find_leftover(scene.host, scene.sandbox, request, config, pairs, prev_result));
+  errors_of_others.collect(disconnect_all_former(request, scene, left));
+  if (!left.foreign.empty() && !left.former_network) protocol::note("bridge", left.foreign);
+  return disconnect(request, config, scene, left);
+}
+
 }  // namespace
 
-// An address is released only when neither link nor rule uses it any more.
 Status del(const Request& request) {
   CNIO_LET(const Config config, parse_config(request, Validation::kTypes));
   ErrorList errors;
@@ -218,32 +258,22 @@ Status del(const Request& request) {
   CNIO_LET(const Request releasing, releasing_request(request, config, pairs));
   CNIO_LET(const Config releasing_config, parse_config(releasing, Validation::kTypes));
   const auto ipam = find_ipam(releasing, releasing_config);
-  std::optional<Result<Delegate::Prepared>> release;
-  if (ipam.ok() && ipam.value()) {
-    if (releases_over_link(ipam.value()->type())) {
-      errors.collect(ipam.value()->run(Command::kDel));
-    } else {
-      release = ipam.value()->prepare(Command::kDel);
-    }
-  }
-  // Only a help: what it cannot say is found without it, so one that cannot be read does not stop the removal.
-  auto recorded = protocol::parse_prev_result(request.fields(), request.version);
-  const std::optional<AddResult> prev_result = recorded.ok() ? std::move(recorded).value() : std::nullopt;
-  CNIO_LET(const Leftover left, find_leftover(scene.host, scene.sandbox, request, config, pairs, prev_result));
-  errors.collect(disconnect_all_former(request, scene, left));
-  if (!left.foreign.empty() && !left.former_network) protocol::note("bridge", left.foreign);
-  CNIO_TRY(disconnect(request, config, scene, left));
+  Release release(ipam.ok() && ipam.value() ? &*ipam.value() : nullptr);
+  const Status gone = disconnect_all(request, config, scene, pairs, errors);
+  errors.collect(gone);
   if (!releasing_config.ipam_readable) {
     protocol::note("bridge", "key \"ipam\" cannot be read: addresses of " + request.attachment.container_id + "/" +
                                  request.attachment.ifname + " stay reserved until it is mended, and GC comes");
-  } else if (!ipam.ok()) {
-    return ipam.error();
+    return errors.status();
   }
-  if (release) {
-    CNIO_LET(Delegate::Prepared call, *std::move(release));
-    CNIO_TRY(call.run());
+  if (!ipam.ok()) {
+    errors.collect(ipam.error());
+    return errors.status();
   }
-  errors.collect(forget_pairs(scene, request.network));
+  const Status released = gone.ok() ? release.finish() : release.begun();
+  errors.collect(released);
+  // Whoever comes again has to know what is still to be done.
+  if (gone.ok() && released.ok()) errors.collect(forget_pairs(scene, request.network));
   return errors.status();
 }
 

@@ -50,21 +50,26 @@ Status prepare_ipv6(const net::Link& link, const Config& config, const std::stri
   return {};
 }
 
+// Best effort, as in the reference: a kernel without these settings serves as well.
+void set(const net::Link& link, std::string_view name, std::string_view value) {
+  (void)net::change_sysctl(net::LinkSetting{Family::kIpv6, link.name, name}, value);
+}
+
 // Inside the sandbox, for IPv6 addresses and routes. Without any, nothing below its /proc/sys/net is touched: names
 // that were looked up there stay in the way of all such look-ups on the host, see net/forwarding.cpp.
 Status prepare_settings(const net::Link& link, const Config& config, const std::string& purpose) {
   CNIO_TRY(prepare_ipv6(link, config, purpose));
-  // Best effort, as in the reference: a kernel without these settings serves as well.
-  const auto set = [&](std::string_view name, std::string_view value) {
-    (void)net::change_sysctl(net::LinkSetting{Family::kIpv6, link.name, name}, value);
-  };
-  set("ndisc_notify", "1");  // see take_over_addresses
-  if (config.detect_duplicates) set("enhanced_dad", "1");
-  set("accept_dad", config.detect_duplicates ? "1" : "0");
+  set(link, "ndisc_notify", "1");  // see take_over_addresses
+  prepare_duplicate_detection(link, config);
   return {};
 }
 
 }  // namespace
+
+void prepare_duplicate_detection(const net::Link& link, const Config& config) {
+  if (config.detect_duplicates) set(link, "enhanced_dad", "1");
+  set(link, "accept_dad", config.detect_duplicates ? "1" : "0");
+}
 
 Status configure_sandbox_end(net::Netlink& host, net::Sandbox& sandbox, const Veth& veth, const Config& config,
                              const AddResult& result, const std::vector<net::RouteSpec>& routes) {

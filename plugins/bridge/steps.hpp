@@ -207,8 +207,12 @@ Status remove_stale_links(net::Netlink& host, uint64_t host_number, const Config
 
 // ---- the sandbox's side
 
+// Does the kernel look for duplicates of the link's IPv6 addresses? To be called inside the sandbox, before the link is
+// up: from then on its link-local address is looked for, and cannot be used for a second or two.
+void prepare_duplicate_detection(const net::Link& link, const Config& config);
+
 // Addresses, up, then the host end up (in this order: see net::create_veth), duplicate address detection if asked for,
-// routes.
+// routes. Both ends may be up already, for an IPAM plugin that uses the link.
 inline constexpr int kDuplicateDetectionTimeoutMs = 10'000;
 Status configure_sandbox_end(net::Netlink& host, net::Sandbox& sandbox, const Veth& veth, const Config& config,
                              const protocol::AddResult& result, const std::vector<net::RouteSpec>& routes);

@@ -12,7 +12,7 @@ BUILD_PACKAGES=(g++ cmake ninja-build pkg-config nlohmann-json3-dev libnl-3-dev 
 # What the tests call, and what virtual machines need besides.
 # shellcheck disable=SC2034 # likewise
 TEST_PACKAGES=(iproute2 iputils-ping nftables iptables conntrack containernetworking-plugins tcpdump busybox-static jq curl util-linux
-  diffutils)
+  diffutils dnsmasq-base)
 # shellcheck disable=SC2034 # likewise
 VM_PACKAGES=(qemu-system-x86 xz-utils)
 # Whole runtimes and nodes: tests/system.

@@ -110,16 +110,17 @@ const Trouble kTroubles[] = {
     {"OutputFull", 0, {}, kGood, [](Command& command, Json&) { command.stdout_path = "/dev/full"; }},
 };
 
-class AllOrNothing : public BridgeTest, public ::testing::WithParamInterface<Trouble> {
+/// With an IPAM plugin that works while the link is made, and with one for which it is up.
+class AllOrNothing : public BridgeTest, public ::testing::WithParamInterface<std::tuple<Trouble, std::string>> {
  protected:
   AllOrNothing() {
     config_["isDefaultGateway"] = true;
     config_["ipMasq"] = true;
-    for (const auto& words : GetParam().setup) must_run(words);
-    if (GetParam().answer.is_null()) {
-      fake_.fail("ADD", {{"code", GetParam().code}, {"msg", GetParam().words[0]}});
+    for (const auto& words : trouble_.setup) must_run(words);
+    if (trouble_.answer.is_null()) {
+      fake_.fail("ADD", {{"code", trouble_.code}, {"msg", trouble_.words[0]}});
     } else {
-      fake_.script("ADD", {{.out = GetParam().answer.dump(), .hook = GetParam().hook}});
+      fake_.script("ADD", {{.out = trouble_.answer.dump(), .hook = trouble_.hook}});
     }
   }
 
@@ -137,12 +138,17 @@ class AllOrNothing : public BridgeTest, public ::testing::WithParamInterface<Tro
     return left;
   }
 
-  FakeIpam fake_;
-  Json config_ = fake_config();
+  const Trouble trouble_ = std::get<0>(GetParam());
+  FakeIpam fake_{std::get<1>(GetParam())};
+  Json config_ = fake_config("1.1.0", std::get<1>(GetParam()));
 };
 
-INSTANTIATE_TEST_SUITE_P(Table, AllOrNothing, ::testing::ValuesIn(kTroubles),
-                         [](const auto& test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(Table, AllOrNothing,
+                         ::testing::Combine(::testing::ValuesIn(kTroubles),
+                                            ::testing::Values("host-local", "fake-ipam", "dhcp")),
+                         [](const auto& test) {
+                           return std::get<0>(test.param).name + "_" + identifier(std::get<1>(test.param));
+                         });
 
 TEST_P(AllOrNothing, FailureLeavesNothingAndARetryWorks) {
   PARITY("T64 T39 D14 D15 D16 D17");
@@ -150,11 +156,11 @@ TEST_P(AllOrNothing, FailureLeavesNothingAndARetryWorks) {
   const Snapshot sandbox = Snapshot::of(pod().netns);
   Json config = config_;
   Command command = with_fake(fake_, "ADD", config, pod());
-  if (GetParam().spoil) GetParam().spoil(command, config);
+  if (trouble_.spoil) trouble_.spoil(command, config);
   command.stdin_text = config.dump();
   const Outcome outcome = run(command);
-  if (GetParam().code != 0) {
-    EXPECT_TRUE(failed(outcome, GetParam().code, GetParam().words));
+  if (trouble_.code != 0) {
+    EXPECT_TRUE(failed(outcome, trouble_.code, trouble_.words));
   } else {
     EXPECT_EQ(outcome.exit_code, 1);
   }
@@ -165,7 +171,7 @@ TEST_P(AllOrNothing, FailureLeavesNothingAndARetryWorks) {
   EXPECT_TRUE(same(sandbox, Snapshot::of(pod().netns)));
   EXPECT_EQ(fake_.commands(), (std::vector<std::string>{"ADD", "DEL"})) << "the reservation is given back";
 
-  for (const auto& words : GetParam().repair) must_run(words);
+  for (const auto& words : trouble_.repair) must_run(words);
   fake_.answer("ADD", kGood);
   EXPECT_TRUE(succeeded(run(with_fake(fake_, "ADD", config_, pod()))));
   EXPECT_TRUE(ping(pod().netns, "10.1.0.1"));

@@ -14,7 +14,7 @@
 
 namespace cnio::test {
 
-/// For a hook of the stand-in, which works while the pair is made: the pair is made, and nothing done with it yet.
+/// For a hook of the stand-in, which may work while the pair is made: it is made and configured, and not in use yet.
 inline constexpr char kPairStands[] = "ip -d link show master br0 | grep -q 'addrgenmode none'";
 
 /// A host whose pods are on bridge br0.
@@ -30,7 +30,7 @@ class BridgeTest : public HostTest {
   static Command with_fake(const FakeIpam& fake, const std::string& verb, const Json& config,
                            const Attachment& attachment) {
     Command command = plugin_command({"bridge", verb, attachment, config.dump()});
-    command.env["CNI_PATH"] = plugin_dir() + ":" + fake.path();
+    command.env["CNI_PATH"] = fake.path() + ":" + plugin_dir();
     command.env.merge(fake.environment());
     return command;
   }
@@ -45,9 +45,9 @@ class BridgeTest : public HostTest {
   }
 
   /// Configuration of a bridge whose addresses come from the stand-in.
-  static Json fake_config(const std::string& version = "1.1.0") {
+  static Json fake_config(const std::string& version = "1.1.0", const std::string& type = "fake-ipam") {
     Json config = layer2_config(version);
-    config["ipam"] = {{"type", "fake-ipam"}};
+    config["ipam"] = {{"type", type}};
     return config;
   }
 

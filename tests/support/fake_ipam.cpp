@@ -34,11 +34,11 @@ std::map<int, std::string> parse_descriptors(const std::string& text) {
 
 }  // namespace
 
-FakeIpam::FakeIpam() : folder_(make_folder("fake-ipam")) {
+FakeIpam::FakeIpam(const std::string& type) : folder_(make_folder("fake-ipam")) {
   std::filesystem::remove_all(folder_);  // of an earlier one in the same test
   std::filesystem::create_directories(path());
   std::filesystem::create_directories(folder_ + "/calls");
-  std::filesystem::copy_file(fake_ipam_program(), path() + "/fake-ipam");
+  std::filesystem::copy_file(fake_ipam_program(), path() + "/" + type);
 }
 
 void FakeIpam::script(const std::string& command, const std::vector<FakeAnswer>& answers) {

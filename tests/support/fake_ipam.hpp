@@ -28,10 +28,11 @@ struct FakeCall {
   std::string netns;                       ///< identity of the network namespace it ran in ("net:[4026531840]")
 };
 
-/// A folder with an IPAM plugin (`ipam.type` "fake-ipam") that answers as told and records what it was given.
+/// A folder with an IPAM plugin that answers as told and records what it was given.
 class FakeIpam {
  public:
-  FakeIpam();
+  /// `type`: its `ipam.type`. What a main plugin knows of one of that name holds for it, too.
+  explicit FakeIpam(const std::string& type = "fake-ipam");
 
   /// Answers of the command: one for each call in turn, the last one for all further calls. Without an answer a
   /// command succeeds silently.
