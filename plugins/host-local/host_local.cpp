@@ -57,7 +57,8 @@ Status withdraw(const StoreConfig& where, const Attachment& attachment, const st
   CNIO_LET(std::optional<ReservationStore> store, ReservationStore::open(where.folder, where.lock_limit));
   if (!store) return {};
   ErrorList failures;
-  for (const Reservation& held : store->find_by_attachment(attachment, failures)) {
+  for (const Reservation& held :
+       store->find_by_attachment(attachment, failures, ReservationStore::Detail::kWithoutOrigin)) {
     const bool given =
         std::any_of(grants.begin(), grants.end(), [&](const Grant& grant) { return grant.address == held.address; });
     if (given) failures.collect(store->release(held));
@@ -147,7 +148,8 @@ Status del(const Request& request) {
   CNIO_LET(std::optional<ReservationStore> store, ReservationStore::open(where.folder, where.lock_limit));
   if (!store) return {};
   ErrorList failures;
-  const std::vector<Reservation> held = store->find_by_attachment(request.attachment, failures);
+  const std::vector<Reservation> held =
+      store->find_by_attachment(request.attachment, failures, ReservationStore::Detail::kWithoutOrigin);
   const auto is_own = [](const Reservation& reservation) { return !reservation.holder.ifname.empty(); };
   // A file of the old format is for all interfaces of its container: it goes only if this one has none of its own.
   const bool has_own = std::any_of(held.begin(), held.end(), is_own);
@@ -162,7 +164,8 @@ Status check(const Request& request) {
   CNIO_LET(std::optional<ReservationStore> store, ReservationStore::open(config.store.folder, config.store.lock_limit));
   if (!store) return check_held(request, config, {});
   ErrorList unreadable;
-  const std::vector<Reservation> held = store->find_by_attachment(request.attachment, unreadable);
+  const std::vector<Reservation> held =
+      store->find_by_attachment(request.attachment, unreadable, ReservationStore::Detail::kWithoutOrigin);
   CNIO_TRY(unreadable.status());
   if (check_held(request, config, held).ok()) return {};
   // Who has it instead is in one of all the files.

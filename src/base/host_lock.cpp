@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <fcntl.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +19,9 @@ const std::string& path_of_locks() {
   static const std::string kPath = std::string(kRunFolder) + "/locks";
   return kPath;
 }
+
+// As when the program was started; plugins do not change it. No system call.
+uid_t own_user() { return static_cast<uid_t>(getauxval(AT_EUID)); }
 
 Error not_ours(const std::string& path) {
   return Error::make(Code::kIo, path + " is not of this user alone")
@@ -47,7 +51,7 @@ Status make_run_folder(const std::string& below) {
   if (mkdir(path.c_str(), kFolderMode) != 0 && errno != EEXIST) return Error::sys("create folder " + path, errno);
   struct stat info {};
   if (lstat(path.c_str(), &info) != 0) return Error::sys("look at " + path, errno);
-  if (!S_ISDIR(info.st_mode) || info.st_uid != geteuid() || (info.st_mode & kWrittenByOthers) != 0) {
+  if (!S_ISDIR(info.st_mode) || info.st_uid != own_user() || (info.st_mode & kWrittenByOthers) != 0) {
     return not_ours(path);
   }
   // That of an earlier version; what is in it was never readable.
@@ -56,14 +60,15 @@ Status make_run_folder(const std::string& below) {
 }
 
 HostLock::~HostLock() {
-  if (file_) unlock_byte(file_->get(), at_);
+  // The last one's goes with the file.
+  if (file_ && file_.use_count() > 1) unlock_byte(file_->get(), at_);
 }
 
 Result<HostLocks> HostLocks::open() {
   CNIO_LET(UniqueFd file, open_locks());
   struct stat info {};
   if (fstat(file.get(), &info) != 0) return Error::sys("look at " + path_of_locks(), errno);
-  if (!S_ISREG(info.st_mode) || info.st_uid != geteuid() || (info.st_mode & kOfOthers) != 0) {
+  if (!S_ISREG(info.st_mode) || info.st_uid != own_user() || (info.st_mode & kOfOthers) != 0) {
     return not_ours(path_of_locks());
   }
   return HostLocks(std::move(file));

@@ -158,8 +158,8 @@ size_t ReservationStore::count_taken(const In& in) const {
 }
 
 std::vector<Reservation> ReservationStore::find_by_attachment(const protocol::Attachment& attachment,
-                                                              ErrorList& failures) {
-  if (auto known = find_by_index(attachment)) return *std::move(known);
+                                                              ErrorList& failures, Detail detail) {
+  if (auto known = find_by_index(attachment, detail)) return *std::move(known);
   std::vector<Reservation> found;
   for (const Reservation& reservation : reservations(failures)) {
     if (reservation.held_by(attachment)) found.push_back(reservation);
@@ -167,12 +167,13 @@ std::vector<Reservation> ReservationStore::find_by_attachment(const protocol::At
   return found;
 }
 
-std::optional<std::vector<Reservation>> ReservationStore::find_by_index(const protocol::Attachment& attachment) {
+std::optional<std::vector<Reservation>> ReservationStore::find_by_index(const protocol::Attachment& attachment,
+                                                                        Detail detail) {
   if (!index_ || holders_read_) return std::nullopt;
   std::vector<Reservation> found;
   for (const IpAddr& addr : index_->of_container(attachment.container_id)) {
     const Entry entry{addr, addr.to_string()};
-    const auto reservation = read_holder(entry);
+    const auto reservation = read_holder(entry, detail);
     if (!reservation.ok() || !reservation.value()) return std::nullopt;
     if (reservation.value()->holder.container_id != attachment.container_id) return std::nullopt;
     if (reservation.value()->held_by(attachment)) found.push_back(*reservation.value());
@@ -266,7 +267,7 @@ std::vector<IpAddr> ReservationStore::select(ErrorList& failures,
   return out;
 }
 
-Result<std::optional<Reservation>> ReservationStore::read_holder(const Entry& entry) {
+Result<std::optional<Reservation>> ReservationStore::read_holder(const Entry& entry, Detail detail) {
   Reservation out{entry.address, entry.file, Reservation::State::kForeign, {}, {}};
   // Opening alone can have effects: of a device, or of a folder that is mounted on demand.
   if (!entry.may_be_regular) return std::optional(out);
@@ -282,7 +283,7 @@ Result<std::optional<Reservation>> ReservationStore::read_holder(const Entry& en
   if (!content.ok() && content.error().errnum() != 0) return content.error();  // else larger than any reservation
   if (content.ok() && !content.value()) return std::optional(out);
   if (content.ok()) parse_holder(*content.value(), out);
-  out.origin = attribute_.read(file.value().get());
+  if (detail == Detail::kAll) out.origin = attribute_.read(file.value().get());
   return std::optional(out);
 }
 

@@ -7,8 +7,8 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -54,14 +54,22 @@ struct Stamp {
 
 Stamp stamp_of(const struct stat& info) { return {nanoseconds(info.st_mtim), nanoseconds(info.st_ctim)}; }
 
+// Nanoseconds by lot: from what the kernel has drawn for this process when it started (getauxval(3), AT_RANDOM) and,
+// for the changes after its first, from the time.
+long draw(const timespec& now) {
+  constexpr size_t kDrawn = 16;
+  uint64_t lot = number_of(&now, sizeof now);
+  if (const auto* drawn = reinterpret_cast<const void*>(getauxval(AT_RANDOM)); drawn != nullptr) {
+    lot ^= number_of(drawn, kDrawn);
+  }
+  return static_cast<long>(lot % static_cast<uint64_t>(kNanoseconds));
+}
+
 // Gives the folder a modification time that no change by anybody else will give it.
 std::optional<Stamp> set_stamp(int folder) {
-  uint32_t lot = 0;
   timespec now{};
-  if (getrandom(&lot, sizeof lot, GRND_NONBLOCK) != sizeof lot || clock_gettime(CLOCK_REALTIME, &now) != 0) {
-    return std::nullopt;
-  }
-  now.tv_nsec = static_cast<long>(lot % kNanoseconds);
+  if (clock_gettime(CLOCK_REALTIME, &now) != 0) return std::nullopt;
+  now.tv_nsec = draw(now);
   const timespec times[2] = {{0, UTIME_OMIT}, now};
   struct stat info {};
   if (futimens(folder, times) != 0 || fstat(folder, &info) != 0) return std::nullopt;

@@ -75,9 +75,11 @@ class ReservationStore {
   [[nodiscard]] size_t count_taken(const In& in) const;
 
   // What the attachment holds, in either format. `failures` gains an error for each file that could not be read and
-  // therefore may be the attachment's too.
-  [[nodiscard]] std::vector<Reservation> find_by_attachment(const protocol::Attachment& attachment,
-                                                            ErrorList& failures);
+  // therefore may be the attachment's too. With kWithoutOrigin, for who does not ask where a reservation was made, it
+  // may be left out.
+  enum class Detail { kAll, kWithoutOrigin };
+  [[nodiscard]] std::vector<Reservation> find_by_attachment(const protocol::Attachment& attachment, ErrorList& failures,
+                                                            Detail detail = Detail::kAll);
   // Every reservation, ordered by address; `failures` as above. Reads every file, once in the life of the object.
   [[nodiscard]] const std::vector<Reservation>& reservations(ErrorList& failures);
 
@@ -131,8 +133,9 @@ class ReservationStore {
   void make_index();
   [[nodiscard]] std::vector<IpAddr> select(ErrorList& failures, const std::function<bool(const Reservation&)>& wanted);
   // Nothing if there is no index, or if it is wrong about the container.
-  [[nodiscard]] std::optional<std::vector<Reservation>> find_by_index(const protocol::Attachment& attachment);
-  [[nodiscard]] Result<std::optional<Reservation>> read_holder(const Entry& entry);
+  [[nodiscard]] std::optional<std::vector<Reservation>> find_by_index(const protocol::Attachment& attachment,
+                                                                      Detail detail);
+  [[nodiscard]] Result<std::optional<Reservation>> read_holder(const Entry& entry, Detail detail = Detail::kAll);
   [[nodiscard]] Result<bool> create_file(const std::string& name, std::string_view content,
                                          const std::optional<Origin>& origin = {});
   [[nodiscard]] Cursor* cursor(size_t set);
