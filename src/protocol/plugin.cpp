@@ -4,6 +4,7 @@
 #include <cstring>
 #include <exception>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -156,8 +157,11 @@ int serve(const Plugin& plugin, const Environment& environment, const Streams& s
 // A closed descriptor 0, 1 or 2 would be given to the next file that is opened, and its contents mixed up with ours.
 // A closed stdin reads as empty; a closed stdout stays one that cannot be written, so that ADD is undone.
 void open_standard_streams() {
-  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    if (fcntl(fd, F_GETFD) < 0) (void)open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY);  // NOLINT
+  pollfd streams[] = {{STDIN_FILENO, 0, 0}, {STDOUT_FILENO, 0, 0}, {STDERR_FILENO, 0, 0}};
+  const bool told = poll(streams, 3, 0) >= 0;  // of all three in one call
+  for (const pollfd& each : streams) {
+    const bool closed = told ? (each.revents & POLLNVAL) != 0 : fcntl(each.fd, F_GETFD) < 0;
+    if (closed) (void)open("/dev/null", each.fd == STDERR_FILENO ? O_WRONLY : O_RDONLY);  // NOLINT
   }
 }
 
