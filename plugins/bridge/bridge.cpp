@@ -110,7 +110,6 @@ Result<Joined> join_bridge(const Request& request, const Config& config, Places&
   // Until it has our port, no DEL may take the bridge for empty.
   const auto lock = at.turns.relying_on_bridges();
   CNIO_LET(const BridgeLink bridge, ensure_bridge(at.host, config, undo));
-  at.pair = new_pair(request, config, at.turns.host());
   auto veth = create_attachment_veth(at.host, at.sandbox, request, config, bridge.link, at.pair, at.record, undo);
   if (!veth.ok()) return explain_lost_bridge(at.host, bridge.link, std::move(veth).error());
   return Joined{bridge, std::move(veth).value()};
@@ -120,8 +119,8 @@ Result<Joined> join_bridge(const Request& request, const Config& config, Places&
 Result<AddResult> get_addresses(const Request& request, const Config& config, const Delegate& ipam,
                                 Delegate::Adding adding, Places& at, Rollback& undo) {
   const auto lives = [&] {
-    auto former = find_former_ends(at.host, config, recorded_pairs(at), at.pair);
-    return !former.ok() || !former.value().empty();
+    const auto found = has_other_end(at.host, config, recorded_pairs(at), at.pair);
+    return !found.ok() || found.value();
   };
   auto answer = adding.finish(lives);
   if (!answer.ok()) return answer;
@@ -154,9 +153,20 @@ Status remove_former_pairs(const Request& request, const Config& config, Places&
   CNIO_LET(const auto former, find_former_ends(at.host, config, pairs, at.pair));
   for (const net::Link& link : former) CNIO_TRY(net::remove_link(at.host, link));
   for (const feature::RecordedPair& pair : pairs) {
-    if (pair.network == request.network && pair.host_mac != at.pair.host_mac) CNIO_TRY(at.record->forget(pair));
+    if (pair.network != request.network || pair.host_mac == at.pair.host_mac) continue;
+    if (const Status gone = at.record->forget(pair); !gone.ok()) protocol::note("bridge", gone.error().msg());
   }
   return {};
+}
+
+// Without an IPAM plugin nobody can tell an earlier life from one that goes on elsewhere: only what is gone is
+// forgotten.
+void forget_dead_pairs(const Request& request, Places& at) {
+  for (const feature::RecordedPair& pair : recorded_pairs(at)) {
+    if (pair.network != request.network || pair.host_mac == at.pair.host_mac) continue;
+    const auto link = find_recorded_end(at.host, pair);
+    if (link.ok() && !link.value()) (void)at.record->forget(pair);  // of no use, and no harm
+  }
 }
 
 // For DEL and GC, which believe nothing else.
@@ -209,7 +219,8 @@ Result<AddResult> connect_layer3(const Request& request, const Config& config, A
   return result;
 }
 
-Result<AddResult> connect_layer2(const Config& config, Places& at, const Veth& veth) {
+Result<AddResult> connect_layer2(const Request& request, const Config& config, Places& at, const Veth& veth) {
+  forget_dead_pairs(request, at);
   write_down({}, at);
   if (!config.sandbox_end_down) CNIO_TRY(net::set_link_up(at.sandbox.route(), veth.sandbox_end));
   CNIO_TRY(net::set_link_up(at.host, veth.host_end));
@@ -239,14 +250,14 @@ Result<AddResult> connect(const Request& request, const Config& config, std::opt
   if (addresses) {
     CNIO_LET(result, connect_layer3(request, config, *std::move(addresses), at, joined, undo));
   } else {
-    CNIO_LET(result, connect_layer2(config, at, joined.veth));
+    CNIO_LET(result, connect_layer2(request, config, at, joined.veth));
   }
   CNIO_LET(result.interfaces, list_interfaces(request, config, at.host, joined));
   return result;
 }
 
 std::optional<feature::AttachmentRecord> open_record(const Request& request) {
-  auto record = feature::AttachmentRecord::open(request.attachment);
+  auto record = feature::AttachmentRecord::read(request.attachment);
   if (record.ok()) return std::move(record).value();
   protocol::note("bridge", "what DEL and GC need is not recorded: " + record.error().msg());
   return std::nullopt;
@@ -299,6 +310,7 @@ Result<AddResult> add(const Request& request, Rollback& undo) {
   CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
   Places at{
       feature::Turns::open("bridge"), open_record(request), {}, std::move(host), std::move(sandbox), std::move(nft)};
+  at.pair = new_pair(request, config, at.turns.host());
   wait_for_turn(request, at, undo);
   CNIO_TRY(check_name_is_free(at.sandbox, request));
   if (config.mtu_auto) {

@@ -1,8 +1,10 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "cnio/base/error_list.hpp"
+#include "cnio/protocol/plugin.hpp"
 
 #include "bridge/addressing.hpp"
 #include "bridge/steps.hpp"
@@ -59,8 +61,9 @@ Result<std::optional<net::Link>> find_marked_host_end(net::Netlink& host, const 
   for (size_t i = 0; i < names.size(); ++i) {
     CNIO_LET(std::optional<net::Link> link, net::find_link(host, names[i]));
     if (!link) continue;
+    const bool marked = link->alias.starts_with(static_cast<const char*>(kAliasMark));
     const bool unmarked =
-        i < kNameAttempts && link->alias.empty() && link->kind == "veth" && bridge && link->master == bridge->index;
+        i < kNameAttempts && !marked && link->kind == "veth" && bridge && link->master == bridge->index;
     if (unmarked || link->alias == alias_of(request)) return link;
   }
   return std::optional<net::Link>();
@@ -108,72 +111,110 @@ bool looks_like_host_end(const net::Link& link, const std::string& prefix) {
 // Looks at links for GC, one after the other.
 class Sorter {
  public:
-  Sorter(const Config& config, const std::string& network, const std::vector<Attachment>& valid)
+  Sorter(const Config& config, const std::string& network, const std::set<Attachment>& valid)
       : config_(config), mark_(mark_of(network)) {
     for (const Attachment& attachment : valid) {
-      aliases_.insert(host_end_alias(network, attachment));
+      aliases_.emplace(host_end_alias(network, attachment), attachment);
       for (unsigned attempt = 0; attempt < kNameAttempts; ++attempt)
-        names_.insert(host_end_name(network, attachment, config.host_prefix, attempt));
+        names_.emplace(host_end_name(network, attachment, config.host_prefix, attempt), attachment);
     }
   }
 
   enum class Kind { kNotOurs, kLiving, kStale, kUnknown };
-  [[nodiscard]] Kind sort(const net::Link& link, const std::optional<net::Link>& bridge) const {
-    if (link.kind != "veth") return Kind::kNotOurs;
-    if (aliases_.contains(link.alias)) return Kind::kLiving;
-    // One that an earlier version had to cut does not say enough.
-    const bool cut = link.alias.size() == kMaxAlias && link.alias[kMaxAlias - 1 - kAliasDigits] != '#';
-    if (link.alias.starts_with(mark_) || (cut && mark_.starts_with(link.alias)))
-      return cut ? Kind::kUnknown : Kind::kStale;
-    if (link.alias.starts_with(static_cast<const char*>(kAliasMark))) return Kind::kNotOurs;
+  struct Verdict {
+    Kind kind;
+    Attachment attachment;  // of a living one
+  };
+  [[nodiscard]] Verdict sort(const net::Link& link, const std::optional<net::Link>& bridge) const {
+    if (link.kind != "veth") return {Kind::kNotOurs, {}};
+    if (const auto living = aliases_.find(link.alias); living != aliases_.end()) return {Kind::kLiving, living->second};
+    if (link.alias.starts_with(static_cast<const char*>(kAliasMark))) return {sort_by_alias(link.alias), {}};
     if (!bridge || link.master != bridge->index || !looks_like_host_end(link, config_.host_prefix))
-      return Kind::kNotOurs;
-    return names_.contains(link.name) ? Kind::kLiving : Kind::kUnknown;
+      return {Kind::kNotOurs, {}};
+    if (const auto living = names_.find(link.name); living != names_.end()) return {Kind::kLiving, living->second};
+    return {Kind::kUnknown, {}};
   }
 
  private:
+  [[nodiscard]] Kind sort_by_alias(const std::string& alias) const {
+    constexpr size_t kBeforeDigest = kMaxAlias - 1 - kAliasDigits;
+    const bool full = alias.size() == kMaxAlias;
+    // One that an earlier version had to cut does not say enough.
+    const bool cut = full && alias[kBeforeDigest] != '#';
+    if (alias.starts_with(mark_)) return cut ? Kind::kUnknown : Kind::kStale;
+    // Nor does any, of a network whose name alone fills it.
+    const bool may_be = full && mark_.starts_with(cut ? alias : alias.substr(0, kBeforeDigest));
+    return may_be ? Kind::kUnknown : Kind::kNotOurs;
+  }
+
   const Config& config_;
   std::string mark_;
-  std::set<std::string> aliases_;
-  std::set<std::string> names_;
+  std::map<std::string, Attachment> aliases_;
+  std::map<std::string, Attachment> names_;
 };
 
-// The recorded pairs of the network that are stale go. Returns the MAC addresses of the host ends of all others. Error
-// also if it cannot be told which these are.
-Result<std::set<MacAddr>> remove_recorded(net::Netlink& host, uint64_t host_number, const std::string& network,
-                                          const std::vector<Attachment>& valid) {
-  const std::set<Attachment> except(valid.begin(), valid.end());
-  CNIO_LET(std::vector<AttachmentRecord> records, AttachmentRecord::list_without(except));
-  std::set<MacAddr> others;
+// The links of a host, as GC sees them.
+class Inventory {
+ public:
+  static Result<Inventory> take(net::Netlink& host) {
+    CNIO_LET(std::vector<net::Link> links, net::list_links(host));
+    return Inventory(std::move(links));
+  }
+
+  // Those about which nothing has been said yet.
+  [[nodiscard]] std::vector<net::Link> rest() const {
+    std::vector<net::Link> out;
+    for (const auto& [index, link] : links_) {
+      if (!settled_.contains(index)) out.push_back(link);
+    }
+    return out;
+  }
+  void settle(net::IfIndex index) { settled_.insert(index); }
+  void settle(const RecordedPair& pair) {
+    if (pair.host_index != net::IfIndex::kNone) {
+      const auto link = links_.find(pair.host_index);
+      if (link != links_.end() && is_recorded_end(link->second, pair)) settle(link->first);
+      return;
+    }
+    for (const auto& [index, link] : links_) {
+      if (is_recorded_end(link, pair)) settle(index);
+    }
+  }
+
+ private:
+  explicit Inventory(std::vector<net::Link> links) {
+    for (net::Link& link : links) links_.emplace(link.index, std::move(link));
+  }
+
+  std::map<net::IfIndex, net::Link> links_;
+  std::set<net::IfIndex> settled_;
+};
+
+// What is recorded of a pair that is gone hurts nobody.
+void note_failure(const Status& forgotten) {
+  if (!forgotten.ok()) protocol::note("bridge", forgotten.error().msg());
+}
+
+// The recorded pairs of the network that are stale go; all others are settled. Adds the valid attachments that have a
+// record to `told`.
+Status remove_recorded(net::Netlink& host, uint64_t host_number, const std::string& network,
+                       const std::set<Attachment>& valid, Inventory& inventory, std::set<Attachment>& told) {
+  CNIO_LET(std::vector<AttachmentRecord> records, AttachmentRecord::list());
   ErrorList errors;
   for (AttachmentRecord& record : records) {
     for (const RecordedPair& pair : record.pairs_on(host_number)) {
-      if (pair.network != network) {
-        others.insert(pair.host_mac);
-        continue;
-      }
+      inventory.settle(pair);
+      const bool ours = pair.network == network;
+      if (ours && valid.contains(pair.attachment)) told.insert(pair.attachment);
+      if (!ours || valid.contains(pair.attachment)) continue;
       const auto link = find_recorded_end(host, pair);
       Status gone = link.ok() ? Status() : Status(link.error());
       if (link.ok() && link.value()) gone = net::remove_link(host, *link.value());
-      errors.collect(gone.ok() ? record.forget(pair) : gone);
+      errors.collect(gone);
+      if (gone.ok()) note_failure(record.forget(pair));
     }
   }
-  CNIO_TRY(errors.status());
-  return others;
-}
-
-// The numbers of the host ends of living attachments, whatever somebody has made of their names and aliases.
-Result<std::set<net::IfIndex>> list_living(net::Netlink& host, uint64_t host_number,
-                                           const std::vector<Attachment>& valid) {
-  std::set<net::IfIndex> living;
-  for (const Attachment& attachment : valid) {
-    CNIO_LET(const auto record, AttachmentRecord::find(attachment));
-    for (const RecordedPair& pair : record ? record->pairs_on(host_number) : std::vector<RecordedPair>()) {
-      CNIO_LET(const auto link, find_recorded_end(host, pair));
-      if (link) living.insert(link->index);
-    }
-  }
-  return living;
+  return errors.status();
 }
 
 Error untold(const std::vector<std::string>& names) {
@@ -198,18 +239,29 @@ std::optional<std::string> network_in_alias(const std::string& alias, const Atta
   return alias.substr(mark.size(), alias.size() - mark.size() - end.size());
 }
 
+bool is_recorded_end(const net::Link& link, const RecordedPair& pair) {
+  if (link.kind != "veth") return false;
+  const bool marked = link.alias == host_end_alias(pair.network, pair.attachment);
+  if (pair.host_index != net::IfIndex::kNone) {
+    return link.index == pair.host_index &&
+           (link.mac == pair.host_mac || link.name == pair.host_name || marked || link.peer == pair.sandbox_index);
+  }
+  for (unsigned attempt = 0; attempt < kNameAttempts; ++attempt) {
+    if (link.name != host_end_name(pair.network, pair.attachment, pair.prefix, attempt)) continue;
+    return link.mac == pair.host_mac || marked;
+  }
+  return false;
+}
+
 Result<std::optional<net::Link>> find_recorded_end(net::Netlink& host, const RecordedPair& pair) {
   if (pair.host_index != net::IfIndex::kNone) {
     CNIO_LET(std::optional<net::Link> link, net::find_link(host, pair.host_index));
-    const bool same = link && link->kind == "veth" &&
-                      (link->mac == pair.host_mac || link->name == pair.host_name ||
-                       link->alias == host_end_alias(pair.network, pair.attachment));
-    if (!same) link.reset();
+    if (link && !is_recorded_end(*link, pair)) link.reset();
     return link;
   }
   for (unsigned attempt = 0; attempt < kNameAttempts; ++attempt) {
-    CNIO_LET(const auto link, net::find_link(host, host_end_name(pair.network, pair.attachment, pair.prefix, attempt)));
-    if (link && link->mac == pair.host_mac) return link;
+    CNIO_LET(auto link, net::find_link(host, host_end_name(pair.network, pair.attachment, pair.prefix, attempt)));
+    if (link && is_recorded_end(*link, pair)) return link;
   }
   return std::optional<net::Link>();
 }
@@ -224,6 +276,12 @@ Result<Leftover> find_leftover(net::Netlink& host, std::optional<net::Sandbox>& 
     CNIO_LET(const auto link, find_recorded_end(host, pair));
     if (link) left.host_ends.push_back(*link);
     left.owned.push_back({pair.addresses, pair.sandbox_mac});
+  }
+  if (!left.host_ends.empty()) return left;
+  // They are gone. There may be one that could not be recorded: only one with our mark is believed then.
+  CNIO_LET(Leftover other, find_unrecorded(host, sandbox, request, config, prev_result));
+  for (net::Link& link : other.host_ends) {
+    if (link.alias == alias_of(request)) left.host_ends.push_back(std::move(link));
   }
   return left;
 }
@@ -252,26 +310,43 @@ Result<std::vector<net::Link>> find_former_ends(net::Netlink& host, const Config
   return former;
 }
 
+Result<bool> has_other_end(net::Netlink& host, const Config& config, const std::vector<RecordedPair>& pairs,
+                           const RecordedPair& own) {
+  CNIO_LET(const auto former, find_former_ends(host, config, pairs, own));
+  if (!former.empty()) return true;
+  CNIO_LET(const std::vector<net::Link> links, net::list_links(host));
+  const std::string alias = host_end_alias(own.network, own.attachment);
+  return std::any_of(links.begin(), links.end(), [&](const net::Link& link) {
+    return link.kind == "veth" && link.alias == alias && link.mac != own.host_mac && link.index != own.host_index;
+  });
+}
+
 Status remove_stale_links(net::Netlink& host, uint64_t host_number, const Config& config, const std::string& network,
                           const std::vector<Attachment>& valid) {
   CNIO_LET(const std::optional<net::Link> bridge, net::find_link(host, config.bridge));
   // Before the records: a pair is recorded before it is made, so each link that is seen now has its record by then.
-  CNIO_LET(const std::vector<net::Link> links, net::list_links(host));
-  CNIO_LET(const std::set<MacAddr> others, remove_recorded(host, host_number, network, valid));
-  CNIO_LET(const std::set<net::IfIndex> living, list_living(host, host_number, valid));
-  const Sorter sorter(config, network, valid);
+  CNIO_LET(Inventory inventory, Inventory::take(host));
+  const std::set<Attachment> living(valid.begin(), valid.end());
+  std::set<Attachment> told;
+  CNIO_TRY(remove_recorded(host, host_number, network, living, inventory, told));
+  const Sorter sorter(config, network, living);
   ErrorList errors;
-  size_t told = living.size();
   std::vector<std::string> unknown;
-  for (const net::Link& link : links) {
-    if (living.contains(link.index) || (link.mac && others.contains(*link.mac))) continue;
-    const Sorter::Kind kind = sorter.sort(link, bridge);
-    if (kind == Sorter::Kind::kStale) errors.collect(net::remove_link(host, link));
-    if (kind == Sorter::Kind::kLiving) ++told;
-    if (kind == Sorter::Kind::kUnknown) unknown.push_back(link.name);
+  for (const net::Link& seen : inventory.rest()) {
+    Sorter::Verdict verdict = sorter.sort(seen, bridge);
+    if (verdict.kind == Sorter::Kind::kUnknown) {
+      // An ADD may have been about to mark it, or to take it back.
+      CNIO_LET(const std::optional<net::Link> now, net::find_link(host, seen.index));
+      if (!now) continue;
+      verdict = sorter.sort(*now, bridge);
+    }
+    if (verdict.kind == Sorter::Kind::kStale) errors.collect(net::remove_link(host, seen));
+    if (verdict.kind == Sorter::Kind::kLiving) told.insert(verdict.attachment);
+    if (verdict.kind == Sorter::Kind::kUnknown) unknown.push_back(seen.name);
   }
-  // As many as living attachments without a link of their own are those: of the reference, which leaves no mark.
-  if (unknown.size() > (valid.size() > told ? valid.size() - told : 0)) errors.collect(untold(unknown));
+  // As many as there are living attachments of which nothing else is known are those: of the reference, which leaves no
+  // mark.
+  if (unknown.size() > living.size() - told.size()) errors.collect(untold(unknown));
   return errors.status();
 }
 

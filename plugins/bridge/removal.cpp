@@ -49,15 +49,17 @@ Result<Scene> look_around(const Request& request, ErrorList& errors) {
   CNIO_LET(const uint64_t number, net::Namespace::own_number());
   auto sandbox = net::Sandbox::find(request.netns_path);
   if (!sandbox.ok()) errors.collect(sandbox.error());
-  auto record = feature::AttachmentRecord::find(request.attachment);
+  auto record = feature::AttachmentRecord::read(request.attachment);
   if (!record.ok()) errors.collect(record.error());
   return Scene{std::move(host), sandbox.ok() ? std::move(sandbox).value() : std::nullopt, number,
-               record.ok() ? std::move(record).value() : std::nullopt, Crowd::join(number)};
+               record.ok() ? std::optional(std::move(record).value()) : std::nullopt, Crowd::join(number)};
 }
 
-Status forget_pairs(Scene& scene, const std::string& network) {
-  for (const RecordedPair& pair : scene.pairs_of(network)) CNIO_TRY(scene.record->forget(pair));
-  return {};
+// What is left in the record then says nothing wrong, and is no reason to call DEL again: GC takes it.
+void forget_pairs(Scene& scene, const std::string& network) {
+  for (const RecordedPair& pair : scene.pairs_of(network)) {
+    if (const Status gone = scene.record->forget(pair); !gone.ok()) protocol::note("bridge", gone.error().msg());
+  }
 }
 
 // `nft` has just removed rules, so that closing it takes long, and would hold up the rest of the crowd.
@@ -177,6 +179,23 @@ Result<Request> releasing_request(const Request& request, const Config& config,
   return then.ok() ? std::move(then).value() : request;
 }
 
+// The addresses were given by what the configuration said then, perhaps out of another store. The interface is gone,
+// and so no reason to call DEL again if that cannot be asked any more.
+void release_as_then(const Request& request, const Config& config, const std::vector<RecordedPair>& pairs) {
+  if (config.ipam_type.empty() || pairs.empty() || pairs.back().config.empty()) return;
+  const auto then = with_config(request, pairs.back().config);
+  if (!then.ok()) return;
+  const protocol::Json* before = then.value().fields().find("ipam");
+  const protocol::Json* now = request.fields().find("ipam");
+  if (before == nullptr || now == nullptr || protocol::format_json(*before) == protocol::format_json(*now)) return;
+  const auto released = [&]() -> Status {
+    CNIO_LET(const Config former, parse_config(then.value(), Validation::kTypes));
+    CNIO_LET(const auto ipam, find_ipam(then.value(), former));
+    return ipam ? ipam->run(Command::kDel) : Status();
+  }();
+  if (!released.ok()) protocol::note("bridge", "as configured when it was added: " + released.error().msg());
+}
+
 // ---- a network that had another name
 
 // Interfaces are unique within a container, so what it has under this name in another network of ours is what the
@@ -188,32 +207,31 @@ Status disconnect_former(const Request& request, Scene& scene, const std::string
            with_config(request, known ? pairs.back().config : protocol::with_name(*request.config, network)));
   CNIO_LET(const Config config, parse_config(then, Validation::kTypes));
   CNIO_LET(const Leftover left, find_leftover(scene.host, scene.sandbox, then, config, pairs, std::nullopt));
-  CNIO_LET(const std::optional<Delegate> ipam, find_ipam(then, config));
+  const auto ipam = find_ipam(then, config);
   ErrorList errors;
-  Release release(ipam ? &*ipam : nullptr);
+  Release release(ipam.ok() && ipam.value() ? &*ipam.value() : nullptr);
   errors.collect(disconnect(then, config, scene, left));
+  if (!ipam.ok()) errors.collect(ipam.error());
   errors.collect(errors.empty() ? release.finish() : release.begun());
   if (!errors.empty()) return errors.status();
-  CNIO_TRY(forget_pairs(scene, network));
+  forget_pairs(scene, network);
   protocol::note("bridge", "what " + request.attachment.container_id + "/" + request.attachment.ifname +
                                " had in the network " + quote(network) + " has been removed, too");
   return {};
 }
 
-// Not if the sandbox has an interface under the attachment's name that is another pair's: then that of `network` may
-// live elsewhere.
+// Not if its interface lives elsewhere than in the sandbox: then it may be in use there. Of a sandbox that is gone
+// nobody knows where it was, but if the attachment has been added to the network that it is removed from, that is
+// meant.
 Result<bool> may_disconnect_former(const Request& request, Scene& scene, const std::string& network) {
-  if (!scene.sandbox) return true;
-  CNIO_LET(const auto link, net::find_link(scene.sandbox->route(), request.attachment.ifname));
-  if (!link) return true;
-  CNIO_LET(const auto host_end, scene.sandbox->find_host_end(scene.host, *link));
-  if (!host_end) return false;
-  if (network_in_alias(host_end->alias, request.attachment) == network) return true;
   for (const RecordedPair& pair : scene.pairs_of(network)) {
-    CNIO_LET(const auto recorded, find_recorded_end(scene.host, pair));
-    if (recorded && recorded->index == host_end->index) return true;
+    CNIO_LET(const auto link, find_recorded_end(scene.host, pair));
+    if (!link) continue;
+    if (!scene.sandbox) return scene.pairs_of(request.network).empty();
+    CNIO_LET(const bool inside, scene.sandbox->holds_peer_of(scene.host, *link));
+    if (!inside) return false;
   }
-  return false;
+  return true;
 }
 
 Status disconnect_all_former(const Request& request, Scene& scene, const Leftover& left) {
@@ -272,8 +290,9 @@ Status del(const Request& request) {
   }
   const Status released = gone.ok() ? release.finish() : release.begun();
   errors.collect(released);
-  // Whoever comes again has to know what is still to be done.
-  if (gone.ok() && released.ok()) errors.collect(forget_pairs(scene, request.network));
+  if (!gone.ok() || !released.ok()) return errors.status();  // whoever comes again has to know what is still to be done
+  release_as_then(request, config, pairs);
+  forget_pairs(scene, request.network);
   return errors.status();
 }
 

@@ -159,9 +159,11 @@ Result<Veth> create_attachment_veth(net::Netlink& host, net::Sandbox& sandbox, c
 Status configure_attachment(net::Netlink& host, const protocol::Request& request, const Config& config,
                             const Veth& veth);
 
-// The host end of a recorded pair, if it is still there: by its number, which a host gives once; of an ADD that was
-// killed before it could write that down, by its name. And it has the MAC address that we drew for it, or else the name
-// or the alias that we gave it.
+// Is it the host end of a recorded pair? By its number, which a host gives once; of an ADD that was killed before it
+// could write that down, by its name. And it has the MAC address that we drew for it, or else the name, the alias or
+// the other end that we gave it.
+bool is_recorded_end(const net::Link& link, const feature::RecordedPair& pair);
+// That end, if it is still there.
 Result<std::optional<net::Link>> find_recorded_end(net::Netlink& host, const feature::RecordedPair& pair);
 
 // The host ends that the attachment has besides `own`, of which the name may be missing: of an earlier life, when its
@@ -170,6 +172,10 @@ Result<std::optional<net::Link>> find_recorded_end(net::Netlink& host, const fea
 Result<std::vector<net::Link>> find_former_ends(net::Netlink& host, const Config& config,
                                                 const std::vector<feature::RecordedPair>& pairs,
                                                 const feature::RecordedPair& own);
+
+// Has it any? For an ADD that has failed: looks at all links of the host, too.
+Result<bool> has_other_end(net::Netlink& host, const Config& config, const std::vector<feature::RecordedPair>& pairs,
+                           const feature::RecordedPair& own);
 
 // What `macspoofchk` asks for: installed by ADD, looked for by CHECK.
 feature::SpoofCheckSpec spoof_check_of(const protocol::Request& request, const net::Link& host_end,

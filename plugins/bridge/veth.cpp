@@ -3,7 +3,7 @@
 #include <cerrno>
 #include <functional>
 #include <linux/netlink.h>
-#include <set>
+#include <memory>
 
 #include "cnio/base/sha512.hpp"
 #include "cnio/protocol/plugin.hpp"
@@ -36,18 +36,23 @@ Result<std::optional<net::Link>> find_made(net::Netlink& host, const std::string
   return link;
 }
 
+// Its undo goes by what is known of the pair then. `made` is that.
+using Made = std::shared_ptr<RecordedPair>;
+
 // Without it the pair is still found by its marks; a pod does not fail to start for want of it.
-void write_down(std::optional<AttachmentRecord>& record, const RecordedPair& pair, Rollback& undo) {
+void write_down(std::optional<AttachmentRecord>& record, const Made& made, Rollback& undo) {
   if (!record) return;
   // Before: a part of it may be written. If the link could not be removed, DEL has to find it.
-  undo.last("forget what was recorded of " + pair.attachment.container_id, [pair]() -> Status {
+  undo.last("forget what was recorded of " + made->attachment.container_id, [made]() -> Status {
     CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
-    CNIO_LET(const auto link, find_recorded_end(host, pair));
+    CNIO_LET(const auto link, find_recorded_end(host, *made));
     if (link) return {};
-    CNIO_LET(auto again, AttachmentRecord::find(pair.attachment));
-    return again ? again->forget(pair) : Status();
+    CNIO_LET(auto again, AttachmentRecord::read(made->attachment));
+    return again.forget(*made);
   });
-  if (const Status added = record->add(pair); !added.ok()) protocol::note("bridge", added.error().msg());
+  if (const Status added = record->add(*made); !added.ok()) {
+    protocol::note("bridge", "what DEL and GC need is not recorded: " + added.error().msg());
+  }
 }
 
 }  // namespace
@@ -61,7 +66,7 @@ std::string host_end_name(const std::string& network, const Attachment& attachme
 
 std::string host_end_alias(const std::string& network, const Attachment& attachment) {
   const std::string whole = mark_of(network) + attachment.container_id + "/" + attachment.ifname;
-  if (whole.size() <= kMaxAlias) return whole;
+  if (whole.size() < kMaxAlias) return whole;  // as long as that, it would look like one that was cut
   // Two that begin alike must not be one.
   const std::string digest = "#" + sha512_hex(whole, kAliasDigits);
   return whole.substr(0, kMaxAlias - digest.size()) + digest;
@@ -82,7 +87,8 @@ Status check_name_is_free(net::Sandbox& sandbox, const Request& request) {
 Result<Veth> create_attachment_veth(net::Netlink& host, net::Sandbox& sandbox, const Request& request,
                                     const Config& config, const net::Link& bridge, RecordedPair& pair,
                                     std::optional<AttachmentRecord>& record, Rollback& undo) {
-  write_down(record, pair, undo);
+  const Made made = std::make_shared<RecordedPair>(pair);
+  write_down(record, made, undo);
   std::string name;
   Status created = create_under_free_name(host,
                                           {.host_name = {},
@@ -95,9 +101,9 @@ Result<Veth> create_attachment_veth(net::Netlink& host, net::Sandbox& sandbox, c
                                           pair, name);
   // It may be there although its answer is lost.
   if (created.ok() || created.error().errnum() != EEXIST) {
-    undo.add("remove " + name, [name, pair]() -> Status {
+    undo.add("remove " + name, [made]() -> Status {
       CNIO_LET(net::Netlink again, net::Netlink::open(NETLINK_ROUTE));
-      CNIO_LET(const std::optional<net::Link> link, find_made(again, name, pair));
+      CNIO_LET(const std::optional<net::Link> link, find_recorded_end(again, *made));
       return link ? net::remove_link(again, *link) : Status();
     });
   }
@@ -111,6 +117,8 @@ Result<Veth> create_attachment_veth(net::Netlink& host, net::Sandbox& sandbox, c
   if (!host_end) return Error::make(Code::kTryAgain, "veth pair " + name + " vanished after its creation");
   pair.host_name = host_end->name;
   pair.host_index = host_end->index;
+  pair.sandbox_index = host_end->peer;
+  *made = pair;
   // Not looked up: from here on it is the pod's, which may have given its name or its MAC address to another.
   net::Link sandbox_end;
   sandbox_end.index = host_end->peer;

@@ -3,15 +3,19 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
+#include <cstdio>
 #include <dirent.h>
 #include <fcntl.h>
 #include <memory>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
 #include "cnio/base/host_lock.hpp"
 #include "cnio/base/sha512.hpp"
+#include "cnio/base/unique_fd.hpp"
 
 namespace cnio::feature {
 namespace {
@@ -20,9 +24,11 @@ using Json = nlohmann::json;
 
 constexpr char kBelow[] = "attachments";
 constexpr unsigned kFileMode = 0600;
-constexpr int kFlags = O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK;
+constexpr int kFlags = O_NOFOLLOW | O_NONBLOCK;  // whatever is in its place: we neither follow it nor wait for it
+constexpr mode_t kWrittenByOthers = 0022;
 constexpr size_t kNameDigits = 32;
 constexpr size_t kMaxConfig = size_t{16} * 1024;    // of one that is kept
+constexpr size_t kMostHistory = size_t{64} * 1024;  // a larger file is written anew, without pairs that are gone
 constexpr size_t kMaxRecord = size_t{1024} * 1024;  // a larger file is none of ours
 
 const std::string& folder() {
@@ -34,12 +40,40 @@ std::string path_of(const protocol::Attachment& attachment) {
   return folder() + "/" + sha512_hex(attachment.container_id + '\0' + attachment.ifname, kNameDigits);
 }
 
+// JSON has no place for all bytes that the name of an interface may have.
+std::string escaped(const std::string& ifname) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string out;
+  for (const char each : ifname) {
+    const auto byte = static_cast<unsigned char>(each);
+    if (byte < 0x80 && each != '%') {
+      out += each;
+    } else {
+      out.append({'%', kDigits[byte >> 4U], kDigits[byte & 15U]});
+    }
+  }
+  return out;
+}
+
+std::string unescaped(const std::string& text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    unsigned byte = 0;
+    const char* digits = text.data() + i + 1;
+    const bool coded =
+        text[i] == '%' && text.size() - i > 2 && std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2;
+    out += coded ? static_cast<char>(byte) : text[i];
+    if (coded) i += 2;
+  }
+  return out;
+}
+
 // The first line about a pair, by which all others find it.
 Json line_of(const RecordedPair& pair) {
   return {{"made", pair.host_mac.to_string()},
           {"network", pair.network},
           {"container", pair.attachment.container_id},
-          {"ifname", pair.attachment.ifname},
+          {"ifname", escaped(pair.attachment.ifname)},
           {"host", pair.host},
           {"prefix", pair.prefix},
           {"sandboxMac", pair.sandbox_mac.to_string()},
@@ -52,6 +86,7 @@ Json completion_of(const RecordedPair& pair) {
   return {{"of", pair.host_mac.to_string()},
           {"name", pair.host_name},
           {"index", static_cast<int>(pair.host_index)},
+          {"peer", static_cast<int>(pair.sandbox_index)},
           {"addresses", std::move(addresses)}};
 }
 
@@ -69,7 +104,7 @@ RecordedPair pair_of(const Json& line, const MacAddr& mac) {
   RecordedPair pair;
   pair.host_mac = mac;
   pair.network = text(line, "network");
-  pair.attachment = {text(line, "container"), text(line, "ifname")};
+  pair.attachment = {text(line, "container"), unescaped(text(line, "ifname"))};
   pair.host = number(line, "host");
   pair.prefix = text(line, "prefix");
   pair.sandbox_mac = MacAddr::parse(text(line, "sandboxMac")).value_or(MacAddr());
@@ -80,6 +115,7 @@ RecordedPair pair_of(const Json& line, const MacAddr& mac) {
 void complete_by(const Json& line, RecordedPair& pair) {
   pair.host_name = text(line, "name");
   pair.host_index = net::IfIndex{static_cast<int>(number(line, "index"))};
+  pair.sandbox_index = net::IfIndex{static_cast<int>(number(line, "peer"))};
   pair.addresses.clear();
   const auto addresses = line.find("addresses");
   if (addresses == line.end() || !addresses->is_array()) return;
@@ -87,6 +123,18 @@ void complete_by(const Json& line, RecordedPair& pair) {
     const auto address = each.is_string() ? IpAddr::parse(each.get<std::string>()) : std::nullopt;
     if (address) pair.addresses.push_back(*address);
   }
+}
+
+std::string format(const Json& line) { return line.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n'; }
+
+// Is what cannot be opened for this reason none of ours? A folder that is closed to us, for one, as that of the host is
+// to a process in a user namespace of its own.
+bool means_nothing(int errnum) {
+  return errnum == ENOENT || errnum == ENOTDIR || errnum == ELOOP || errnum == EACCES || errnum == ENXIO;
+}
+
+bool is_name(std::string_view name) {
+  return name.size() == kNameDigits && name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 }  // namespace
@@ -98,58 +146,56 @@ void AttachmentRecord::understand(std::string_view line) {
     return std::find_if(pairs_.begin(), pairs_.end(),
                         [&](const auto& pair) { return pair.host_mac.to_string() == mac; });
   };
-  if (const auto mac = MacAddr::parse(text(json, "made"))) pairs_.push_back(pair_of(json, *mac));
+  if (const auto mac = MacAddr::parse(text(json, "made"))) {
+    RecordedPair pair = pair_of(json, *mac);
+    // A copy under another name says nothing about that one.
+    if (path_of(pair.attachment) == path_) pairs_.push_back(std::move(pair));
+  }
   if (const auto pair = find(text(json, "of")); pair != pairs_.end()) complete_by(json, *pair);
   if (const auto pair = find(text(json, "gone")); pair != pairs_.end()) pairs_.erase(pair);
 }
 
-Result<std::optional<AttachmentRecord>> AttachmentRecord::read(const std::string& path, int flags) {
-  auto file = open_file(path, kFlags | flags, kFileMode);
-  if (!file.ok() && file.error().errnum() == ENOENT) return std::optional<AttachmentRecord>();
-  if (!file.ok()) return std::move(file).error();
-  AttachmentRecord record(path, std::move(file).value());
-  CNIO_LET(const auto all, read_regular(record.file_.get(), kMaxRecord, path));
-  if (!all) return Error::make(Code::kIo, path + " is no regular file").hint("no plugin put it there: remove it");
-  for (std::string_view rest = *all; !rest.empty();) {
+Result<AttachmentRecord> AttachmentRecord::read_file(const std::string& path) {
+  AttachmentRecord record(path);
+  auto file = open_file(path, O_RDONLY | kFlags);
+  if (!file.ok() && !means_nothing(file.error().errnum())) return std::move(file).error();
+  record.foreign_ = !file.ok() && file.error().errnum() != ENOENT;
+  if (!file.ok()) return record;
+  struct stat info {};
+  if (fstat(file.value().get(), &info) != 0) return Error::sys("look at " + path, errno);
+  record.foreign_ = !S_ISREG(info.st_mode) || info.st_uid != geteuid() || (info.st_mode & kWrittenByOthers) != 0 ||
+                    info.st_size > static_cast<off_t>(kMaxRecord);
+  if (record.foreign_) return record;
+  CNIO_LET(const std::string all, read_all(file.value().get(), 2 * kMaxRecord, path));
+  record.size_ = all.size();
+  for (std::string_view rest = all; !rest.empty();) {
     const size_t end = rest.find('\n');
-    if (end == std::string_view::npos) break;  // its writer died
+    record.torn_ = end == std::string_view::npos;  // its writer died, or had no space
+    if (record.torn_) break;
     record.understand(rest.substr(0, end));
     rest.remove_prefix(end + 1);
   }
-  return std::optional(std::move(record));
+  return record;
 }
 
-Result<AttachmentRecord> AttachmentRecord::open(const protocol::Attachment& attachment) {
-  const std::string path = path_of(attachment);
-  CNIO_LET(auto record, read(path, O_CREAT));
-  if (!record) {
-    CNIO_TRY(make_run_folder(kBelow));
-    CNIO_LET(record, read(path, O_CREAT));
-  }
-  if (!record) return Error::make(Code::kIo, "open " + path + ": its folder vanished");
-  return *std::move(record);
+Result<AttachmentRecord> AttachmentRecord::read(const protocol::Attachment& attachment) {
+  return read_file(path_of(attachment));
 }
 
-Result<std::optional<AttachmentRecord>> AttachmentRecord::find(const protocol::Attachment& attachment) {
-  return read(path_of(attachment), 0);
-}
-
-Result<std::vector<AttachmentRecord>> AttachmentRecord::list_without(const std::set<protocol::Attachment>& except) {
-  std::set<std::string> kept;
-  for (const protocol::Attachment& attachment : except) kept.insert(path_of(attachment));
+Result<std::vector<AttachmentRecord>> AttachmentRecord::list() {
   std::vector<AttachmentRecord> records;
   const std::unique_ptr<DIR, int (*)(DIR*)> stream(opendir(folder().c_str()), &closedir);
-  if (!stream && errno == ENOENT) return records;
+  if (!stream && means_nothing(errno)) return records;
   if (!stream) return Error::sys("list " + folder(), errno);
   for (;;) {
     errno = 0;
     const dirent* entry = readdir(stream.get());
     if (entry == nullptr && errno != 0) return Error::sys("list " + folder(), errno);
     if (entry == nullptr) return records;
-    const std::string path = folder() + "/" + static_cast<const char*>(entry->d_name);
-    if (entry->d_type != DT_REG || kept.contains(path)) continue;
-    CNIO_LET(auto record, read(path, 0));
-    if (record) records.push_back(*std::move(record));
+    const std::string_view name = static_cast<const char*>(entry->d_name);
+    if (!is_name(name)) continue;
+    CNIO_LET(AttachmentRecord record, read_file(folder() + "/" + std::string(name)));
+    if (!record.pairs_.empty()) records.push_back(std::move(record));
   }
 }
 
@@ -160,32 +206,66 @@ std::vector<RecordedPair> AttachmentRecord::pairs_on(uint64_t host) const {
   return out;
 }
 
-// In one piece: whoever reads it meanwhile sees all of it or nothing.
-Status AttachmentRecord::append(std::string line) {
-  line += '\n';
-  return write_all(file_.get(), line, path_);
+// In one piece: whoever reads it meanwhile sees all of it or nothing. Opened anew each time: somebody may have removed
+// the file since.
+Status AttachmentRecord::append(std::string text, int flags) {
+  CNIO_LET(const UniqueFd file, open_file(path_, O_WRONLY | O_APPEND | kFlags | flags, kFileMode));
+  if (torn_) text.insert(0, 1, '\n');
+  const Status written = write_all(file.get(), text, path_);
+  torn_ = !written.ok();
+  if (written.ok()) size_ += text.size();
+  return written;
 }
 
-namespace {
-
-// Names of interfaces may hold any bytes; the file's name stands for them.
-std::string format(const Json& line) { return line.dump(-1, ' ', false, Json::error_handler_t::replace); }
-
-}  // namespace
-
 Status AttachmentRecord::add(const RecordedPair& pair) {
-  CNIO_TRY(append(format(line_of(pair))));
+  if (foreign_ && unlink(path_.c_str()) != 0 && errno != ENOENT) return Error::sys("remove " + path_, errno);
+  foreign_ = false;
+  Status added = append(format(line_of(pair)), O_CREAT);
+  if (!added.ok() && added.error().errnum() == ENOENT) {
+    CNIO_TRY(make_run_folder(kBelow));
+    added = append(format(line_of(pair)), O_CREAT);
+  }
+  CNIO_TRY(std::move(added));
   pairs_.push_back(pair);
   return {};
 }
 
-Status AttachmentRecord::complete(const RecordedPair& pair) { return append(format(completion_of(pair))); }
+Status AttachmentRecord::complete(const RecordedPair& pair) {
+  const auto own = std::find_if(pairs_.begin(), pairs_.end(),
+                                [&](const RecordedPair& each) { return each.host_mac == pair.host_mac; });
+  if (own == pairs_.end()) return {};  // that it could not be added has been said
+  *own = pair;
+  Status completed = append(format(completion_of(pair)), 0);
+  if (completed.ok() || completed.error().errnum() != ENOENT) return completed;
+  // Somebody has removed what we keep. The pair is there all the same.
+  CNIO_TRY(make_run_folder(kBelow));
+  return append(format(line_of(pair)) + format(completion_of(pair)), O_CREAT);
+}
 
 Status AttachmentRecord::forget(const RecordedPair& pair) {
   std::erase_if(pairs_, [&](const RecordedPair& each) { return each.host_mac == pair.host_mac; });
-  if (!pairs_.empty()) return append(format({{"gone", pair.host_mac.to_string()}}));
+  if (foreign_) return {};
+  if (!pairs_.empty() && size_ > kMostHistory) return rewrite();
+  if (!pairs_.empty()) {
+    Status noted = append(format({{"gone", pair.host_mac.to_string()}}), 0);
+    return noted.ok() || noted.error().errnum() == ENOENT ? Status() : std::move(noted);
+  }
   if (unlink(path_.c_str()) == 0 || errno == ENOENT) return {};
   return Error::sys("remove " + path_, errno);
+}
+
+Status AttachmentRecord::rewrite() {
+  std::string all;
+  for (const RecordedPair& pair : pairs_) all += format(line_of(pair)) + format(completion_of(pair));
+  const std::string temporary = path_ + ".new";
+  {
+    CNIO_LET(const UniqueFd file, open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC | kFlags, kFileMode));
+    CNIO_TRY(write_all(file.get(), all, temporary));
+  }
+  if (rename(temporary.c_str(), path_.c_str()) != 0) return Error::sys("replace " + path_, errno);
+  size_ = all.size();
+  torn_ = false;
+  return {};
 }
 
 }  // namespace cnio::feature

@@ -145,17 +145,30 @@ TEST_F(SpoofCheck, GarbageCollectionTakesDeadRulesOfTheReference) {
   ASSERT_EQ(by_reference("ADD", config_, pod("c1")).exit_code, 0);
   ASSERT_EQ(by_reference("ADD", config_, pod("c2")).exit_code, 0);
   must_run({"ip", "link", "del", "eth0"}, pod("c2").netns);
-  EXPECT_TRUE(succeeded_silently(gc(with_valid_attachments(config_, {}))));
+  EXPECT_TRUE(failed(gc(with_valid_attachments(config_, {})), code::kInTheWay, {"left alone"}));
   EXPECT_EQ(count("c2-eth0"), 0U);
   EXPECT_EQ(count("macspoofchk-c1-eth0"), 4U) << "its port lives, and nothing says whose it is";
 }
 
 TEST_F(SpoofCheck, AnAttachmentOfTheSameNameInAnotherNetworkKeepsItsRules) {
   must_add(config_, pod());
-  Json other = config_;
+  Json other = bridge_config({"10.2.0.0/24"});
   other["name"] = "othernet";
-  must_del(other, pod());
+  other["bridge"] = "br1";
+  const Attachment elsewhere = {"c1", add_netns("elsewhere"), "eth0", ""};
+  must_add(other, elsewhere);
+  must_del(other, elsewhere);
   EXPECT_EQ(count("\"comment\":\"macspoofchk-c1-eth0\""), 4U);
+}
+
+TEST_F(SpoofCheck, RulesOfANetworkThatHasAnotherNameByNowGo) {
+  FAULT("B6 renamed network");
+  must_add(config_, pod());
+  Json renamed = config_;
+  renamed["name"] = "newnet";
+  renamed.erase("macspoofchk");
+  must_del(renamed, pod());
+  EXPECT_EQ(count("c1-eth0"), 0U);
 }
 
 TEST_F(SpoofCheck, LongNamesFit) {

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sstream>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -49,14 +48,32 @@ class SwiftRemoval : public BridgeTest {
     return fed && status == 0 && closed;
   }
 
-  /// Is there somebody who wants the lock of this file for himself? "1: -> FLOCK  ADVISORY  WRITE 4711 fe:00:42 0 EOF"
-  static bool is_waited_for(int fd) {
-    struct stat info {};
-    if (fstat(fd, &info) != 0) return false;
+  /// Where processes that do the same on this host have their lock: a byte of /run/cnio/locks.
+  static off_t place_of_the_crowd() {
+    struct stat host {};
+    EXPECT_EQ(stat("/proc/self/ns/net", &host), 0);
+    return (off_t{2} << 56) | static_cast<off_t>(host.st_ino);
+  }
+
+  /// Takes part in a crowd, as a DEL that is under way does. Nobody does any more when the file is closed.
+  static int join_crowd() {
+    const int fd = open("/run/cnio/locks", O_RDWR | O_CLOEXEC);
+    struct flock part {};
+    part.l_type = F_RDLCK;
+    part.l_whence = SEEK_SET;
+    part.l_start = place_of_the_crowd();
+    part.l_len = 1;
+    EXPECT_EQ(fcntl(fd, F_OFD_SETLK, &part), 0);
+    return fd;
+  }
+
+  /// Is there somebody who wants it for himself? "1: -> OFDLCK ADVISORY  WRITE -1 00:42:17 144115192... 144115192..."
+  static bool crowd_is_waited_for() {
+    const std::string at = " " + std::to_string(place_of_the_crowd()) + " ";
     std::istringstream locks(read_file("/proc/locks"));
     for (std::string line; std::getline(locks, line);) {
-      if (line.find("-> FLOCK  ADVISORY  WRITE") != std::string::npos &&
-          line.find(":" + std::to_string(info.st_ino) + " ") != std::string::npos) {
+      if (line.find("-> OFDLCK") != std::string::npos && line.find("WRITE") != std::string::npos &&
+          line.find(at) != std::string::npos) {
         return true;
       }
     }
@@ -108,19 +125,36 @@ TEST_F(SwiftRemoval, TheSameAttachmentCanBeAddedAgainAThousandTimes) {
 TEST_F(SwiftRemoval, WhoStaysBehindOutlastsOtherDeletions) {
   config_["ipMasq"] = true;
   must_add(config_, pod());
-  // Its own copies, which no other test has a part in.
+  // Its own copies, so that nobody else's processes are taken for it.
   const std::string folder = "/run/test/plugins";
   std::filesystem::create_directories(folder);
   std::filesystem::copy(plugin_dir(), folder, std::filesystem::copy_options::recursive);
-  const int other = open((folder + "/bridge").c_str(), O_RDONLY | O_CLOEXEC);
-  ASSERT_EQ(flock(other, LOCK_SH), 0);
+  const int other = join_crowd();
   Command command = plugin_command({"bridge", "DEL", pod(), config_.dump()});
   command.argv = {folder + "/bridge"};
   command.env["CNI_PATH"] = folder;
   EXPECT_TRUE(succeeded_silently(run(command)));
-  EXPECT_TRUE(happens([&] { return is_waited_for(other); })) << "the caretaker does not wait for us";
+  EXPECT_TRUE(happens([&] { return crowd_is_waited_for(); })) << "the caretaker does not wait for us";
   close(other);
   EXPECT_TRUE(happens([&] { return !somebody_stayed(folder); }));
+}
+
+// Its patience is a signal, which whoever called the plugin may have blocked.
+TEST_F(SwiftRemoval, WhoStaysBehindEndsThoughItsSignalsAreBlocked) {
+  FAULT("C11 blocked signals");
+  config_["ipMasq"] = true;
+  must_add(config_, pod());
+  const std::string folder = "/run/test/plugins";
+  std::filesystem::create_directories(folder);
+  std::filesystem::copy(plugin_dir(), folder, std::filesystem::copy_options::recursive);
+  const int other = join_crowd();
+  Command command = plugin_command({"bridge", "DEL", pod(), config_.dump()});
+  command.argv = {"env", "--block-signal", folder + "/bridge"};
+  command.env["CNI_PATH"] = folder;
+  EXPECT_TRUE(succeeded_silently(run(command)));
+  EXPECT_TRUE(happens([&] { return crowd_is_waited_for(); })) << "nobody has stayed behind";
+  EXPECT_TRUE(happens([&] { return !somebody_stayed(folder); })) << "the other never ends, but patience does";
+  close(other);
 }
 
 // Somebody who hears of links must not be told of more than one removal, nor of one that comes back.

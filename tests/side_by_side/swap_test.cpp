@@ -76,6 +76,10 @@ TEST_P(Swap, GarbageOfTheReferenceIsCollected) {
   if (!reference_is_new()) made["cniVersion"] = "1.0.0";
   for (const char* id : {"c1", "c2"}) ASSERT_TRUE(succeeded(run_by(Side::kReference, "ADD", pod(id), made)));
   const Json call = with_valid_attachments(config_, {{"c2", "eth0"}});
+  // Which of the links is whose, the reference does not say: while that of c1 is there, its address is not free.
+  EXPECT_TRUE(failed(run_by(Side::kOurs, "GC", {"", "", "", ""}, call), code::kInTheWay, {"no address is released"}));
+  EXPECT_TRUE(store_holds("10.1.0.2"));
+  delete_netns("c1");
   EXPECT_TRUE(succeeded_silently(run_by(Side::kOurs, "GC", {"", "", "", ""}, call)));
   EXPECT_TRUE(is_gone("2"));
   EXPECT_FALSE(rules_of("3").empty());

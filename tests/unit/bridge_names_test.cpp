@@ -47,6 +47,9 @@ TEST(HostEndAlias, SaysWhoseItIs) { EXPECT_EQ(alias("n", "c1", "eth0"), "cnio n/
 TEST(HostEndAlias, FitsTheKernelsLimit) {
   EXPECT_EQ(alias("n", std::string(242, 'c'), "eth0").size(), 254U);
   EXPECT_EQ(alias("n", std::string(300, 'c'), "eth0").size(), 255U);
+  // One that fills it would look like one that an earlier version had to cut.
+  EXPECT_EQ(alias("n", std::string(243, 'c'), "eth0").size(), 255U);
+  EXPECT_EQ(alias("n", std::string(243, 'c'), "eth0").at(238), '#');
 }
 
 TEST(HostEndAlias, OfTwoLongOnesThatBeginAlikeDiffer) {

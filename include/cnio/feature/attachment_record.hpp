@@ -2,15 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
-#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cnio/base/ip.hpp"
 #include "cnio/base/mac.hpp"
 #include "cnio/base/result.hpp"
-#include "cnio/base/unique_fd.hpp"
 #include "cnio/net/link.hpp"
 #include "cnio/protocol/request.hpp"
 
@@ -29,6 +27,7 @@ struct RecordedPair {
   // What is known once both ends are there and the IPAM plugin has answered; an ADD that was killed before has none.
   std::string host_name;
   net::IfIndex host_index = net::IfIndex::kNone;
+  net::IfIndex sandbox_index = net::IfIndex::kNone;  // of the other end, in the namespace that it was made in
   std::vector<IpAddr> addresses;
 };
 
@@ -37,17 +36,15 @@ struct RecordedPair {
 // by now, its bridge is gone, or somebody has changed the alias of a link.
 //
 // One file in kRunFolder/attachments for each attachment, called after a hash of its two names, 0600; a line of JSON
-// for each thing that becomes known. Lines that are not whole, or not understood, mean nothing. It goes with the
-// machine's end, as the links do. Whoever has no record (an attachment of an older version, a host without a writable
-// /run) is found by the marks on its links.
+// for each thing that becomes known. Lines that are not whole, not understood or about another attachment mean nothing,
+// as does a file that this user alone did not write. It goes with the machine's end, as the links do. Whoever has no
+// record (an attachment of an older version, a host without a writable /run) is found by the marks on its links.
 class AttachmentRecord {
  public:
-  // For ADD: makes it if it is missing. Errors: code 5.
-  static Result<AttachmentRecord> open(const protocol::Attachment& attachment);
-  // For DEL: nothing if there is none. Errors: code 5.
-  static Result<std::optional<AttachmentRecord>> find(const protocol::Attachment& attachment);
-  // For GC: all records, but for those of the attachments in `except`, whose files are not read. Errors: code 5.
-  static Result<std::vector<AttachmentRecord>> list_without(const std::set<protocol::Attachment>& except);
+  // Of one that is not there, or is none of ours, it is empty; nothing is made or changed. Errors: code 5.
+  static Result<AttachmentRecord> read(const protocol::Attachment& attachment);
+  // For GC: those that are not empty. Errors: code 5.
+  static Result<std::vector<AttachmentRecord>> list();
 
   // The pairs on the host of this number that may be there still, oldest first.
   [[nodiscard]] std::vector<RecordedPair> pairs_on(uint64_t host) const;
@@ -60,14 +57,17 @@ class AttachmentRecord {
   Status forget(const RecordedPair& pair);
 
  private:
-  AttachmentRecord(std::string path, UniqueFd file) : path_(std::move(path)), file_(std::move(file)) {}
-  static Result<std::optional<AttachmentRecord>> read(const std::string& path, int flags);
+  explicit AttachmentRecord(std::string path) : path_(std::move(path)) {}
+  static Result<AttachmentRecord> read_file(const std::string& path);
   void understand(std::string_view line);
-  Status append(std::string line);
+  Status append(std::string text, int flags);
+  Status rewrite();
 
   std::string path_;
-  UniqueFd file_;
   std::vector<RecordedPair> pairs_;
+  size_t size_ = 0;
+  bool foreign_ = false;  // something else is in its place
+  bool torn_ = false;     // the last line has no end
 };
 
 }  // namespace cnio::feature
