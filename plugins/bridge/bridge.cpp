@@ -127,7 +127,7 @@ Result<AddResult> get_addresses(const Request& request, const Config& config, co
   auto answer = adding.finish(lives);
   if (!answer.ok()) return answer;
   const std::string what = "release the addresses of " + request.attachment.container_id;
-  const auto release = [ipam] { return ipam.undo_add(); };
+  const auto release = [ipam] { return ipam.release(); };
   if (releases_over_link(ipam.type())) {
     undo.add(what, release);
   } else {
@@ -278,7 +278,7 @@ Status release_former_lease(const Request& request, const Delegate& ipam, const 
   const bool former = std::any_of(pairs.begin(), pairs.end(), [&](const feature::RecordedPair& pair) {
     return pair.network == request.network && pair.host_mac != at.pair.host_mac;
   });
-  return former ? ipam.run(Command::kDel) : Status();
+  return former ? ipam.release() : Status();
 }
 
 // For all others: the link is up, and its port forwards.
