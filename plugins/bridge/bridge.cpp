@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "bridge/bridge.hpp"
 
+#include <algorithm>
 #include <linux/netlink.h>
 #include <memory>
 
@@ -125,7 +126,7 @@ Result<AddResult> get_addresses(const Request& request, const Config& config, co
   auto answer = adding.finish(lives);
   if (!answer.ok()) return answer;
   const std::string what = "release the addresses of " + request.attachment.container_id;
-  const auto release = [ipam] { return ipam.undo_add(); };
+  const auto release = [ipam] { return ipam.release(); };
   if (releases_over_link(ipam.type())) {
     undo.add(what, release);
   } else {
@@ -280,9 +281,21 @@ Result<Connected> connect_meanwhile(const Request& request, const Config& config
   return Connected{std::move(joined), std::move(addresses)};
 }
 
+// A lease of an earlier life of the attachment is kept up from the interface of then, if that is still there. Asked
+// again, the daemon would answer with that lease, which then runs out under the pod.
+Status release_former_lease(const Request& request, const Delegate& ipam, const Places& at) {
+  if (!releases_over_link(ipam.type())) return {};
+  const std::vector<feature::RecordedPair> pairs = recorded_pairs(at);
+  const bool former = std::any_of(pairs.begin(), pairs.end(), [&](const feature::RecordedPair& pair) {
+    return pair.network == request.network && pair.host_mac != at.pair.host_mac;
+  });
+  return former ? ipam.release() : Status();
+}
+
 // For all others: the link is up, and its port forwards.
 Result<AddResult> get_addresses_by_link(const Request& request, const Config& config, const Delegate& ipam, Places& at,
                                         const Veth& veth, Rollback& undo) {
+  CNIO_TRY(release_former_lease(request, ipam, at));
   CNIO_TRY(bring_up(config, at, veth));
   CNIO_LET(Delegate::Adding adding, ipam.start_add());
   return get_addresses(request, config, ipam, std::move(adding), at, undo);

@@ -142,7 +142,7 @@ class Release {
   explicit Release(const Delegate* ipam) {
     if (ipam == nullptr) return;
     if (releases_over_link(ipam->type())) {
-      begun_ = ipam->run(Command::kDel);
+      begun_ = ipam->release();
     } else {
       later_ = ipam->prepare(Command::kDel);
     }

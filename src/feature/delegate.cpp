@@ -110,15 +110,15 @@ Result<AddResult> Delegate::settle_add(RunningProcess process, const std::functi
     return parsed;
   }();
   if (!result.ok() && result.error().code() != Code::kConflict && !lives()) {
-    if (const Status undone = undo_add(); !undone.ok()) {
+    if (const Status undone = release(); !undone.ok()) {
       return std::move(result).error().hint("its DEL failed too: " + undone.error().msg());
     }
   }
   return result;
 }
 
-Status Delegate::undo_add() const {
-  CNIO_TRY(execute(Command::kDel, limits_.undo_ms));
+Status Delegate::release() const {
+  CNIO_TRY(execute(Command::kDel, limits_.release_ms));
   return {};
 }
 

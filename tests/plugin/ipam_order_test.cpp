@@ -144,6 +144,17 @@ TEST_F(IpamOrder, DelSaysAllThatFailed) {
   EXPECT_EQ(fake.commands(), (std::vector<std::string>{"ADD", "DEL", "DEL"}));
 }
 
+TEST_F(IpamOrder, DelDoesNotKeepTheLinkForADhcpThatHangs) {
+  FAULT("D16 dhcp");
+  FakeIpam fake("dhcp");
+  fake.answer("ADD", Json::parse(kAnswer));
+  fake.script("DEL", {{.hook = "sleep 60"}});  // longer than it is waited for
+  const Json config = fake_config("1.1.0", "dhcp");
+  ASSERT_TRUE(succeeded(run(with_fake(fake, "ADD", config, pod()))));
+  EXPECT_TRUE(failed(run(with_fake(fake, "DEL", config, pod())), code::kTryAgain, {"dhcp"}));
+  EXPECT_EQ(link_names(pod().netns), std::vector<std::string>{});
+}
+
 /// The same host-local under a name that nobody knows: all is as with the known one.
 class UnknownName : public IpamOrder {
  protected:

@@ -353,6 +353,32 @@ TEST_F(Dhcp, DelOfWhatIsLeftReleasesAsTheConfigurationOfThenSays) {
   }
 }
 
+TEST_F(Dhcp, ContainerThatStartsAgainGetsALeaseOfItsNewInterface) {
+  FAULT("D16 dhcp");
+  const Attachment before = pod("c1");
+  const std::string address = leased(must_call_add(dhcp_config(), before));
+  Attachment again = before;  // no DEL in between, and something keeps the former namespace alive
+  again.netns = add_netns("again");
+  const Json result = must_call_add(dhcp_config(), again);
+  EXPECT_TRUE(lan_.heard_release(address));
+  EXPECT_EQ(lan_.said("DHCPDISCOVER").size(), 2U) << lan_.log();
+  EXPECT_EQ(link_names(before.netns), nothing_);
+  EXPECT_TRUE(ping(lan_.netns, leased(result)));
+  EXPECT_TRUE(succeeded_silently(call("DEL", dhcp_config(), again)));
+  EXPECT_EQ(leftovers(), nothing_);
+}
+
+TEST_F(Dhcp, ContainerWhoseInterfaceVanishedGetsALeaseOfItsNewOne) {
+  FAULT("D16 dhcp");
+  must_call_add(dhcp_config(), pod());
+  must_run({"ip", "link", "del", "eth0"}, pod().netns);
+  const Json result = must_call_add(dhcp_config(), pod());
+  EXPECT_EQ(lan_.said("DHCPDISCOVER").size(), 2U) << lan_.log();
+  for (int round = 0; round < 2; ++round)  // the daemon hangs at the second for a lease without an interface
+    EXPECT_TRUE(succeeded_silently(call("CHECK", with_prev_result(dhcp_config(), result), pod())));
+  EXPECT_TRUE(ping(lan_.netns, leased(result)));
+}
+
 TEST_F(Dhcp, GcTakesTheLinkOfTheDeadAndNotThatOfTheLiving) {
   FAULT("D16 dhcp");
   const Json living = must_call_add(dhcp_config(), pod("c1"));

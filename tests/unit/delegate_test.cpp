@@ -257,7 +257,7 @@ TEST_F(DelegateTest, OneThatHangsIsKilledAndFollowedByDel) {
 
 TEST_F(DelegateTest, OneThatHangsInItsDelTooIsGivenUp) {
   recorder("a/ipam", "exec sleep 600");
-  const auto result = add("ipam", {.call_ms = 500, .undo_ms = 501});
+  const auto result = add("ipam", {.call_ms = 500, .release_ms = 501});
   EXPECT_ERROR(result, Code::kTryAgain, "did not end within 500 ms");
   EXPECT_THAT(result.error().details(), HasSubstr("its DEL failed too: IPAM plugin \"ipam\": "));
   EXPECT_THAT(result.error().details(), HasSubstr("did not end within 501 ms and was killed"));
@@ -265,7 +265,7 @@ TEST_F(DelegateTest, OneThatHangsInItsDelTooIsGivenUp) {
 
 // The kubelet waits for two minutes, and host-local for its lock.
 TEST(DelegateLimits, LeaveTimeForTheUndoAndForLocks) {
-  EXPECT_LE(DelegateLimits().call_ms + DelegateLimits().undo_ms, 120'000);
+  EXPECT_LE(DelegateLimits().call_ms + DelegateLimits().release_ms, 120'000);
   EXPECT_GT(DelegateLimits().call_ms, 20'000);
 }
 

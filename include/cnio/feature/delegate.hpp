@@ -15,7 +15,7 @@ namespace cnio::feature {
 // How long a delegate may take.
 struct DelegateLimits {
   int call_ms = 100'000;  // longer than any lock that ours wait for, shorter than the kubelet's patience (two minutes)
-  int undo_ms = 15'000;   // the rest of that patience, for the DEL that undoes an ADD
+  int release_ms = 15'000;  // the rest of that patience, for a DEL that undoes an ADD
 };
 
 // A plugin that another one hands part of its work to (CNI 1.1.0, section 4): it gets the same environment, but for
@@ -48,8 +48,9 @@ class Delegate {
   };
   [[nodiscard]] Result<Adding> start_add() const;
 
-  // Runs DEL to take an ADD back that this process has run.
-  [[nodiscard]] Status undo_add() const;
+  // Runs DEL, within a time that others have left: to take an ADD back that this process has run, or while a link that
+  // is to go is kept for it.
+  [[nodiscard]] Status release() const;
 
   // Runs a verb without an answer: DEL, CHECK, STATUS or GC.
   [[nodiscard]] Status run(protocol::Command command) const;
