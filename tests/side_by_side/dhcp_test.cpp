@@ -3,6 +3,7 @@
 // The reference's dhcp plugin as IPAM plugin of our bridge: its daemon asks a server behind an uplink of the bridge, by
 // the very link that is being made, and says good-bye to it by the link that is about to go.
 #include <optional>
+#include <set>
 #include <sstream>
 
 #include "plugin/bridge_fixture.hpp"
@@ -218,6 +219,21 @@ TEST_F(Dhcp, EachInterfaceHasALeaseOfItsOwn) {
   EXPECT_TRUE(succeeded_silently(call("DEL", dhcp_config(), second)));
   EXPECT_TRUE(lan_.heard_release(of_second));
   EXPECT_EQ(leftovers(), nothing_);
+}
+
+TEST_F(Dhcp, ManyAtOnceHaveALeaseEach) {
+  FAULT("D16 dhcp");
+  std::vector<Child> adding;
+  for (int number = 0; number < 6; ++number)
+    adding.emplace_back(command("ADD", dhcp_config(), pod("c" + std::to_string(number))));
+  std::set<std::string> leases;
+  for (Child& child : adding) {
+    const Outcome outcome = child.wait();
+    ASSERT_TRUE(succeeded(outcome));
+    leases.insert(leased(Json::parse(outcome.out)));
+  }
+  EXPECT_EQ(leases.size(), adding.size());
+  for (const std::string& address : leases) EXPECT_TRUE(ping(lan_.netns, address));
 }
 
 /// How an ADD fails once it has its lease.
