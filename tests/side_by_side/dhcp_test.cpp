@@ -42,10 +42,14 @@ class Lan {
     must_run({"ip", "addr", "add", std::string(kRouter) + "/24", "dev", "lan0"}, netns);
     must_run({"ip", "link", "set", "lan0", "up"}, netns);
     for (const char* link : {"uplink", "br0"}) must_run({"ip", "link", "set", link, "up"});
-    Command server{{"dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--user=root",
-                    "--port=0", "--no-hosts", "--no-resolv", "--no-ping", "--dhcp-authoritative", "--interface=lan0",
-                    "--bind-interfaces", "--dhcp-leasefile=" + folder_ + "/leases", "--log-facility=" + log_,
-                    "--dhcp-range=10.5.0.100,10.5.0.150,255.255.255.0,1h", "--dhcp-option=option:router," + router}};
+    // In a process namespace, which ends with the test however that ends: dnsmasq gives up rights, and with them the
+    // signal that its parent's death would be to it.
+    const std::string serve =
+        "dnsmasq --keep-in-foreground --conf-file=/dev/null --pid-file= --user=root --port=0 --no-hosts --no-resolv "
+        "--no-ping --dhcp-authoritative --interface=lan0 --bind-interfaces "
+        "--dhcp-range=10.5.0.100,10.5.0.150,255.255.255.0,1h --dhcp-option=option:router," +
+        router + " --dhcp-leasefile=" + folder_ + "/leases --log-facility=" + log_ + " & wait";
+    Command server{{"unshare", "--pid", "--fork", "--kill-child", "sh", "-c", serve}};
     server.netns = netns;
     write_file(log_, "");
     server_.emplace(server);
