@@ -3,6 +3,7 @@
 // The reference's dhcp plugin as IPAM plugin of our bridge: its daemon asks a server behind an uplink of the bridge, by
 // the very link that is being made, and says good-bye to it by the link that is about to go.
 #include <optional>
+#include <set>
 #include <sstream>
 
 #include "plugin/bridge_fixture.hpp"
@@ -41,10 +42,14 @@ class Lan {
     must_run({"ip", "addr", "add", std::string(kRouter) + "/24", "dev", "lan0"}, netns);
     must_run({"ip", "link", "set", "lan0", "up"}, netns);
     for (const char* link : {"uplink", "br0"}) must_run({"ip", "link", "set", link, "up"});
-    Command server{{"dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--user=root",
-                    "--port=0", "--no-hosts", "--no-resolv", "--no-ping", "--dhcp-authoritative", "--interface=lan0",
-                    "--bind-interfaces", "--dhcp-leasefile=" + folder_ + "/leases", "--log-facility=" + log_,
-                    "--dhcp-range=10.5.0.100,10.5.0.150,255.255.255.0,1h", "--dhcp-option=option:router," + router}};
+    // In a process namespace, which ends with the test however that ends: dnsmasq gives up rights, and with them the
+    // signal that its parent's death would be to it.
+    const std::string serve =
+        "dnsmasq --keep-in-foreground --conf-file=/dev/null --pid-file= --user=root --port=0 --no-hosts --no-resolv "
+        "--no-ping --dhcp-authoritative --interface=lan0 --bind-interfaces "
+        "--dhcp-range=10.5.0.100,10.5.0.150,255.255.255.0,1h --dhcp-option=option:router," +
+        router + " --dhcp-leasefile=" + folder_ + "/leases --log-facility=" + log_ + " & wait";
+    Command server{{"unshare", "--pid", "--fork", "--kill-child", "sh", "-c", serve}};
     server.netns = netns;
     write_file(log_, "");
     server_.emplace(server);
@@ -218,6 +223,21 @@ TEST_F(Dhcp, EachInterfaceHasALeaseOfItsOwn) {
   EXPECT_TRUE(succeeded_silently(call("DEL", dhcp_config(), second)));
   EXPECT_TRUE(lan_.heard_release(of_second));
   EXPECT_EQ(leftovers(), nothing_);
+}
+
+TEST_F(Dhcp, ManyAtOnceHaveALeaseEach) {
+  FAULT("D16 dhcp");
+  std::vector<Child> adding;
+  for (int number = 0; number < 6; ++number)
+    adding.emplace_back(command("ADD", dhcp_config(), pod("c" + std::to_string(number))));
+  std::set<std::string> leases;
+  for (Child& child : adding) {
+    const Outcome outcome = child.wait();
+    ASSERT_TRUE(succeeded(outcome));
+    leases.insert(leased(Json::parse(outcome.out)));
+  }
+  EXPECT_EQ(leases.size(), adding.size());
+  for (const std::string& address : leases) EXPECT_TRUE(ping(lan_.netns, address));
 }
 
 /// How an ADD fails once it has its lease.
