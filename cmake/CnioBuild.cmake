@@ -23,7 +23,9 @@ add_library(cnio_options INTERFACE)
 target_compile_options(cnio_options INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor
   $<$<BOOL:${CNIO_WERROR}>:-Werror>
-  -ffunction-sections -fdata-sections)
+  -ffunction-sections -fdata-sections
+  # There is one thread, so the first use of a static needs no lock.
+  -fno-threadsafe-statics)
 target_compile_definitions(cnio_options INTERFACE
   CNIO_VERSION="${PROJECT_VERSION}"
   JSON_NO_IO=1 JSON_USE_IMPLICIT_CONVERSIONS=0 JSON_DIAGNOSTICS=0)
