@@ -39,6 +39,33 @@ TEST_F(Masquerade, OutsideSeesTheHostsAddress) {
   EXPECT_EQ(seen_as(pod().netns, outside_.netns, "2001:db8::2"), "2001:db8::1");
 }
 
+// What docs/masquerade.md promises, and does not promise, after `nft flush ruleset`.
+TEST_F(Masquerade, ATableThatWasSavedWorksAfterAFlush) {
+  FAULT("E22 rules flushed");
+  const Json call = with_prev_result(config_, must_add(config_, pod()));
+  must_run({"sh", "-c", "nft list table inet cnio_masquerade >/run/test/saved && nft flush ruleset"});
+  EXPECT_TRUE(failed(check(call, pod()), code::kCheck, {"masquerading is incomplete"}));
+  must_run({"nft", "-f", "/run/test/saved"});
+  EXPECT_TRUE(succeeded_silently(check(call, pod())));
+  EXPECT_EQ(seen_outside(pod()), "192.0.2.1");
+  must_del(call, pod());
+  EXPECT_FALSE(has_rules("10.1.0.2"));
+}
+
+TEST_F(Masquerade, AFlushLastsUntilThePodIsMadeAnew) {
+  FAULT("E22 rules flushed");
+  const Json call = with_prev_result(config_, must_add(config_, pod()));
+  must_run({"nft", "flush", "ruleset"});
+  EXPECT_TRUE(failed(add(config_, pod()), code::kInTheWay, {"eth0 exists already"}));
+  EXPECT_TRUE(failed(check(call, pod()), code::kCheck, {"masquerading is incomplete"}));
+  must_add(config_, pod("c2"));
+  EXPECT_EQ(seen_outside(pod("c2")), "192.0.2.1");
+  EXPECT_TRUE(failed(check(call, pod()), code::kCheck, {"masquerading is incomplete"}));
+  must_del(call, pod());
+  must_add(config_, pod());
+  EXPECT_EQ(seen_outside(pod()), "192.0.2.1");
+}
+
 TEST_F(Masquerade, NotConfiguredMeansThePodsOwnAddress) {
   outside_.learn_route("10.1.0.0/24");
   outside_.learn_route("fd01::/64");

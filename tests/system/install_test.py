@@ -214,6 +214,7 @@ class Configured(InstallCase):
 
     def test_other_files_are_named(self) -> None:
         """Those that runtimes take in place of ours, or never, and those that would share addresses or the bridge."""
+        # FAULT("E17 files that win or lose")
         (CONF / "05-mine.conflist").write_text("{}")
         (CONF / "10-mynet.conf").write_text('{"bridge": "cni0", "ipam": {"subnet": "10.240.7.0/24"}}')
         (CONF / "20-other.json").write_text('{"plugins": [{"bridge" : "cnio0", "ipam": {"subnet": "10.240.70.0/24"}}]}')
@@ -228,6 +229,7 @@ class Configured(InstallCase):
 
     def test_version_that_the_runtimes_can_read(self) -> None:
         """What is on the test's machine does not count: each program is a stand-in, or missing."""
+        # FAULT("E21 versions")
         for programs, version in (({}, "0.4.0"),
                                   ({"containerd": "containerd github.com/containerd/containerd 1.6.20~ds1"}, "0.4.0"),
                                   ({"containerd": "containerd containerd.io 1.7.33 abc"}, "0.4.0"),
@@ -309,18 +311,21 @@ class Pages(InstallCase):
                   + json.dumps(config | {"cniVersion": "1.1.0"}) + "\nEND")
 
     def test_one_node_by_hand(self) -> None:
+        # FAULT("E17 pages followed")
         install("--from", str(BUILT))
         self.follow("On a node, with containerd")
         self.is_used("10-bridge.conf")
         self.assertNotIn("note", install("--from", str(BUILT), "--subnet", "10.240.1.0/24", "--cni-version", "0.4.0"))
 
     def test_several_nodes(self) -> None:
+        # FAULT("E17 pages followed")
         install("--from", str(BUILT))
         shutil.rmtree(CONF)
         self.follow("Several nodes")
         self.is_used("10-mynet.conf")
 
     def test_several_nodes_after_one(self) -> None:
+        # FAULT("E17 pages followed")
         install("--from", str(BUILT), "--subnet", "10.240.1.0/24")
         self.follow("Several nodes")
         self.is_used("10-mynet.conf")
@@ -436,6 +441,7 @@ class Unprivileged(InstallCase):
     NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--bounding-set=-all")
 
     def test_the_lock_is_roots_alone(self) -> None:
+        # FAULT("A1 installer's lock")
         install("--from", str(BUILT), "--no-verify")
         state = BIN / ".cnio"
         self.assertEqual([oct(path.stat().st_mode & 0o7777) for path in (state, state / "lock")], ["0o700", "0o600"])
@@ -443,6 +449,7 @@ class Unprivileged(InstallCase):
             self.assertNotEqual(world.run(*self.NOBODY, "test", "-r", path, check=False).returncode, 0, path)
 
     def test_nobody_holds_the_lock_of_an_older_version(self) -> None:
+        # FAULT("A1 installer's lock")
         state = BIN / ".cnio"
         for lock_mode in (0o644, 0o666, 0o604):
             with self.subTest(mode=oct(lock_mode)):
@@ -486,6 +493,7 @@ class WithPods(InstallCase):
         self.assertEqual(look(), there)
 
     def test_connected_ones_are_counted_and_named(self) -> None:
+        # FAULT("E19 rollback")
         for number in range(6):
             self.add(f"p{number}", isGateway=True, ipMasq=True, ipam={"type": "host-local", "subnet": "10.1.0.0/24"})
         self.is_refused("6 marked interfaces: veth", "(net/p0/eth0)", "and 1 more", "6 reservations", "net/10.1.0.2",
@@ -498,6 +506,7 @@ class WithPods(InstallCase):
         self.is_refused("1 marked interfaces: veth")
 
     def test_reservations_alone_count(self) -> None:
+        # FAULT("E19 rollback")
         folder = pathlib.Path("/var/lib/cni/networks/net")
         folder.mkdir(parents=True)
         self.addCleanup(shutil.rmtree, folder.parent)
