@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cnio/base/result.hpp"
@@ -129,13 +130,15 @@ inline constexpr unsigned kNameAttempts = 3;  // 32 bits each: one more than eve
 inline constexpr size_t kNameDigits = 8;
 inline constexpr size_t kMaxAlias = 255;  // IFALIASZ, without the terminating NUL
 inline constexpr size_t kAliasDigits = 16;
+inline constexpr std::string_view kAliasMark = "cnio ";  // how each of ours begins
 
 // `prefix` ("veth") and 8 hex digits that follow from the attachment, so that people and DEL find it; `attempt` gives
 // others if that name is taken.
 std::string host_end_name(const std::string& network, const protocol::Attachment& attachment, const std::string& prefix,
                           unsigned attempt = 0);
 // What `ip link` shows as alias of the host end: whose it is, for people and for whoever has no record. At most 255
-// bytes; a longer one ends in "#" and a hash of it all. It begins with the mark of its network.
+// bytes; one that would fill that ends in "#" and a hash of it all. It begins with the mark of its network, unless that
+// fills it alone.
 std::string host_end_alias(const std::string& network, const protocol::Attachment& attachment);
 std::string mark_of(const std::string& network);
 // The network of which an alias says that it is the attachment's; nothing if it does not say that.

@@ -42,7 +42,7 @@ class HostilePod : public AttachmentTest {
   std::vector<Json> victims_;
 };
 
-/// What the pod does, and by which name of the path it is known then.
+/// What the pod does. $VICTIM is the MAC address of another one.
 struct Trick {
   const char* name;
   const char* script;
@@ -53,6 +53,7 @@ const Trick kTricks[] = {
     {"ClaimsAddresses", "ip addr add 10.1.0.3/24 dev eth0; ip addr add 10.1.0.4/24 dev eth0"},
     {"ClaimsAddressesInsteadOfItsOwn",
      "ip addr flush dev eth0; ip addr add 10.1.0.3/24 dev eth0; ip addr add 10.1.0.4/24 dev eth0"},
+    {"ClaimsAnAddressAndItsMac", "ip addr add 10.1.0.3/24 dev eth0; ip link set eth0 address $VICTIM"},
     {"ChangesItsMac", "ip link set eth0 address 02:00:00:00:00:77"},
     {"RenamesItsInterface", "ip link set eth0 down; ip link set eth0 name lost"},
     {"PutsAnotherInItsPlace",
@@ -75,7 +76,7 @@ class BeforeDel : public HostilePod, public ::testing::WithParamInterface<Trick>
  protected:
   BeforeDel() {
     add_netns("attic");
-    in_pod(GetParam().script);
+    in_pod("VICTIM=" + mac_of(victims_[0]) + "; " + GetParam().script);
   }
 };
 INSTANTIATE_TEST_SUITE_P(Pod, BeforeDel, ::testing::ValuesIn(kTricks),
@@ -144,7 +145,8 @@ TEST_P(DuringAdd, HurtsItselfAlone) {
   const Json victim = must_add(full_config(), pod("c2"));
   FakeIpam fake;
   fake.script("ADD", {{.out = R"({"cniVersion": "1.1.0", "ips": [{"address": "10.1.0.77/24"}]})",
-                       .hook = std::string(kPairStands) + " && ip netns exec c1 sh -ec '" + GetParam().script + "'"}});
+                       .hook = std::string(kPairStands) + " && ip netns exec c1 sh -ec 'VICTIM=" + mac_of(victim) +
+                               "; " + GetParam().script + "'"}});
   Json config = fake_config();
   config["macspoofchk"] = true;
   config["ipMasq"] = true;
