@@ -196,7 +196,8 @@ Result<std::vector<net::RouteSpec>> kernel_routes(const AddResult& result) {
         std::find_if(full.begin(), full.end(), [&](const net::RouteSpec& other) { return excludes(each, other); });
     if (rival != full.end()) {
       return Error::make(Code::kDelegate, "the network has two routes of which only one can be used: " +
-                                              to_string(out[rival - full.begin()]) + " and " + to_string(spec))
+                                              to_string(out[static_cast<size_t>(rival - full.begin())]) + " and " +
+                                              to_string(spec))
           .hint("leave one of them out, or give them a \"priority\" each");
     }
     out.push_back(spec);

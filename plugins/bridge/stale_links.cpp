@@ -17,11 +17,11 @@ using protocol::Attachment;
 // Has the pattern of the names that we, and the reference, give to host ends.
 bool looks_like_host_end(const net::Link& link, const std::string& prefix) {
   if (link.kind != "veth" || !link.peer_namespace) return false;
-  for (const std::string& each : {prefix, std::string("veth")}) {
-    if (link.name.size() != each.size() + kNameDigits || !link.name.starts_with(each)) continue;
-    if (link.name.find_first_not_of("0123456789abcdef", each.size()) == std::string::npos) return true;
-  }
-  return false;
+  const auto fits = [&](const std::string& each) {
+    return link.name.size() == each.size() + kNameDigits && link.name.starts_with(each) &&
+           link.name.find_first_not_of("0123456789abcdef", each.size()) == std::string::npos;
+  };
+  return fits(prefix) || fits("veth");
 }
 
 // Looks at links for GC, one after the other.
@@ -38,8 +38,8 @@ class Sorter {
 
   enum class Kind { kNotOurs, kLiving, kStale, kUnknown };
   struct Verdict {
-    Kind kind;
-    Attachment attachment;  // of a living one
+    Kind kind = Kind::kNotOurs;
+    Attachment attachment = {};  // of a living one
   };
   [[nodiscard]] Verdict sort(const net::Link& link, const std::optional<net::Link>& bridge) const {
     if (link.kind != "veth") return {Kind::kNotOurs, {}};
