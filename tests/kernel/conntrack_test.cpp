@@ -140,11 +140,13 @@ long memory(const std::string& what) {
 // A pod opens as many as it likes, and its DEL must not pay for that with the node's memory.
 TEST_F(ConntrackTest, MemoryDoesNotGrowWithConnections) {
   FAULT("A2 connections of a pod");
-  constexpr int kCount = 60'000;
-  add(crowd("10.1.0.2", kCount));
-  add(crowd("10.1.0.3", kCount));
+  const int room = std::stoi(read_file("/proc/sys/net/netfilter/nf_conntrack_max"));
+  const int count = std::min(60'000, room / 3);  // a small machine has room for fewer
+  ASSERT_GT(count, 5'000);
+  add(crowd("10.1.0.2", count));
+  add(crowd("10.1.0.3", count));
   add_some();
-  ASSERT_GT(std::stoi(read_file("/proc/sys/net/netfilter/nf_conntrack_count")), 2 * kCount);
+  ASSERT_GT(std::stoi(read_file("/proc/sys/net/netfilter/nf_conntrack_count")), 2 * count);
   write_file("/proc/self/clear_refs", "5");
   const long before = memory("VmRSS:");
   EXPECT_OK(forget({"10.1.0.2", "10.1.0.3", "fd01::2"}));

@@ -2,6 +2,7 @@
 // Our table as somebody else may have bent it: mended by ADD or refused with the reason, found by CHECK, and never a
 // cause to remove what is not ours.
 #include <cstdio>
+#include <sys/utsname.h>
 
 #include <gmock/gmock.h>
 
@@ -112,9 +113,25 @@ INSTANTIATE_TEST_SUITE_P(
 
 class RefusedMasquerade : public HostileMasquerade, public ::testing::WithParamInterface<Shape> {};
 
+// A map of intervals takes single addresses, too, and the kernel refuses none of them before Linux 6.4: there it is
+// CHECK that finds it.
+bool takes_intervals_for_addresses() {
+  utsname names{};
+  int major = 0;
+  int minor = 0;
+  return uname(&names) == 0 && std::sscanf(names.release, "%d.%d", &major, &minor) == 2 &&
+         (major < 6 || (major == 6 && minor < 4));
+}
+
 TEST_P(RefusedMasquerade, WithTheReason) {
   FAULT("A4 refused");
   load(GetParam().text());
+  if (GetParam().name == "MapOfIntervals" && takes_intervals_for_addresses()) {
+    const auto asked = spec("c1", {"10.1.0.2/24", "fd00:1::2/64"});
+    ASSERT_OK(install(asked));
+    EXPECT_ERROR(check(asked), Code::kCheckFailed, GetParam().complaint.c_str());
+    return;
+  }
   const std::string before = ruleset();
   EXPECT_ERROR(install(spec("c1", {"10.1.0.2/24", "fd00:1::2/64"})), Code::kConflict, GetParam().complaint.c_str());
   EXPECT_ERROR(status(), Code::kConflict, GetParam().complaint.c_str());
@@ -166,6 +183,11 @@ TEST_F(HostileMasquerade, ATableOfAProgramThatOwnsItIsRefused) {
   std::fputs("add table inet cnio_masquerade { flags owner; }\n", owner);
   std::fflush(owner);
   for (int i = 0; i < 500 && ruleset().empty(); ++i) {
+  }
+  if (ruleset().find("flags owner") == std::string::npos) {  // before Linux 5.12 no table has an owner
+    EXPECT_OK(install(spec("c1", {"10.1.0.2/24"})));
+    pclose(owner);
+    return;
   }
   EXPECT_ERROR(install(spec("c1", {"10.1.0.2/24"})), Code::kConflict, "which alone may change it");
   EXPECT_ERROR(status(), Code::kConflict, "which alone may change it");

@@ -36,7 +36,7 @@ TEST_F(RuleTest, ThoseByTheSourceAreListedInTheirOrder) {
 TEST_F(RuleTest, ThoseThatLookAtMoreAreLeftOut) {
   const auto before = rules(Family::kIpv4);
   for (const char* more :
-       {"to 10.9.0.0/16", "fwmark 1", "iif lo", "oif lo", "tos 8", "ipproto tcp", "dport 80", "uidrange 0-9"}) {
+       {"to 10.9.0.0/16", "fwmark 1", "iif lo", "oif lo", "tos 8", "ipproto 6", "dport 80", "uidrange 0-9"}) {
     ip("rule add from 10.1.0.2 " + std::string(more) + " table 100");
   }
   ip("rule add not from 10.1.0.2 table 100");

@@ -43,9 +43,9 @@ TEST_F(Masquerade, OutsideSeesTheHostsAddress) {
 TEST_F(Masquerade, ATableThatWasSavedWorksAfterAFlush) {
   FAULT("E22 rules flushed");
   const Json call = with_prev_result(config_, must_add(config_, pod()));
-  must_run({"sh", "-c", "nft list table inet cnio_masquerade >/run/test/saved && nft flush ruleset"});
+  must_run({"sh", "-c", "nft list table inet cnio_masquerade >/run/saved.nft && nft flush ruleset"});
   EXPECT_TRUE(failed(check(call, pod()), code::kCheck, {"masquerading is incomplete"}));
-  must_run({"nft", "-f", "/run/test/saved"});
+  must_run({"nft", "-f", "/run/saved.nft"});
   EXPECT_TRUE(succeeded_silently(check(call, pod())));
   EXPECT_EQ(seen_outside(pod()), "192.0.2.1");
   must_del(call, pod());
