@@ -12,8 +12,10 @@
 // the attachments' chains.
 namespace cnio::feature {
 
+// NOLINTBEGIN(bugprone-dynamic-static-initializers): declared here, made in one place
 extern const net::NftTable kMasqueradeTable;
 extern const net::NftBaseChain kMasqueradeEntry;
+// NOLINTEND(bugprone-dynamic-static-initializers)
 
 const std::string& masquerade_map(Family family);
 

@@ -49,13 +49,13 @@ Result<bool> create_named(int folder, const std::string& name, const std::string
 }  // namespace
 
 Status list_files(int folder, const std::string& shown, const std::function<void(FileName)>& visit) {
-  alignas(dirent64) std::array<char, 32768> buffer;
+  alignas(dirent64) char buffer[32768];
   for (;;) {
-    const ssize_t size = getdents64(folder, buffer.data(), buffer.size());
+    const ssize_t size = getdents64(folder, static_cast<char*>(buffer), sizeof buffer);
     if (size < 0) return Error::sys("list " + shown, errno);
     if (size == 0) return {};
     for (ssize_t at = 0; at < size;) {
-      const auto* entry = reinterpret_cast<const dirent64*>(buffer.data() + at);
+      const auto* entry = reinterpret_cast<const dirent64*>(static_cast<char*>(buffer) + at);
       visit({static_cast<const char*>(entry->d_name), may_be_regular(*entry)});
       at += entry->d_reclen;
     }

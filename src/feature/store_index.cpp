@@ -59,7 +59,8 @@ Stamp stamp_of(const struct stat& info) { return {nanoseconds(info.st_mtim), nan
 long draw(const timespec& now) {
   constexpr size_t kDrawn = 16;
   uint64_t lot = number_of(&now, sizeof now);
-  if (const auto* drawn = reinterpret_cast<const void*>(getauxval(AT_RANDOM)); drawn != nullptr) {
+  const auto* drawn = reinterpret_cast<const void*>(getauxval(AT_RANDOM));  // NOLINT(performance-no-int-to-ptr)
+  if (drawn != nullptr) {
     lot ^= number_of(drawn, kDrawn);
   }
   return static_cast<long>(lot % static_cast<uint64_t>(kNanoseconds));

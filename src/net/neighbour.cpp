@@ -23,7 +23,10 @@ MsgPtr neighbour_message(int type, int flags, const Link& link, const IpAddr& ad
 
 std::string of(const IpAddr& address, const Link& link) { return address.to_string() + " on " + link.name; }
 
-bool is_absent(const Error& error) { return error.errnum() == ENOENT || error.errnum() == ENODEV; }
+// Also where such a question cannot be asked (Linux before 5.0, an emulator): nobody knows of an entry then.
+bool is_absent(const Error& error) {
+  return error.errnum() == ENOENT || error.errnum() == ENODEV || error.errnum() == EOPNOTSUPP;
+}
 
 }  // namespace
 

@@ -31,9 +31,10 @@ void require_one_line(const std::string& msg) {
 
 // What DEL and GC read is part of what ADD reads: they never ask for more.
 Result<AddResult> read_host_local(const Request& request) {
-  const auto store = host_local::parse_store(request);
+  std::vector<std::string> ignored;
+  const host_local::StoreConfig store = host_local::parse_store(request, ignored);
   CNIO_LET(const host_local::Config config, host_local::parse_config(request));
-  require(store.ok() && store.value().folder == config.store.folder, "what ADD reserves, DEL finds");
+  require(store.folder == config.store.folder && ignored.empty(), "what ADD reserves, DEL finds");
   require(!config.sets.empty(), "there is a range");
   require(config.store.folder.ends_with("/" + request.network), "a network has a folder of its own",
           config.store.folder);
