@@ -101,7 +101,7 @@ Match compare(const PartlyKnown& known, const Bytes& bytes, size_t length) {
 template <class Info>
 std::optional<Info> info_as(std::string_view bytes) {
   if (bytes.size() < sizeof(Info)) return std::nullopt;
-  Info info;
+  Info info{};
   std::memcpy(&info, bytes.data(), sizeof info);
   return info;
 }
@@ -144,7 +144,8 @@ void Value::apply(const Bytes& and_mask, const Bytes& xor_mask) {
     }
   }
   for (size_t i = 0; i < mask.size(); ++i) mask[i] &= and_mask[i];
-  if (xor_mask != Bytes()) outside.clear();
+  const Bytes nothing{};
+  if (xor_mask != nothing) outside.clear();
 }
 
 Match Value::equals(const Bytes& bytes, size_t length) const {

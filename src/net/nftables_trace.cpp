@@ -311,7 +311,7 @@ class NftTracer::Rules {
   }
 
   // What is gone meanwhile.
-  static Status absent_is_nothing(Status status) {
+  static Status absent_is_nothing(const Status& status) {
     return !status.ok() && status.error().errnum() == ENOENT ? Status() : status;
   }
 

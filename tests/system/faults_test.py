@@ -63,7 +63,7 @@ class WrongPlugins(unittest.TestCase):
     def test_a_program_that_works_on_when_the_plugin_is_dead_is_found(self) -> None:
         # The program that the shell calls is not the one that bridge has tied to its life.
         self.find("host-local", '"$REAL"; exit', "plugin killed while that is at call",
-                  "--network", "bridge", "--verb", "ADD", "--kind", "kills", "--all", "--every", "61")
+                  "--network", "bridge", "--verb", "ADD", "--kind", "kills", "--all", "--every", "13")
 
 
 class Calls(unittest.TestCase):
