@@ -18,7 +18,13 @@ namespace {
 // The alias of a bridge that we made. One without it is somebody else's, or of a version that did not mark it.
 constexpr char kBridgeMark[] = "cnio bridge";
 
-bool is_our_bridge(const net::Link& bridge) { return bridge.alias == kBridgeMark; }
+// A bridge is made with this group, and has it until it is ready and gets its alias: so one that has it is ours, too,
+// and whoever made it has been killed before that, or is not that far yet.
+constexpr uint32_t kUnmarkedGroup = 0x636e696f;
+
+bool is_unmarked(const net::Link& bridge) { return bridge.group == kUnmarkedGroup && bridge.alias.empty(); }
+
+bool is_our_bridge(const net::Link& bridge) { return bridge.alias == kBridgeMark || is_unmarked(bridge); }
 
 // Settings of a new bridge. The first pod must be reachable at once, not only when the bridge's link-local address has
 // passed duplicate address detection; that fails in silence, as in the reference.
@@ -51,8 +57,11 @@ Result<bool> settle_mac(net::Netlink& host, const net::Link& bridge, const Confi
 }
 
 Result<bool> create(net::Netlink& host, const Config& config, const MacAddr& mac) {
-  auto created = net::create_bridge(
-      host, {.name = config.bridge, .mtu = config.mtu, .mac = mac, .vlan_filtering = config.filters_vlans()});
+  auto created = net::create_bridge(host, {.name = config.bridge,
+                                           .mtu = config.mtu,
+                                           .mac = mac,
+                                           .vlan_filtering = config.filters_vlans(),
+                                           .group = kUnmarkedGroup});
   if (created.ok() || created.error().errnum() != EOPNOTSUPP) return created;
   return std::move(created).error().hint(config.filters_vlans()
                                              ? "vlan and vlanTrunk need a kernel with CONFIG_BRIDGE_VLAN_FILTERING"
@@ -145,9 +154,9 @@ Result<net::Link> make_bridge(net::Netlink& host, const Config& config, BridgeLi
 
 // `made`: by us or, meanwhile, by another ADD.
 Status prepare(net::Netlink& host, const Config& config, BridgeLink& bridge, bool made) {
-  if (bridge.created) CNIO_TRY(net::set_alias(host, bridge.link, kBridgeMark));
-  if (made) {
+  if (made || is_unmarked(bridge.link)) {
     prepare_new_bridge(bridge.link);
+    if (is_unmarked(bridge.link)) CNIO_TRY(net::set_alias(host, bridge.link, kBridgeMark, 0));
     bridge.mac_settled = true;
   } else {
     if (!is_our_bridge(bridge.link)) CNIO_TRY(judge_routers(host, bridge.link, config));

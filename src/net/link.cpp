@@ -124,6 +124,7 @@ std::optional<Link> parse_link(nlmsghdr& header) {
   if (at[IFLA_LINK_NETNSID] != nullptr) link.peer_namespace = value_of<int>(at[IFLA_LINK_NETNSID]);
   if (at[IFLA_OPERSTATE] != nullptr) link.operational = value_of<uint8_t>(at[IFLA_OPERSTATE]) == IF_OPER_UP;
   if (at[IFLA_IFALIAS] != nullptr) link.alias = text_of(at[IFLA_IFALIAS]);
+  if (at[IFLA_GROUP] != nullptr) link.group = value_of<uint32_t>(at[IFLA_GROUP]);
   if (at[IFLA_LINKINFO] != nullptr) parse_kind(at[IFLA_LINKINFO], link);
   if (at[IFLA_AF_SPEC] != nullptr) parse_settings(at[IFLA_AF_SPEC], link);
   return link;
@@ -209,6 +210,7 @@ Result<bool> create_bridge(Netlink& route, const BridgeSpec& spec) {
   put_text(message.get(), IFLA_IFNAME, spec.name);
   if (spec.mtu != 0) must(nla_put_u32(message.get(), IFLA_MTU, spec.mtu));
   must(nla_put(message.get(), IFLA_ADDRESS, 6, spec.mac.data()));
+  if (spec.group != 0) must(nla_put_u32(message.get(), IFLA_GROUP, spec.group));
   nlattr* linkinfo = checked(nla_nest_start(message.get(), IFLA_LINKINFO));
   put_text(message.get(), IFLA_INFO_KIND, "bridge");
   if (spec.vlan_filtering) {
@@ -293,11 +295,12 @@ std::optional<bool> has_fixed_mac(const Link& link) {
   return type.value() == std::to_string(NET_ADDR_SET) + "\n";
 }
 
-Status set_alias(Netlink& route, const Link& link, const std::string& alias) {
+Status set_alias(Netlink& route, const Link& link, const std::string& alias, std::optional<uint32_t> group) {
   ifinfomsg info{};
   info.ifi_index = raw(link.index);
   const MsgPtr message = link_message(RTM_NEWLINK, 0, info);
   put_alias(message.get(), alias);
+  if (group) must(nla_put_u32(message.get(), IFLA_GROUP, *group));
   return route.request(message.get(), "mark interface " + link.name);
 }
 

@@ -43,6 +43,7 @@ struct Link {
   IfIndex peer = IfIndex::kNone;      // IFLA_LINK: a veth's other end, by its index in its own namespace
   std::optional<int> peer_namespace;  // IFLA_LINK_NETNSID: the id of that namespace, if it is another one
   std::string alias;                  // IFLA_IFALIAS
+  uint32_t group = 0;                 // IFLA_GROUP: where nobody has chosen one, 0
   std::optional<bool> hairpin;        // of a bridge port
   std::optional<bool> isolated;       // of a bridge port
   bool vlan_filtering = false;        // of a bridge
@@ -64,6 +65,7 @@ struct BridgeSpec {
   uint32_t mtu = 0;  // 0: the kernel's choice
   MacAddr mac;       // given at creation, so that it does not follow the ports'
   bool vlan_filtering = false;
+  uint32_t group = 0;  // unlike an alias, given at creation
 };
 // Creates a bridge that is up, with STP off. True if created, false if a link of that name exists already. Error: errno
 // EOPNOTSUPP if the kernel has no bridges, or cannot filter VLANs.
@@ -99,7 +101,8 @@ Status set_mac(Netlink& route, const Link& link, const MacAddr& mac);
 // Was the MAC address set by somebody, so that a bridge does not take another from its ports (addr_assign_type)?
 // Nothing if that cannot be told: it is shown in sysfs alone, which need not be that of the socket's namespace.
 std::optional<bool> has_fixed_mac(const Link& link);
-Status set_alias(Netlink& route, const Link& link, const std::string& alias);
+// And, if one is given, the group, in the same message.
+Status set_alias(Netlink& route, const Link& link, const std::string& alias, std::optional<uint32_t> group = {});
 
 // A port needs no IPv6 address of its own: what it receives is the bridge's. So the kernel is asked to make none
 // (IFLA_INET6_ADDR_GEN_MODE); with it come routes that the host's look-ups would go through, one for each port.
