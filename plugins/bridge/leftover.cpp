@@ -96,7 +96,7 @@ std::string mark_of(const std::string& network) { return std::string(kAliasMark)
 
 std::optional<std::string> network_in_alias(const std::string& alias, const Attachment& attachment) {
   const std::string mark(kAliasMark);
-  const std::string end = "/" + attachment.container_id + "/" + attachment.ifname;
+  const std::string end = "/" + attachment.text();
   if (!alias.starts_with(mark) || !alias.ends_with(end) || alias.size() <= mark.size() + end.size())
     return std::nullopt;
   return alias.substr(mark.size(), alias.size() - mark.size() - end.size());

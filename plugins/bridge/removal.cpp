@@ -215,8 +215,8 @@ Status disconnect_former(const Request& request, Scene& scene, const std::string
   errors.collect(errors.empty() ? release.finish() : release.begun());
   if (!errors.empty()) return errors.status();
   forget_pairs(scene, network);
-  protocol::note("bridge", "what " + request.attachment.container_id + "/" + request.attachment.ifname +
-                               " had in the network " + quote(network) + " has been removed, too");
+  protocol::note("bridge", "what " + request.attachment.text() + " had in the network " + quote(network) +
+                               " has been removed, too");
   return {};
 }
 
@@ -248,8 +248,8 @@ Status disconnect_all_former(const Request& request, Scene& scene, const Leftove
       errors.collect(disconnect_former(request, scene, network).context("network " + quote(network)));
       continue;
     }
-    protocol::note("bridge", request.attachment.container_id + "/" + request.attachment.ifname +
-                                 " is left alone in the network " + quote(network) + ": its interface is another one");
+    protocol::note("bridge", request.attachment.text() + " is left alone in the network " + quote(network) +
+                                 ": its interface is another one");
   }
   return errors.status();
 }
@@ -280,8 +280,8 @@ Status del(const Request& request) {
   const Status gone = disconnect_all(request, config, scene, pairs, errors);
   errors.collect(gone);
   if (!releasing_config.ipam_readable) {
-    protocol::note("bridge", "key \"ipam\" cannot be read: addresses of " + request.attachment.container_id + "/" +
-                                 request.attachment.ifname + " stay reserved until it is mended, and GC comes");
+    protocol::note("bridge", "key \"ipam\" cannot be read: addresses of " + request.attachment.text() +
+                                 " stay reserved until it is mended, and GC comes");
     return errors.status();
   }
   if (!ipam.ok()) {

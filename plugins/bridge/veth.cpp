@@ -65,7 +65,7 @@ std::string host_end_name(const std::string& network, const Attachment& attachme
 }
 
 std::string host_end_alias(const std::string& network, const Attachment& attachment) {
-  const std::string whole = mark_of(network) + attachment.container_id + "/" + attachment.ifname;
+  const std::string whole = mark_of(network) + attachment.text();
   if (whole.size() < kMaxAlias) return whole;  // as long as that, it would look like one that was cut
   // Two that begin alike must not be one.
   const std::string digest = "#" + sha512_hex(whole, kAliasDigits);

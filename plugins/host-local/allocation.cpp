@@ -28,7 +28,7 @@ Status refuse_withheld(const RangeSet& set, const IpAddr& addr) {
 Error duplicate(const Config& config, const Attachment& attachment, const Reservation& held,
                 const std::optional<Origin>& then) {
   const bool names_netns = then && !then->netns_path.empty();
-  return Error::make(Code::kConflict, text_of(attachment) + " has the address " + held.address.to_string() + " already",
+  return Error::make(Code::kConflict, attachment.text() + " has the address " + held.address.to_string() + " already",
                      "the reservation is " + config.store.folder + "/" + held.file +
                          (names_netns ? ", made for the namespace " + then->netns_path : "") +
                          "; call DEL for the attachment before another ADD");
@@ -147,8 +147,6 @@ Result<IpAddr> grant_next(const Request& request, const Config& config, size_t n
 }
 
 }  // namespace
-
-std::string text_of(const Attachment& attachment) { return attachment.container_id + "/" + attachment.ifname; }
 
 std::string holder_of(const IpAddr& addr, const std::vector<Reservation>& reservations) {
   for (const Reservation& reservation : reservations) {

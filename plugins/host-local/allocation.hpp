@@ -14,8 +14,6 @@
 // Which addresses an ADD gets, and which reservations are in its way.
 namespace cnio::host_local {
 
-// "c1/eth0", for messages.
-std::string text_of(const protocol::Attachment& attachment);
 // Who has the address, for messages.
 std::string holder_of(const IpAddr& addr, const std::vector<feature::Reservation>& reservations);
 

@@ -95,7 +95,7 @@ Status check_held(const Request& request, const Config& config, const std::vecto
                                   [&](const RangeSet& set) { return set.find(addr) != nullptr; });
     if (!ours || holds([&](const IpAddr& other) { return other == addr; })) continue;
     return difference(request,
-                      "address " + addr.to_string() + " of prevResult: expected reserved by " + text_of(attachment) +
+                      "address " + addr.to_string() + " of prevResult: expected reserved by " + attachment.text() +
                           ", found " + holder_of(addr, all),
                       config.store.folder);
   }
@@ -103,7 +103,7 @@ Status check_held(const Request& request, const Config& config, const std::vecto
     if (holds([&](const IpAddr& addr) { return set.find(addr) != nullptr; })) continue;
     return difference(
         request,
-        "range set " + set.to_string() + ": expected an address reserved by " + text_of(attachment) + ", found none",
+        "range set " + set.to_string() + ": expected an address reserved by " + attachment.text() + ", found none",
         config.store.folder);
   }
   return {};
@@ -138,7 +138,7 @@ Result<AddResult> add(const Request& request, Rollback& undo) {
             [where = config.store, attachment, grants = plan.grants] { return withdraw(where, attachment, grants); });
   for (const Reservation& each : plan.continued) {
     CNIO_TRY(store.renew(each, *now));
-    note(text_of(attachment) + " keeps " + each.address.to_string() + ", which it had before it was started again");
+    note(attachment.text() + " keeps " + each.address.to_string() + ", which it had before it was started again");
   }
   return compose(config, plan.grants, std::move(dns));
 }

@@ -76,13 +76,14 @@ snapshot() {
     ip netns exec "$name" bash -c snapshot_network | sed "s/^/$name: /"
   done
   echo "host: forwarding $(cat /proc/sys/net/ipv4/ip_forward)"
-  find /var/lib/cni -mindepth 1 -printf 'file %p\n'
+  find /var/lib/cni /run/cnio -mindepth 1 -printf 'file %p\n'
 }
 snapshot_into() { snapshot | sed 's/ *$//' | sort >"$work/$1"; }
 
 # What belongs to the bridge and not to a pod stays for the next pod: not one of these lines names a pod.
 left_over() {
-  local shared='cnio0|forwarding|file /var/lib/cni/networks(/bridge(/lock|/last_reserved_ip\.0)?)?$|host: rules'
+  local shared='cnio0|forwarding|file /run/cnio/(locks|attachments)$'
+  shared="$shared|file /var/lib/cni/networks(/bridge(/lock|/last_reserved_ip\.0)?)?$|host: rules"
   local pod="pod1|pod2|veth|$POD1|$POD2"
   diff "$work/before" "$work/after" | grep '^[<>]' | awk -v shared="$shared" -v pod="($pod)([^0-9]|$)" \
     '$0 ~ pod || $0 !~ shared' || true
@@ -209,7 +210,7 @@ show_nothing_left() {
   claim 'not one line of it belongs to a pod' nothing_left_over
   nothing_left_over || { say 'left over:'; left_over | sed 's/^/    /'; }
   say 'And without what is kept:'
-  run 'ip link delete cnio0 && nft flush ruleset && sysctl -q -w net.ipv4.ip_forward=0 && rm -r /var/lib/cni/networks'
+  run 'ip link delete cnio0 && nft flush ruleset && sysctl -q -w net.ipv4.ip_forward=0 && rm -r /var/lib/cni/networks /run/cnio/*'
   snapshot_into after
   run "diff $work/before $work/after || true"
   claim 'host, outside and pods are exactly as before' same_as_before

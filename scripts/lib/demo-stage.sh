@@ -13,7 +13,8 @@ cover() {
 }
 
 cover /var/lib/cni
-cover /run/netns
+cover /run
+mkdir -m 0700 /run/netns /run/cnio
 cover /dev/shm # scratch space of the demo
 ip link set lo up
 echo ready

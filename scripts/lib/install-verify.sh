@@ -77,8 +77,10 @@ verify_in_namespaces() {
     look_inside "$@"' install "$lib" "$@" || die 'this node is not ready, see above'
 }
 
-# In the namespaces: the scratch folder is covered, so that nothing in there outlives them.
+# In the namespaces: the scratch folder is covered, so that nothing in there outlives them; and /run, if the plugins would
+# make their folder in it.
 look_inside() {
+  case $2:$3 in /run/* | *:/run/*) ;; *) [ -d /run/cnio ] || mount -t tmpfs -o mode=0755 cnio-install /run ;; esac
   mount -t tmpfs -o mode=0700 cnio-install "$3"
   look_at_kernel "$2" "$3" "$4" || return
   [ "$1" = kernel ] || try_out "$2" "$3" "$4"

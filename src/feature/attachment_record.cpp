@@ -5,9 +5,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
-#include <dirent.h>
 #include <fcntl.h>
-#include <memory>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +14,8 @@
 #include "cnio/base/host_lock.hpp"
 #include "cnio/base/sha512.hpp"
 #include "cnio/base/unique_fd.hpp"
+
+#include "store_files.hpp"
 
 namespace cnio::feature {
 namespace {
@@ -197,19 +197,18 @@ Result<AttachmentRecord> AttachmentRecord::read(const protocol::Attachment& atta
 
 Result<std::vector<AttachmentRecord>> AttachmentRecord::list() {
   std::vector<AttachmentRecord> records;
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(opendir(folder().c_str()), &closedir);
-  if (!stream && means_nothing(errno)) return records;
-  if (!stream) return Error::sys("list " + folder(), errno);
-  for (;;) {
-    errno = 0;
-    const dirent* entry = readdir(stream.get());
-    if (entry == nullptr && errno != 0) return Error::sys("list " + folder(), errno);
-    if (entry == nullptr) return records;
-    const std::string_view name = static_cast<const char*>(entry->d_name);
-    if (!is_name(name)) continue;
-    CNIO_LET(AttachmentRecord record, read_file(folder() + "/" + std::string(name)));
+  const auto opened = open_file(folder(), O_RDONLY | O_DIRECTORY);
+  if (!opened.ok() && means_nothing(opened.error().errnum())) return records;
+  if (!opened.ok()) return opened.error();
+  std::vector<std::string> names;
+  CNIO_TRY(list_files(opened.value().get(), folder(), [&](FileName file) {
+    if (is_name(file.name)) names.push_back(std::move(file.name));
+  }));
+  for (const std::string& name : names) {
+    CNIO_LET(AttachmentRecord record, read_file(folder() + "/" + name));
     if (!record.pairs_.empty()) records.push_back(std::move(record));
   }
+  return records;
 }
 
 std::vector<RecordedPair> AttachmentRecord::pairs_on(uint64_t host) const {

@@ -38,7 +38,7 @@ std::string Reservation::holder_text() const {
     case State::kHeld:
       break;
   }
-  return holder.ifname.empty() ? holder.container_id : holder.container_id + "/" + holder.ifname;
+  return holder.ifname.empty() ? holder.container_id : holder.text();
 }
 
 void parse_holder(std::string_view content, Reservation& out) {

@@ -632,12 +632,14 @@ class WhileInUse(InstallCase):
 class Checked(InstallCase):
     def test_says_in_words_what_is_there(self) -> None:
         there = node()
+        shutil.rmtree("/run/cnio", ignore_errors=True)
         said = install("--check", "--from", str(BUILT))
         self.assertRegex(said, "ok +kernel: bridges and veth pairs")
         self.assertRegex(said, "ok +kernel: addresses .*NAT")
         possible = world.run("unshare", "-n", "ip", "link", "add", "type", "bridge", "vlan_filtering", "1", check=False)
         self.assertRegex(said, ("ok" if possible.returncode == 0 else "missing") + " +kernel: VLAN filtering")
         self.assertEqual(node(), there)
+        self.assertFalse(pathlib.Path("/run/cnio").exists())
 
 
 if __name__ == "__main__":

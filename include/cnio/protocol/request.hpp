@@ -43,6 +43,8 @@ struct Attachment {
   std::string ifname;
 
   auto operator<=>(const Attachment&) const = default;
+  // "<container>/<interface>": neither can have a slash.
+  [[nodiscard]] std::string text() const { return container_id + "/" + ifname; }
 };
 
 // A validated call of a plugin (CNI 1.1.0, section 2, "Protocol parameters").
