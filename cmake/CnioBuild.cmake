@@ -36,12 +36,13 @@ target_include_directories(cnio_options INTERFACE "${PROJECT_SOURCE_DIR}/include
 add_library(cnio_product INTERFACE)
 target_compile_options(cnio_product INTERFACE "$<$<BOOL:${CNIO_FUZZ}>:-fsanitize=fuzzer-no-link;-O1>")
 
-# cnio_add_layer(<name> [DEPENDS <target>...]): the library cnio_<name> of all src/<name>/*.cpp.
+# cnio_add_layer(<name> [DEPENDS <target>...]): the library cnio_<name> of all *.cpp in src/<name> and its folders.
 function(cnio_add_layer name)
   cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp")
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp")
   add_library(cnio_${name} STATIC ${sources})
   target_link_libraries(cnio_${name} PUBLIC cnio_options ${ARG_DEPENDS} PRIVATE cnio_product)
+  target_include_directories(cnio_${name} PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}")
 endfunction()
 
 # cnio_add_plugin(<name>): the executable of plugins/<name>/main.cpp on a static library of the folder's other
@@ -51,7 +52,7 @@ function(cnio_add_plugin name)
   file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp")
   list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
   add_library(cnio_plugin_${id} STATIC ${sources})
-  target_link_libraries(cnio_plugin_${id} PUBLIC cnio_feature PRIVATE cnio_product)
+  target_link_libraries(cnio_plugin_${id} PUBLIC cnio_ipam cnio_firewall cnio_attachment PRIVATE cnio_product)
   target_include_directories(cnio_plugin_${id} PUBLIC "${PROJECT_SOURCE_DIR}/plugins")
   add_executable(${name} "${name}/main.cpp")
   target_link_libraries(${name} PRIVATE cnio_plugin_${id})

@@ -5,13 +5,13 @@
 #include <linux/netlink.h>
 #include <memory>
 
+#include "cnio/attachment/delegate.hpp"
+#include "cnio/attachment/record.hpp"
+#include "cnio/attachment/turns.hpp"
 #include "cnio/base/error_list.hpp"
 #include "cnio/base/unique_fd.hpp"
-#include "cnio/feature/attachment_record.hpp"
-#include "cnio/feature/delegate.hpp"
-#include "cnio/feature/masquerade.hpp"
-#include "cnio/feature/spoof_check.hpp"
-#include "cnio/feature/turns.hpp"
+#include "cnio/firewall/masquerade.hpp"
+#include "cnio/firewall/spoof_check.hpp"
 #include "cnio/net/netlink.hpp"
 #include "cnio/net/netns.hpp"
 #include "cnio/net/sandbox.hpp"
@@ -26,7 +26,7 @@
 namespace cnio::bridge {
 namespace {
 
-using feature::Delegate;
+using attachment::Delegate;
 using protocol::AddResult;
 using protocol::Command;
 using protocol::Interface;
@@ -35,11 +35,11 @@ using protocol::Request;
 // The places of our entries in a result, in the reference's order.
 constexpr size_t kSandboxEntry = 2;
 
-Result<feature::MasqueradeSpec> masquerade_of(const Request& request, const Config& config, const AddResult& result) {
-  feature::MasqueradeSpec spec{.who = {request.network, request.attachment},
-                               .addresses = {},
-                               .exclude = config.ip_masq_exclude,
-                               .only = config.ip_masq_only};
+Result<firewall::MasqueradeSpec> masquerade_of(const Request& request, const Config& config, const AddResult& result) {
+  firewall::MasqueradeSpec spec{.who = {request.network, request.attachment},
+                                .addresses = {},
+                                .exclude = config.ip_masq_exclude,
+                                .only = config.ip_masq_only};
   CNIO_LET(spec.backend, masquerade_backend(config));
   for (const protocol::IpConfig& ip : result.ips) spec.addresses.push_back(ip.address);
   return spec;
@@ -48,8 +48,8 @@ Result<feature::MasqueradeSpec> masquerade_of(const Request& request, const Conf
 // What masquerading needs must be there before anything is changed.
 Result<std::optional<net::NftConnection>> require_masquerade(const Request& request, const Config& config) {
   if (!config.ip_masq || config.layer2()) return std::optional<net::NftConnection>();
-  CNIO_LET(const feature::MasqueradeBackend backend, masquerade_backend(config));
-  return feature::require_masquerade_backend(backend, request.environment);
+  CNIO_LET(const firewall::MasqueradeBackend backend, masquerade_backend(config));
+  return firewall::require_masquerade_backend(backend, request.environment);
 }
 
 std::string mac_text(const net::Link& link) { return link.mac ? link.mac->to_string() : std::string(); }
@@ -65,9 +65,9 @@ Interface entry_of(const net::Link& link, std::string sandbox = {}) {
 
 // Where an ADD acts.
 struct Places {
-  feature::Turns turns;
-  std::optional<feature::AttachmentRecord> record;  // none on a host that cannot keep it
-  feature::RecordedPair pair;                       // what this ADD makes
+  attachment::Turns turns;
+  std::optional<attachment::AttachmentRecord> record;  // none on a host that cannot keep it
+  attachment::RecordedPair pair;                       // what this ADD makes
   net::Netlink host;
   net::Sandbox sandbox;
   std::optional<net::NftConnection> nft;  // if masquerading needs it
@@ -90,8 +90,8 @@ struct Joined {
 };
 
 // What is to be made, as it is recorded before.
-feature::RecordedPair new_pair(const Request& request, const Config& config, uint64_t host) {
-  feature::RecordedPair pair;
+attachment::RecordedPair new_pair(const Request& request, const Config& config, uint64_t host) {
+  attachment::RecordedPair pair;
   pair.network = request.network;
   pair.attachment = request.attachment;
   pair.host = host;
@@ -102,8 +102,8 @@ feature::RecordedPair new_pair(const Request& request, const Config& config, uin
   return pair;
 }
 
-std::vector<feature::RecordedPair> recorded_pairs(const Places& at) {
-  return at.record ? at.record->pairs_on(at.turns.host()) : std::vector<feature::RecordedPair>();
+std::vector<attachment::RecordedPair> recorded_pairs(const Places& at) {
+  return at.record ? at.record->pairs_on(at.turns.host()) : std::vector<attachment::RecordedPair>();
 }
 
 // The bridge, and the attachment's port in it.
@@ -150,10 +150,10 @@ Status bring_up(const Config& config, Places& at, const Veth& veth) {
 // The pairs of an earlier life of the attachment go once the IPAM plugin has agreed, which refuses an attachment that
 // lives; the address is the same, and must not be at two places.
 Status remove_former_pairs(const Request& request, const Config& config, Places& at) {
-  const std::vector<feature::RecordedPair> pairs = recorded_pairs(at);
+  const std::vector<attachment::RecordedPair> pairs = recorded_pairs(at);
   CNIO_LET(const auto former, find_former_ends(at.host, config, pairs, at.pair));
   for (const net::Link& link : former) CNIO_TRY(net::remove_link(at.host, link));
-  for (const feature::RecordedPair& pair : pairs) {
+  for (const attachment::RecordedPair& pair : pairs) {
     if (pair.network != request.network || pair.host_mac == at.pair.host_mac) continue;
     if (const Status gone = at.record->forget(pair); !gone.ok()) protocol::note("bridge", gone.error().msg());
   }
@@ -163,7 +163,7 @@ Status remove_former_pairs(const Request& request, const Config& config, Places&
 // Without an IPAM plugin nobody can tell an earlier life from one that goes on elsewhere: only what is gone is
 // forgotten.
 void forget_dead_pairs(const Request& request, Places& at) {
-  for (const feature::RecordedPair& pair : recorded_pairs(at)) {
+  for (const attachment::RecordedPair& pair : recorded_pairs(at)) {
     if (pair.network != request.network || pair.host_mac == at.pair.host_mac) continue;
     const auto link = find_recorded_end(at.host, pair);
     if (link.ok() && !link.value()) (void)at.record->forget(pair);  // of no use, and no harm
@@ -180,7 +180,7 @@ void write_down(const AddResult& result, Places& at) {
 
 Status guard_against_spoofing(const Request& request, const Config& config, const Veth& veth, Rollback& undo) {
   if (!config.spoof_check) return {};
-  return feature::install_spoof_check(spoof_check_of(request, veth.host_end, veth.sandbox_end), undo);
+  return firewall::install_spoof_check(spoof_check_of(request, veth.host_end, veth.sandbox_end), undo);
 }
 
 // The pod's interface as a port of the bridge that the configuration asks for, still down. The spoof check comes before
@@ -210,8 +210,8 @@ Result<AddResult> connect_layer3(const Request& request, const Config& config, A
   });
   CNIO_TRY(configure_sandbox_end(at.host, at.sandbox, veth, config, result, routes));
   if (config.ip_masq) {
-    CNIO_LET(const feature::MasqueradeSpec spec, masquerade_of(request, config, result));
-    CNIO_TRY(feature::install_masquerade(at.nft, spec, request.environment, undo));
+    CNIO_LET(const firewall::MasqueradeSpec spec, masquerade_of(request, config, result));
+    CNIO_TRY(firewall::install_masquerade(at.nft, spec, request.environment, undo));
   }
   CNIO_TRY(wait_for_pair(at.host, at.sandbox, veth));
   // Last, since other attachments come to rely on it at once: what can fail has not failed.
@@ -257,8 +257,8 @@ Result<AddResult> connect(const Request& request, const Config& config, std::opt
   return result;
 }
 
-std::optional<feature::AttachmentRecord> open_record(const Request& request) {
-  auto record = feature::AttachmentRecord::read(request.attachment);
+std::optional<attachment::AttachmentRecord> open_record(const Request& request) {
+  auto record = attachment::AttachmentRecord::read(request.attachment);
   if (record.ok()) return std::move(record).value();
   protocol::note("bridge", "what DEL and GC need is not recorded: " + record.error().msg());
   return std::nullopt;
@@ -285,8 +285,8 @@ Result<Connected> connect_meanwhile(const Request& request, const Config& config
 // again, the daemon would answer with that lease, which then runs out under the pod.
 Status release_former_lease(const Request& request, const Delegate& ipam, const Places& at) {
   if (!releases_over_link(ipam.type())) return {};
-  const std::vector<feature::RecordedPair> pairs = recorded_pairs(at);
-  const bool former = std::any_of(pairs.begin(), pairs.end(), [&](const feature::RecordedPair& pair) {
+  const std::vector<attachment::RecordedPair> pairs = recorded_pairs(at);
+  const bool former = std::any_of(pairs.begin(), pairs.end(), [&](const attachment::RecordedPair& pair) {
     return pair.network == request.network && pair.host_mac != at.pair.host_mac;
   });
   return former ? ipam.release() : Status();
@@ -322,7 +322,7 @@ Result<AddResult> add(const Request& request, Rollback& undo) {
   CNIO_LET(net::Sandbox sandbox, net::Sandbox::open(request.netns_path));
   CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
   Places at{
-      feature::Turns::open("bridge"), open_record(request), {}, std::move(host), std::move(sandbox), std::move(nft)};
+      attachment::Turns::open("bridge"), open_record(request), {}, std::move(host), std::move(sandbox), std::move(nft)};
   at.pair = new_pair(request, config, at.turns.host());
   wait_for_turn(request, at, undo);
   CNIO_TRY(check_name_is_free(at.sandbox, request));
@@ -350,8 +350,8 @@ Status check(const Request& request) {
   CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
   CNIO_TRY(check_links(host, sandbox, request, config, *prev_result));
   if (!ipam || !config.ip_masq) return {};
-  CNIO_LET(const feature::MasqueradeSpec spec, masquerade_of(request, config, *prev_result));
-  return feature::check_masquerade(spec, request.environment);
+  CNIO_LET(const firewall::MasqueradeSpec spec, masquerade_of(request, config, *prev_result));
+  return firewall::check_masquerade(spec, request.environment);
 }
 
 // What the configuration needs of the kernel and of the host.
@@ -368,10 +368,10 @@ Status rehearse(const Request& request, const Config& config) {
   if (config.mtu_auto) CNIO_TRY(default_route_mtu(host));
   CNIO_TRY(check_subnets(host, request, config));
   CNIO_TRY(check_subnets_forwarded(host, request, config));
-  if (config.spoof_check) CNIO_TRY(feature::require_spoof_check());
+  if (config.spoof_check) CNIO_TRY(firewall::require_spoof_check());
   if (!config.ip_masq || config.layer2()) return {};
-  CNIO_LET(const feature::MasqueradeBackend backend, masquerade_backend(config));
-  return feature::rehearse_masquerade(backend, request.environment);
+  CNIO_LET(const firewall::MasqueradeBackend backend, masquerade_backend(config));
+  return firewall::rehearse_masquerade(backend, request.environment);
 }
 
 Status status(const Request& request) {

@@ -4,8 +4,9 @@
 #include <functional>
 #include <linux/netlink.h>
 
-#include "cnio/feature/turns.hpp"
+#include "cnio/attachment/turns.hpp"
 #include "cnio/net/forwarding.hpp"
+#include "cnio/net/link/bridge.hpp"
 #include "cnio/net/netns.hpp"
 #include "cnio/net/sysctl.hpp"
 #include "cnio/protocol/plugin.hpp"
@@ -122,7 +123,7 @@ Status refuse_unsuitable(const net::Link& link, const Config& config) {
 // A bridge that has no port but our own ends of VLANs, if `removable` says that it may go.
 Status remove_empty_bridge(net::Netlink& host, const Config& config,
                            const std::function<bool(const net::Link&)>& removable) {
-  const auto alone = feature::Turns::open("bridge").alone_with_bridges();
+  const auto alone = attachment::Turns::open("bridge").alone_with_bridges();
   if (!alone.granted) return {};  // it is about to get a port
   CNIO_LET(const std::optional<net::Link> bridge, net::find_link(host, config.bridge));
   if (!bridge || bridge->kind != "bridge") return {};

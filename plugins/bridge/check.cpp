@@ -6,7 +6,7 @@
 #include <set>
 
 #include "cnio/net/address.hpp"
-#include "cnio/net/link.hpp"
+#include "cnio/net/link/link.hpp"
 #include "cnio/net/route.hpp"
 #include "cnio/net/rule.hpp"
 
@@ -110,7 +110,7 @@ Status check_host_end(net::Netlink& host, net::Sandbox& sandbox, const net::Link
     return differs(object, "port isolation " + on_or_off(config.isolated), on_or_off(!config.isolated));
   }
   CNIO_TRY(check_vlans(host, *link, config));
-  if (config.spoof_check) CNIO_TRY(feature::check_spoof_check(spoof_check_of(request, *link, sandbox_end)));
+  if (config.spoof_check) CNIO_TRY(firewall::check_spoof_check(spoof_check_of(request, *link, sandbox_end)));
   if (config.mtu != 0 && link->mtu != config.mtu) {
     return differs(object, "MTU " + std::to_string(config.mtu), std::to_string(link->mtu));
   }

@@ -256,8 +256,8 @@ Result<Config> parse_config(const Request& request, Validation validation) {
   return config;
 }
 
-Result<feature::MasqueradeBackend> masquerade_backend(const Config& config) {
-  return feature::parse_backend(config.ip_masq_backend.value_or(""), config.ip_masq_backend.has_value());
+Result<firewall::MasqueradeBackend> masquerade_backend(const Config& config) {
+  return firewall::parse_backend(config.ip_masq_backend.value_or(""), config.ip_masq_backend.has_value());
 }
 
 }  // namespace cnio::bridge

@@ -9,7 +9,7 @@
 #include "cnio/base/ip.hpp"
 #include "cnio/base/mac.hpp"
 #include "cnio/base/result.hpp"
-#include "cnio/feature/masquerade.hpp"
+#include "cnio/firewall/masquerade.hpp"
 #include "cnio/protocol/request.hpp"
 #include "cnio/protocol/result.hpp"
 
@@ -62,6 +62,6 @@ enum class Validation { kTypes, kFull };
 Result<Config> parse_config(const protocol::Request& request, Validation validation);
 
 // What `ipMasqBackend` says. Error: code 7.
-Result<feature::MasqueradeBackend> masquerade_backend(const Config& config);
+Result<firewall::MasqueradeBackend> masquerade_backend(const Config& config);
 
 }  // namespace cnio::bridge

@@ -3,10 +3,10 @@
 
 namespace cnio::bridge {
 
-Result<std::optional<feature::Delegate>> find_ipam(const protocol::Request& request, const Config& config) {
-  if (config.layer2()) return std::optional<feature::Delegate>();
+Result<std::optional<attachment::Delegate>> find_ipam(const protocol::Request& request, const Config& config) {
+  if (config.layer2()) return std::optional<attachment::Delegate>();
   if (config.ipam_type.empty()) return Error::config("ipam.type", "cannot be read: nobody can release the addresses");
-  CNIO_LET(feature::Delegate ipam, feature::Delegate::find(request, config.ipam_type));
+  CNIO_LET(attachment::Delegate ipam, attachment::Delegate::find(request, config.ipam_type));
   return std::optional(std::move(ipam));
 }
 

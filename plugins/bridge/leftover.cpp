@@ -7,7 +7,7 @@
 namespace cnio::bridge {
 namespace {
 
-using feature::RecordedPair;
+using attachment::RecordedPair;
 using protocol::AddResult;
 using protocol::Attachment;
 using protocol::Request;

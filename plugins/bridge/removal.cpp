@@ -5,12 +5,13 @@
 #include <linux/netlink.h>
 #include <set>
 
+#include "cnio/attachment/delegate.hpp"
+#include "cnio/attachment/record.hpp"
 #include "cnio/base/caretaker.hpp"
 #include "cnio/base/error_list.hpp"
-#include "cnio/feature/attachment_record.hpp"
-#include "cnio/feature/delegate.hpp"
-#include "cnio/feature/masquerade.hpp"
-#include "cnio/feature/spoof_check.hpp"
+#include "cnio/firewall/masquerade.hpp"
+#include "cnio/firewall/spoof_check.hpp"
+#include "cnio/net/link/veth.hpp"
 #include "cnio/net/netlink.hpp"
 #include "cnio/net/sandbox.hpp"
 #include "cnio/protocol/plugin.hpp"
@@ -22,8 +23,8 @@
 namespace cnio::bridge {
 namespace {
 
-using feature::Delegate;
-using feature::RecordedPair;
+using attachment::Delegate;
+using attachment::RecordedPair;
 using protocol::AddResult;
 using protocol::Command;
 using protocol::Request;
@@ -33,7 +34,7 @@ struct Scene {
   net::Netlink host;
   std::optional<net::Sandbox> sandbox;
   uint64_t number;  // of the host
-  std::optional<feature::AttachmentRecord> record;
+  std::optional<attachment::AttachmentRecord> record;
   std::optional<Crowd> crowd;
 
   [[nodiscard]] std::vector<RecordedPair> pairs_of(const std::string& network) const {
@@ -49,7 +50,7 @@ Result<Scene> look_around(const Request& request, ErrorList& errors) {
   CNIO_LET(const uint64_t number, net::Namespace::own_number());
   auto sandbox = net::Sandbox::find(request.netns_path);
   if (!sandbox.ok()) errors.collect(sandbox.error());
-  auto record = feature::AttachmentRecord::read(request.attachment);
+  auto record = attachment::AttachmentRecord::read(request.attachment);
   if (!record.ok()) errors.collect(record.error());
   return Scene{std::move(host), sandbox.ok() ? std::move(sandbox).value() : std::nullopt, number,
                record.ok() ? std::optional(std::move(record).value()) : std::nullopt, Crowd::join(number)};
@@ -91,15 +92,15 @@ std::vector<IpAddr> known_addresses(const Leftover& left) {
 
 // The addresses of which the host may remember something: without those that are another attachment's by now. What
 // prevResult alone says is not among them: of a DEL that is repeated it names addresses that are somebody else's.
-Result<std::vector<Leftover::Owned>> remembered(const Leftover& left, const feature::MasqueradeRecord& rules,
+Result<std::vector<Leftover::Owned>> remembered(const Leftover& left, const firewall::MasqueradeRecord& rules,
                                                 std::optional<net::NftConnection>& nft,
-                                                const feature::MasqueradeIdentity& who) {
+                                                const firewall::MasqueradeIdentity& who) {
   if (!left.recorded && left.host_ends.empty() && rules.addresses.empty()) return std::vector<Leftover::Owned>();
   std::vector<Leftover::Owned> owned = left.owned;
   if (owned.empty()) owned.emplace_back();
   std::set<IpAddr> of_others(rules.of_others.begin(), rules.of_others.end());
   for (const IpAddr& address : left.recorded || !nft ? std::vector<IpAddr>() : known_addresses(left)) {
-    CNIO_LET(const bool lost, feature::owned_by_other(*nft, who, address));
+    CNIO_LET(const bool lost, firewall::owned_by_other(*nft, who, address));
     if (lost) of_others.insert(address);
   }
   auto& first = owned.front().addresses;
@@ -117,10 +118,10 @@ Status disconnect(const Request& request, const Config& config, Scene& scene, co
   auto opened = net::NftConnection::open();
   if (!opened.ok()) errors.collect(opened.error());
   std::optional<net::NftConnection> nft = opened.ok() ? std::move(opened).value() : std::nullopt;
-  const feature::MasqueradeIdentity who = {request.network, request.attachment};
-  feature::MasqueradeRecord rules;
-  errors.collect(feature::remove_masquerade(nft, who, known_addresses(left), request.environment, &rules));
-  if (nft) errors.collect(feature::remove_spoof_check(*nft, request.network, request.attachment));
+  const firewall::MasqueradeIdentity who = {request.network, request.attachment};
+  firewall::MasqueradeRecord rules;
+  errors.collect(firewall::remove_masquerade(nft, who, known_addresses(left), request.environment, &rules));
+  if (nft) errors.collect(firewall::remove_spoof_check(*nft, request.network, request.attachment));
   errors.collect(remove_links(scene, left, nft));
   net::Netlink* netfilter = nft ? &nft->netfilter() : nullptr;
   const auto owned = remembered(left, rules, nft, who);
@@ -302,8 +303,8 @@ Status gc(const Request& request) {
   CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
   CNIO_LET(const uint64_t number, net::Namespace::own_number());
   ErrorList errors;
-  errors.collect(feature::collect_masquerade_garbage(request.network, valid, request.environment));
-  errors.collect(feature::collect_spoof_check_garbage(request.network, valid));
+  errors.collect(firewall::collect_masquerade_garbage(request.network, valid, request.environment));
+  errors.collect(firewall::collect_spoof_check_garbage(request.network, valid));
   const Status links = remove_stale_links(host, number, config, request.network, valid);
   errors.collect(links);
   if (links.ok() && config.delete_when_empty) errors.collect(remove_bridge_if_empty(host, config));

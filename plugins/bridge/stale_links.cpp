@@ -10,8 +10,8 @@
 namespace cnio::bridge {
 namespace {
 
-using feature::AttachmentRecord;
-using feature::RecordedPair;
+using attachment::AttachmentRecord;
+using attachment::RecordedPair;
 using protocol::Attachment;
 
 // Has the pattern of the names that we, and the reference, give to host ends.

@@ -6,14 +6,15 @@
 #include <string_view>
 #include <vector>
 
+#include "cnio/attachment/record.hpp"
 #include "cnio/base/result.hpp"
 #include "cnio/base/rollback.hpp"
-#include "cnio/feature/attachment_record.hpp"
-#include "cnio/feature/spoof_check.hpp"
+#include "cnio/firewall/spoof_check.hpp"
 #include "cnio/net/address.hpp"
-#include "cnio/net/link.hpp"
+#include "cnio/net/link/link.hpp"
+#include "cnio/net/link/veth.hpp"
 #include "cnio/net/netlink.hpp"
-#include "cnio/net/nftables.hpp"
+#include "cnio/net/nftables/nftables.hpp"
 #include "cnio/net/route.hpp"
 #include "cnio/net/sandbox.hpp"
 #include "cnio/protocol/request.hpp"
@@ -101,7 +102,7 @@ Status check_subnets(net::Netlink& host, const protocol::Request& request, const
 // Does the host forward what pods send by this interface, for the families of the addresses? Error: `code`, naming the
 // setting.
 Status check_forwarding(net::Netlink& host, const net::Link& gateway, const std::vector<Cidr>& addresses, Code code);
-// Does no chain of a firewall drop all of it? Of these sources: see feature::ForwardSpec. Error: `code`, naming the
+// Does no chain of a firewall drop all of it? Of these sources: see firewall::ForwardSpec. Error: `code`, naming the
 // chain.
 Status check_forward_chains(net::Netlink& host, const net::Link& gateway, const std::vector<Cidr>& sources, Code code);
 // Both for STATUS, if the gateway interface has its addresses, as the IPAM plugin's configuration lets expect them.
@@ -155,8 +156,8 @@ Status check_name_is_free(net::Sandbox& sandbox, const protocol::Request& reques
 // Creates the pair, with the host end in its bridge, both down, and the MAC addresses of `pair`, once that has been
 // written into the record; completes it by name and number. Registers its removal.
 Result<Veth> create_attachment_veth(net::Netlink& host, net::Sandbox& sandbox, const protocol::Request& request,
-                                    const Config& config, const net::Link& bridge, feature::RecordedPair& pair,
-                                    std::optional<feature::AttachmentRecord>& record, Rollback& undo);
+                                    const Config& config, const net::Link& bridge, attachment::RecordedPair& pair,
+                                    std::optional<attachment::AttachmentRecord>& record, Rollback& undo);
 
 // Marks the host end as the attachment's, and makes of it the port that the configuration asks for.
 Status configure_attachment(net::Netlink& host, const protocol::Request& request, const Config& config,
@@ -165,24 +166,24 @@ Status configure_attachment(net::Netlink& host, const protocol::Request& request
 // Is it the host end of a recorded pair? By its number, which a host gives once; of an ADD that was killed before it
 // could write that down, by its name. And it has the MAC address that we drew for it, or else the name, the alias or
 // the other end that we gave it.
-bool is_recorded_end(const net::Link& link, const feature::RecordedPair& pair);
+bool is_recorded_end(const net::Link& link, const attachment::RecordedPair& pair);
 // That end, if it is still there.
-Result<std::optional<net::Link>> find_recorded_end(net::Netlink& host, const feature::RecordedPair& pair);
+Result<std::optional<net::Link>> find_recorded_end(net::Netlink& host, const attachment::RecordedPair& pair);
 
 // The host ends that the attachment has besides `own`, of which the name may be missing: of an earlier life, when its
 // container was started again in another namespace, and something keeps the former one alive; or of its life now, if
 // `own` should not be.
 Result<std::vector<net::Link>> find_former_ends(net::Netlink& host, const Config& config,
-                                                const std::vector<feature::RecordedPair>& pairs,
-                                                const feature::RecordedPair& own);
+                                                const std::vector<attachment::RecordedPair>& pairs,
+                                                const attachment::RecordedPair& own);
 
 // Has it any? For an ADD that has failed: looks at all links of the host, too.
-Result<bool> has_other_end(net::Netlink& host, const Config& config, const std::vector<feature::RecordedPair>& pairs,
-                           const feature::RecordedPair& own);
+Result<bool> has_other_end(net::Netlink& host, const Config& config, const std::vector<attachment::RecordedPair>& pairs,
+                           const attachment::RecordedPair& own);
 
 // What `macspoofchk` asks for: installed by ADD, looked for by CHECK.
-feature::SpoofCheckSpec spoof_check_of(const protocol::Request& request, const net::Link& host_end,
-                                       const net::Link& sandbox_end);
+firewall::SpoofCheckSpec spoof_check_of(const protocol::Request& request, const net::Link& host_end,
+                                        const net::Link& sandbox_end);
 
 // Waits until both ends can pass frames: the host end as a port of the bridge, and the other, which drops what it is to
 // send until the kernel has seen its carrier. Error: code 11 after kPortTimeoutMs.
@@ -205,7 +206,7 @@ struct Leftover {
 };
 Result<Leftover> find_leftover(net::Netlink& host, std::optional<net::Sandbox>& sandbox,
                                const protocol::Request& request, const Config& config,
-                               const std::vector<feature::RecordedPair>& pairs,
+                               const std::vector<attachment::RecordedPair>& pairs,
                                const std::optional<protocol::AddResult>& prev_result);
 
 // Removes the links of this network's attachments that are not valid, for GC, wherever they are: those that are

@@ -1,7 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
-#include "cnio/feature/forward_policy.hpp"
+#include "cnio/firewall/forward_policy.hpp"
 #include "cnio/net/address.hpp"
 #include "cnio/net/forwarding.hpp"
 #include "cnio/net/sysctl.hpp"
@@ -128,7 +128,7 @@ Status check_forward_chains(net::Netlink& host, const net::Link& gateway, const 
   if (sources.empty()) return {};
   CNIO_LET(auto nft, net::NftConnection::open());
   if (!nft) return {};
-  CNIO_LET(const auto drop, feature::find_forward_drop(*nft, host, {gateway.name, gateway.index, sources}));
+  CNIO_LET(const auto drop, firewall::find_forward_drop(*nft, host, {gateway.name, gateway.index, sources}));
   if (!drop) return {};
   return Error::make(code, drop->message()).hint(drop->hint());
 }

@@ -1,4 +1,6 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnio/net/link/veth.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <functional>
@@ -6,6 +8,8 @@
 #include <memory>
 
 #include "cnio/base/sha512.hpp"
+#include "cnio/net/link/bridge.hpp"
+#include "cnio/net/link/events.hpp"
 #include "cnio/protocol/plugin.hpp"
 
 #include "bridge/steps.hpp"
@@ -13,8 +17,8 @@
 namespace cnio::bridge {
 namespace {
 
-using feature::AttachmentRecord;
-using feature::RecordedPair;
+using attachment::AttachmentRecord;
+using attachment::RecordedPair;
 using protocol::Attachment;
 using protocol::Request;
 
@@ -138,8 +142,8 @@ Status configure_attachment(net::Netlink& host, const Request& request, const Co
   return configure_vlans(host, veth.host_end, config);
 }
 
-feature::SpoofCheckSpec spoof_check_of(const Request& request, const net::Link& host_end,
-                                       const net::Link& sandbox_end) {
+firewall::SpoofCheckSpec spoof_check_of(const Request& request, const net::Link& host_end,
+                                        const net::Link& sandbox_end) {
   return {.network = request.network,
           .attachment = request.attachment,
           .port = host_end.name,

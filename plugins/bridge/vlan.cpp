@@ -3,7 +3,9 @@
 #include <cerrno>
 
 #include "cnio/base/sha512.hpp"
-#include "cnio/net/bridge_vlan.hpp"
+#include "cnio/net/link/bridge.hpp"
+#include "cnio/net/link/bridge_vlan.hpp"
+#include "cnio/net/link/veth.hpp"
 #include "cnio/net/sysctl.hpp"
 
 #include "bridge/steps.hpp"

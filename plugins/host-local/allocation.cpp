@@ -8,10 +8,10 @@
 namespace cnio::host_local {
 namespace {
 
-using feature::Origin;
-using feature::RangeSet;
-using feature::Reservation;
-using feature::ReservationStore;
+using ipam::Origin;
+using ipam::RangeSet;
+using ipam::Reservation;
+using ipam::ReservationStore;
 using protocol::Attachment;
 using protocol::Request;
 

@@ -5,13 +5,13 @@
 #include <optional>
 #include <utility>
 
-#include "cnio/feature/reservation_store.hpp"
+#include "cnio/ipam/reservation_store.hpp"
 
 namespace cnio::host_local {
 namespace {
 
-using feature::Range;
-using feature::RangeSet;
+using ipam::Range;
+using ipam::RangeSet;
 using protocol::Fields;
 using protocol::Request;
 
@@ -78,7 +78,7 @@ Result<std::optional<Range>> parse_range(const Fields& fields) {
     for (const std::string_view key : {"rangeStart", "rangeEnd", "gateway"}) CNIO_TRY(fields.ip(key));
     return std::optional<Range>();
   }
-  Range range = feature::default_range(*subnet);
+  Range range = ipam::default_range(*subnet);
   CNIO_LET(range.gateway, parse_gateway(fields, *subnet, range.gateway));
   CNIO_LET(range.first, parse_bound(fields, "rangeStart", *subnet, range.first));
   CNIO_LET(range.last, parse_bound(fields, "rangeEnd", *subnet, range.last));
@@ -262,7 +262,7 @@ std::string store_folder(const Request& request, std::string data_dir) {
 
 Result<std::chrono::milliseconds> parse_lock_limit(const Fields& ipam) {
   CNIO_LET(const std::optional<int64_t> seconds, ipam.integer_within("lockTimeoutSeconds", 1, kLongestLockTimeout));
-  if (!seconds) return std::chrono::milliseconds(feature::ReservationStore::kLockLimit);
+  if (!seconds) return std::chrono::milliseconds(ipam::ReservationStore::kLockLimit);
   return std::chrono::milliseconds(std::chrono::seconds(*seconds));
 }
 
@@ -299,7 +299,7 @@ StoreConfig parse_store(const Request& request, std::vector<std::string>& ignore
   const auto ipam = request.fields().object("ipam");
   const Result<std::string> data_dir = ipam.ok() ? ipam.value().text("dataDir") : ipam.error();
   StoreConfig store{store_folder(request, data_dir.ok() ? data_dir.value() : std::string()),
-                    feature::ReservationStore::kLockLimit, false};
+                    ipam::ReservationStore::kLockLimit, false};
   if (!data_dir.ok()) ignored.push_back(data_dir.error().msg() + "; looking into " + store.folder);
   if (!ipam.ok()) return store;
   if (const auto limit = parse_lock_limit(ipam.value()); limit.ok()) store.lock_limit = limit.value();

@@ -7,7 +7,7 @@
 
 #include "cnio/base/ip.hpp"
 #include "cnio/base/result.hpp"
-#include "cnio/feature/range_set.hpp"
+#include "cnio/ipam/range_set.hpp"
 #include "cnio/protocol/request.hpp"
 #include "cnio/protocol/result.hpp"
 
@@ -26,7 +26,7 @@ struct Config {
   // One address each for an attachment: runtimeConfig.ipRanges, ipam.subnet, ipam.ranges, in this order.
   // At least one; disjoint; before CNI 0.3.0 at most one of each family. What ipam.exclude names is excluded from each,
   // and each has an address left to give.
-  std::vector<feature::RangeSet> sets;
+  std::vector<ipam::RangeSet> sets;
   // CNI_ARGS IP, args.cni.ips and runtimeConfig.ips together, without repetitions; not yet compared with the sets.
   std::vector<IpAddr> requested;
   std::vector<protocol::Route> routes;

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "cnio/feature/reservation_store.hpp"
-#include "cnio/feature/resolv_conf.hpp"
+#include "cnio/ipam/reservation_store.hpp"
+#include "cnio/ipam/resolv_conf.hpp"
 
 #include "host-local/allocation.hpp"
 #include "host-local/config.hpp"
@@ -16,11 +16,11 @@
 namespace cnio::host_local {
 namespace {
 
-using feature::Grant;
-using feature::Origin;
-using feature::RangeSet;
-using feature::Reservation;
-using feature::ReservationStore;
+using ipam::Grant;
+using ipam::Origin;
+using ipam::RangeSet;
+using ipam::Reservation;
+using ipam::ReservationStore;
 using protocol::AddResult;
 using protocol::Attachment;
 using protocol::Request;
@@ -41,7 +41,7 @@ constexpr std::string_view kExampleConfig = R"({
 
 Result<protocol::Dns> read_dns(const Config& config) {
   if (config.resolv_conf.empty()) return protocol::Dns();
-  return feature::read_resolv_conf(config.resolv_conf).context("key \"ipam.resolvConf\"");
+  return ipam::read_resolv_conf(config.resolv_conf).context("key \"ipam.resolvConf\"");
 }
 
 // For DEL and GC.
@@ -69,7 +69,7 @@ Status withdraw(const StoreConfig& where, const Attachment& attachment, const st
 AddResult compose(Config config, const std::vector<Grant>& grants, protocol::Dns dns) {
   AddResult result;
   for (const Grant& grant : grants) {
-    const feature::Range& range = *config.sets[grant.set].find(grant.address);
+    const ipam::Range& range = *config.sets[grant.set].find(grant.address);
     result.ips.push_back({{grant.address, range.subnet.prefix}, range.gateway, {}});
   }
   result.routes = std::move(config.routes);

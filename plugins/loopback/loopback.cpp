@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "cnio/net/address.hpp"
-#include "cnio/net/link.hpp"
+#include "cnio/net/link/link.hpp"
 #include "cnio/net/sandbox.hpp"
 
 namespace cnio::loopback {

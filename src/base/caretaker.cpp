@@ -8,7 +8,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "pipe.hpp"
+#include "base/pipe.hpp"
 
 namespace cnio {
 namespace {

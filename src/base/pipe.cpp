@@ -1,5 +1,5 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
-#include "pipe.hpp"
+#include "base/pipe.hpp"
 
 #include <algorithm>
 #include <cerrno>

@@ -17,7 +17,7 @@
 #include "cnio/base/interrupted.hpp"
 #include "cnio/base/unique_fd.hpp"
 
-#include "pipe.hpp"
+#include "base/pipe.hpp"
 
 namespace cnio {
 namespace {

@@ -9,7 +9,7 @@
 #include <netlink/netlink.h>
 #include <netlink/route/addr.h>
 
-#include "nl_ptr.hpp"
+#include "net/nl_ptr.hpp"
 
 namespace cnio::net {
 namespace {

@@ -17,7 +17,7 @@
 #include "cnio/net/netlink.hpp"
 #include "cnio/net/sysctl.hpp"
 
-#include "nl_ptr.hpp"
+#include "net/nl_ptr.hpp"
 
 namespace cnio::net {
 namespace {

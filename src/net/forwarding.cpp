@@ -10,7 +10,7 @@
 #include "cnio/net/route.hpp"
 #include "cnio/net/sysctl.hpp"
 
-#include "nl_ptr.hpp"
+#include "net/nl_ptr.hpp"
 
 namespace cnio::net {
 

@@ -16,7 +16,7 @@
 
 #include "cnio/base/interrupted.hpp"
 
-#include "nl_ptr.hpp"
+#include "net/nl_ptr.hpp"
 
 namespace cnio::net {
 namespace {

@@ -1,5 +1,5 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
-#include "nl_ptr.hpp"
+#include "net/nl_ptr.hpp"
 
 #include <array>
 #include <stdexcept>

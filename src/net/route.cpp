@@ -9,7 +9,7 @@
 #include <netlink/route/nexthop.h>
 #include <netlink/route/route.h>
 
-#include "nl_ptr.hpp"
+#include "net/nl_ptr.hpp"
 
 namespace cnio::net {
 namespace {

@@ -5,7 +5,7 @@
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 
-#include "nl_ptr.hpp"
+#include "net/nl_ptr.hpp"
 
 namespace cnio::net {
 namespace {

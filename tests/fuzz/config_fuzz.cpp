@@ -40,7 +40,7 @@ Result<AddResult> read_host_local(const Request& request) {
           config.store.folder);
   AddResult result;
   result.routes = config.routes;
-  for (const feature::RangeSet& set : config.sets) {
+  for (const ipam::RangeSet& set : config.sets) {
     const auto given = set.next_free({}, [](const IpAddr&) { return false; });
     require(given.has_value(), "each range set has an address to give");
     result.ips.push_back({Cidr::host(*given), std::nullopt, std::nullopt});

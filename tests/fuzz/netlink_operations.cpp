@@ -5,10 +5,11 @@
 #include <linux/rtnetlink.h>
 
 #include "cnio/net/address.hpp"
-#include "cnio/net/bridge_vlan.hpp"
-#include "cnio/net/link.hpp"
-#include "cnio/net/nftables.hpp"
-#include "cnio/net/nftables_trace.hpp"
+#include "cnio/net/link/bridge_vlan.hpp"
+#include "cnio/net/link/events.hpp"
+#include "cnio/net/link/link.hpp"
+#include "cnio/net/nftables/nftables.hpp"
+#include "cnio/net/nftables/trace.hpp"
 #include "cnio/net/route.hpp"
 
 #include "fuzz/fuzz.hpp"

@@ -1,7 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 //
 // The file that ipam.resolvConf names.
-#include "cnio/feature/resolv_conf.hpp"
+#include "cnio/ipam/resolv_conf.hpp"
 
 #include "fuzz/fuzz.hpp"
 
@@ -25,7 +25,7 @@ std::string write(const protocol::Dns& dns) {
 }
 
 void fuzz_one(std::string_view text) {
-  const auto dns = feature::parse_resolv_conf(text, "/etc/resolv.conf");
+  const auto dns = ipam::parse_resolv_conf(text, "/etc/resolv.conf");
   if (!dns.ok()) {
     check_error(dns.error());
     return;
@@ -34,7 +34,7 @@ void fuzz_one(std::string_view text) {
   require_words(dns.value().search);
   require_words(dns.value().options);
   if (!dns.value().domain.empty()) require_words({dns.value().domain});
-  const auto again = feature::parse_resolv_conf(write(dns.value()), "it");
+  const auto again = ipam::parse_resolv_conf(write(dns.value()), "it");
   require(again.ok() && write(again.value()) == write(dns.value()), "writing and reading changes nothing");
 
   protocol::AddResult result;

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "cnio/base/unique_fd.hpp"
-#include "cnio/feature/reservation_store.hpp"
+#include "cnio/ipam/reservation_store.hpp"
 
 #include "fuzz/fuzz.hpp"
 #include "support/own_run.hpp"
@@ -15,8 +15,8 @@
 namespace cnio::fuzz {
 namespace {
 
-using feature::Reservation;
-using feature::ReservationStore;
+using ipam::Reservation;
+using ipam::ReservationStore;
 
 const protocol::Attachment kPod = {"pod1", "eth0"};
 constexpr size_t kLongestName = 255;
@@ -43,7 +43,7 @@ class Folder {
 
 void check_holder(std::string_view content) {
   Reservation read{*IpAddr::parse("10.1.0.2"), "10.1.0.2", Reservation::State::kForeign, {}};
-  feature::parse_holder(content, read);
+  ipam::parse_holder(content, read);
   require(!read.holder_text().empty(), "each state has a text");
   if (read.state != Reservation::State::kHeld) {
     require(read.holder == protocol::Attachment{}, "who holds nothing has no name");
@@ -54,7 +54,7 @@ void check_holder(std::string_view content) {
       "the old format stands for each interface");
   if (read.holder.ifname.empty()) return;
   Reservation again = read;
-  feature::parse_holder(feature::format_holder(read.holder), again);
+  ipam::parse_holder(ipam::format_holder(read.holder), again);
   require(again.state == Reservation::State::kHeld && again.holder == read.holder,
           "writing and reading changes nothing");
 }
@@ -111,7 +111,7 @@ void fuzz_one(std::string_view text) {
   }
   const auto addr = IpAddr::parse(name);
   Reservation read{addr.value_or(*IpAddr::parse("10.1.0.2")), name, Reservation::State::kForeign, {}};
-  feature::parse_holder(content, read);
+  ipam::parse_holder(content, read);
   add_and_delete(folder.path());
   // Only what was torn, or the pod's, may be gone; the lock and the record of what was given last are the store's own.
   const bool own = read.state == Reservation::State::kTorn || read.held_by(kPod);

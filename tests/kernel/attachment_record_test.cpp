@@ -1,6 +1,4 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
-#include "cnio/feature/attachment_record.hpp"
-
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -14,10 +12,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cnio/attachment/record.hpp"
+
 #include "support/host.hpp"
 #include "support/matchers.hpp"
 
-namespace cnio::feature {
+namespace cnio::attachment {
 namespace {
 
 using protocol::Attachment;
@@ -373,4 +373,4 @@ TEST_F(AttachmentRecordTest, AClosedFolderHoldsNothingOfOurs) {
 }
 
 }  // namespace
-}  // namespace cnio::feature
+}  // namespace cnio::attachment

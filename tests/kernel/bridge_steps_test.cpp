@@ -410,13 +410,13 @@ class AttachmentTest : public BridgeStepsTest {
     return out;
   }
   Result<Veth> create(Rollback& undo, const protocol::Request& call = request()) {
-    feature::RecordedPair pair;
+    attachment::RecordedPair pair;
     pair.network = call.network;
     pair.attachment = call.attachment;
     pair.prefix = config_.host_prefix;
     pair.host_mac = MacAddr::random_high();
     pair.sandbox_mac = config_.mac.value_or(MacAddr::random());
-    std::optional<feature::AttachmentRecord> record;  // as on a host that cannot keep one
+    std::optional<attachment::AttachmentRecord> record;  // as on a host that cannot keep one
     CNIO_LET(const Veth veth,
              create_attachment_veth(route(), *sandbox_, call, config_, bridge_.link, pair, record, undo));
     CNIO_TRY(configure_attachment(route(), call, config_, veth));

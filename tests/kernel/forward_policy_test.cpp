@@ -1,6 +1,6 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 // Whether new connections of pods are forwarded at all, told from rule sets as firewalls make them.
-#include "cnio/feature/forward_policy.hpp"
+#include "cnio/firewall/forward_policy.hpp"
 
 #include <linux/netlink.h>
 
@@ -41,13 +41,13 @@ class ForwardPolicy : public HostTest {
   }
 
   static std::string drop_of(const std::vector<std::string>& sources) {
-    feature::ForwardSpec spec;
+    firewall::ForwardSpec spec;
     spec.interface = "cnio0";
     spec.index = net::IfIndex{find_link("cnio0").at("ifindex").get<int>()};
     for (const auto& text : sources) spec.sources.push_back(Cidr::parse(text).value());
     auto nft = net::NftConnection::open().value();
     net::Netlink route = net::Netlink::open(NETLINK_ROUTE).value();
-    const auto drop = feature::find_forward_drop(*nft, route, spec);
+    const auto drop = firewall::find_forward_drop(*nft, route, spec);
     if (!drop.ok()) return "failed: " + drop.error().msg();
     return drop.value() ? drop.value()->message() : std::string();
   }
@@ -287,7 +287,7 @@ TEST_F(ForwardPolicy, WithoutADefaultRouteAnyOutputMayBeMeant) {
 TEST_F(ForwardPolicy, TheHintHelps) {
   FAULT("D15 forwarding");
   const auto hint_of = [](net::NftTable table, const std::string& chain) {
-    return feature::ForwardDrop{Family::kIpv4, "cnio0", std::move(table), chain, true}.hint();
+    return firewall::ForwardDrop{Family::kIpv4, "cnio0", std::move(table), chain, true}.hint();
   };
   apply(in_filter("COMMIT\n"));
   EXPECT_THAT(hint_of({net::NftFamily::kIpv4, "filter"}, "FORWARD"),

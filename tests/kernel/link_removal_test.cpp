@@ -6,6 +6,7 @@
 
 #include <netlink/msg.h>
 
+#include "cnio/net/link/veth.hpp"
 #include "cnio/net/sandbox.hpp"
 
 #include "net_fixture.hpp"

@@ -1,5 +1,5 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
-#include "cnio/net/link.hpp"
+#include "cnio/net/link/link.hpp"
 
 #include <arpa/inet.h>
 #include <cerrno>
@@ -8,6 +8,9 @@
 #include <sys/socket.h>
 
 #include "cnio/base/unique_fd.hpp"
+#include "cnio/net/link/bridge.hpp"
+#include "cnio/net/link/events.hpp"
+#include "cnio/net/link/veth.hpp"
 #include "cnio/net/netns.hpp"
 #include "cnio/net/sandbox.hpp"
 

@@ -10,7 +10,7 @@
 
 #include <gtest/gtest.h>
 
-#include "cnio/feature/masquerade.hpp"
+#include "cnio/firewall/masquerade.hpp"
 
 #include "support/host.hpp"
 #include "support/judge.hpp"
@@ -51,14 +51,14 @@ class MasqueradeTest : public HostTest {
  protected:
   static constexpr const char* kPath = "/usr/sbin:/usr/bin:/sbin:/bin";
 
-  static feature::MasqueradeIdentity identity(const std::string& container, const std::string& ifname = "eth0",
-                                              const std::string& network = "n") {
+  static firewall::MasqueradeIdentity identity(const std::string& container, const std::string& ifname = "eth0",
+                                               const std::string& network = "n") {
     return {network, {container, ifname}};
   }
 
-  static feature::MasqueradeSpec spec(const std::string& container, const std::vector<std::string>& addresses,
-                                      const std::vector<std::string>& exclude = {}) {
-    feature::MasqueradeSpec out;
+  static firewall::MasqueradeSpec spec(const std::string& container, const std::vector<std::string>& addresses,
+                                       const std::vector<std::string>& exclude = {}) {
+    firewall::MasqueradeSpec out;
     out.who = identity(container);
     for (const auto& text : addresses) out.addresses.push_back(Cidr::parse(text).value());
     for (const auto& text : exclude) out.exclude.push_back(Cidr::parse(text).value());
@@ -69,29 +69,30 @@ class MasqueradeTest : public HostTest {
     return protocol::Environment({"PATH=" + path});
   }
 
-  static Status install(const feature::MasqueradeSpec& what, const protocol::Environment& environment, Rollback& undo) {
+  static Status install(const firewall::MasqueradeSpec& what, const protocol::Environment& environment,
+                        Rollback& undo) {
     CNIO_LET(std::optional<net::NftConnection> nft, net::NftConnection::open());
-    return feature::install_masquerade(nft, what, environment, undo);
+    return firewall::install_masquerade(nft, what, environment, undo);
   }
-  static Status install(const feature::MasqueradeSpec& what, const std::string& path = kPath) {
+  static Status install(const firewall::MasqueradeSpec& what, const std::string& path = kPath) {
     Rollback undo;
     Status status = install(what, environment(path), undo);
     if (status.ok()) undo.commit();
     return status;
   }
 
-  static Status remove(const feature::MasqueradeIdentity& who, const std::vector<std::string>& known = {},
+  static Status remove(const firewall::MasqueradeIdentity& who, const std::vector<std::string>& known = {},
                        const std::string& path = kPath) {
     std::vector<IpAddr> addresses;
     for (const auto& text : known) addresses.push_back(IpAddr::parse(text).value());
     CNIO_LET(std::optional<net::NftConnection> nft, net::NftConnection::open());
-    return feature::remove_masquerade(nft, who, addresses, environment(path));
+    return firewall::remove_masquerade(nft, who, addresses, environment(path));
   }
 
-  static Status check(const feature::MasqueradeSpec& what) { return feature::check_masquerade(what, environment()); }
+  static Status check(const firewall::MasqueradeSpec& what) { return firewall::check_masquerade(what, environment()); }
 
   static Status collect(const std::string& network, const std::vector<protocol::Attachment>& valid) {
-    return feature::collect_masquerade_garbage(network, valid, environment());
+    return firewall::collect_masquerade_garbage(network, valid, environment());
   }
 
   /// The whole rule set as nft prints it for people.

@@ -39,7 +39,9 @@ void PrintTo(const Shape& shape, std::ostream* out) { *out << shape.name; }
 
 class HostileMasquerade : public MasqueradeTest {
  protected:
-  static Status status() { return feature::rehearse_masquerade(feature::MasqueradeBackend::kNftables, environment()); }
+  static Status status() {
+    return firewall::rehearse_masquerade(firewall::MasqueradeBackend::kNftables, environment());
+  }
   static bool dormant() { return ruleset().find("flags dormant") != std::string::npos; }
 };
 

@@ -16,10 +16,10 @@ constexpr const char* kChain = "CNI-9b00b9b7c2795a8a61a6eec1";
 
 class MasqueradeIptables : public MasqueradeTest {
  protected:
-  static feature::MasqueradeSpec iptables_spec(const std::vector<std::string>& addresses,
-                                               const std::vector<std::string>& exclude = {}) {
+  static firewall::MasqueradeSpec iptables_spec(const std::vector<std::string>& addresses,
+                                                const std::vector<std::string>& exclude = {}) {
     auto out = spec("c1", addresses, exclude);
-    out.backend = feature::MasqueradeBackend::kIptables;
+    out.backend = firewall::MasqueradeBackend::kIptables;
     return out;
   }
 

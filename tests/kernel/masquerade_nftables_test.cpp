@@ -196,7 +196,7 @@ TEST_F(MasqueradeNftables, UndoRemovesWhatInstallMade) {
 TEST_F(MasqueradeNftables, RehearsalShowsNowhere) {
   net::NftConnection nft = net::NftConnection::require("").value();
   const uint32_t before = nft.generation().value();
-  ASSERT_OK(feature::rehearse_masquerade(feature::MasqueradeBackend::kNftables, environment()));
+  ASSERT_OK(firewall::rehearse_masquerade(firewall::MasqueradeBackend::kNftables, environment()));
   EXPECT_EQ(nft.generation().value(), before) << "somebody who watches the rules would see it";
   EXPECT_EQ(ruleset(), "");
 }

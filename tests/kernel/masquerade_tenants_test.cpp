@@ -9,7 +9,7 @@
 namespace cnio::test {
 namespace {
 
-using feature::MasqueradeRecord;
+using firewall::MasqueradeRecord;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -20,18 +20,18 @@ const std::vector<std::string> kAddresses = {"10.1.0.2/24", "fd00:1::2/64"};
 
 class MasqueradeTenants : public MasqueradeTest {
  protected:
-  static feature::MasqueradeSpec tenant(int number, const std::vector<std::string>& addresses = kAddresses) {
-    feature::MasqueradeSpec out = spec("c" + std::to_string(number), addresses);
+  static firewall::MasqueradeSpec tenant(int number, const std::vector<std::string>& addresses = kAddresses) {
+    firewall::MasqueradeSpec out = spec("c" + std::to_string(number), addresses);
     out.who.network = "tenant" + std::to_string(number);
     return out;
   }
 
-  static MasqueradeRecord removed(const feature::MasqueradeIdentity& who, const std::vector<std::string>& known = {}) {
+  static MasqueradeRecord removed(const firewall::MasqueradeIdentity& who, const std::vector<std::string>& known = {}) {
     std::vector<IpAddr> addresses;
     for (const auto& text : known) addresses.push_back(IpAddr::parse(text).value());
     std::optional<net::NftConnection> nft = net::NftConnection::open().value();
     MasqueradeRecord record;
-    EXPECT_OK(feature::remove_masquerade(nft, who, addresses, environment(), &record));
+    EXPECT_OK(firewall::remove_masquerade(nft, who, addresses, environment(), &record));
     return record;
   }
 
@@ -178,11 +178,11 @@ TEST_F(MasqueradeTenants, RemovalTellsWhichAddressesAreOfOthers) {
 TEST_F(MasqueradeTenants, OwnedByOtherLooksAtTheMap) {
   FAULT("A2 record");
   std::optional<net::NftConnection> nft = net::NftConnection::open().value();
-  EXPECT_FALSE(feature::owned_by_other(*nft, tenant(0).who, ip("10.1.0.2")).value());
+  EXPECT_FALSE(firewall::owned_by_other(*nft, tenant(0).who, ip("10.1.0.2")).value());
   ASSERT_OK(install(tenant(0)));
-  EXPECT_FALSE(feature::owned_by_other(*nft, tenant(0).who, ip("10.1.0.2")).value());
-  EXPECT_TRUE(feature::owned_by_other(*nft, tenant(1).who, ip("10.1.0.2")).value());
-  EXPECT_FALSE(feature::owned_by_other(*nft, tenant(1).who, ip("10.1.0.3")).value());
+  EXPECT_FALSE(firewall::owned_by_other(*nft, tenant(0).who, ip("10.1.0.2")).value());
+  EXPECT_TRUE(firewall::owned_by_other(*nft, tenant(1).who, ip("10.1.0.2")).value());
+  EXPECT_FALSE(firewall::owned_by_other(*nft, tenant(1).who, ip("10.1.0.3")).value());
 }
 
 TEST_F(MasqueradeTenants, TheReferencesRulesTellTheAddressesToo) {
@@ -206,7 +206,7 @@ TEST_F(MasqueradeTenants, TheReferencesRulesTellTheAddressesToo) {
 TEST_F(MasqueradeTenants, TheIptablesFormTellsTheAddressesToo) {
   FAULT("A2 record");
   auto what = tenant(0, {"10.1.0.2/24", "10.1.0.3/24"});
-  what.backend = feature::MasqueradeBackend::kIptables;
+  what.backend = firewall::MasqueradeBackend::kIptables;
   auto other = tenant(1, {"10.1.0.3/24"});
   other.backend = what.backend;
   ASSERT_OK(install(what));

@@ -140,7 +140,7 @@ TEST_F(MasqueradeTraffic, IptablesFormDoesTheSame) {
   PARITY("T66");
   const std::string pod = add_pod("p1", {"10.1.0.2/24", "fd00:1::2/64"});
   auto what = spec("c1", {"10.1.0.2/24", "fd00:1::2/64"}, {"198.51.100.7/32"});
-  what.backend = feature::MasqueradeBackend::kIptables;
+  what.backend = firewall::MasqueradeBackend::kIptables;
   ASSERT_OK(install(what));
   add_outside_address("198.51.100.7/32", "192.0.2.2");
   add_outside_address("10.1.0.200/32", "192.0.2.2");

@@ -10,7 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "cnio/net/link.hpp"
+#include "cnio/net/link/link.hpp"
 #include "cnio/net/netlink.hpp"
 
 #include "support/host.hpp"

@@ -10,6 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "cnio/net/link/bridge.hpp"
+
 #include "net_fixture.hpp"
 
 namespace cnio::net {

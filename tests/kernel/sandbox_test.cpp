@@ -1,6 +1,8 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "cnio/net/sandbox.hpp"
 
+#include "cnio/net/link/bridge.hpp"
+
 #include "net_fixture.hpp"
 
 namespace cnio::net {

@@ -1,5 +1,5 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
-#include "cnio/feature/delegate.hpp"
+#include "cnio/attachment/delegate.hpp"
 
 #include <filesystem>
 
@@ -10,7 +10,7 @@
 #include "support/matchers.hpp"
 #include "support/temp_folder.hpp"
 
-namespace cnio::feature {
+namespace cnio::attachment {
 namespace {
 
 using protocol::Command;
@@ -289,4 +289,4 @@ TEST_F(DelegateTest, OtherFailedVerbsAreNotFollowedByDel) {
 }
 
 }  // namespace
-}  // namespace cnio::feature
+}  // namespace cnio::attachment

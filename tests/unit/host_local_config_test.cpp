@@ -37,14 +37,14 @@ Texts sets_of(const protocol::Request& req) {
   EXPECT_OK(config);
   Texts out;
   if (!config.ok()) return out;
-  for (const feature::RangeSet& set : config.value().sets) out.push_back(set.to_string());
+  for (const ipam::RangeSet& set : config.value().sets) out.push_back(set.to_string());
   return out;
 }
 
-feature::Range range_of(const std::string& text) {
+ipam::Range range_of(const std::string& text) {
   const auto config = parse_config(request(ranges(text)));
   EXPECT_OK(config) << text;
-  return config.ok() ? config.value().sets.at(0).ranges().at(0) : feature::Range{};
+  return config.ok() ? config.value().sets.at(0).ranges().at(0) : ipam::Range{};
 }
 
 TEST(HostLocalConfig, Defaults) {
@@ -54,14 +54,14 @@ TEST(HostLocalConfig, Defaults) {
   EXPECT_EQ(config.value().resolv_conf, "");
   EXPECT_TRUE(config.value().routes.empty());
   EXPECT_TRUE(config.value().requested.empty());
-  const feature::Range& range = config.value().sets.at(0).ranges().at(0);
+  const ipam::Range& range = config.value().sets.at(0).ranges().at(0);
   EXPECT_EQ(range.first.to_string(), "10.1.0.1");
   EXPECT_EQ(range.last.to_string(), "10.1.0.254");
   EXPECT_EQ(range.gateway.to_string(), "10.1.0.1");
 }
 
 TEST(HostLocalConfig, EveryKeyOfARange) {
-  const feature::Range range = range_of(
+  const ipam::Range range = range_of(
       R"({"subnet": "10.1.0.0/16", "rangeStart": "10.1.3.20", "rangeEnd": "10.1.3.50", "gateway": "10.1.3.254"})");
   EXPECT_EQ(range.subnet.to_string(), "10.1.0.0/16");
   EXPECT_EQ(range.first.to_string(), "10.1.3.20");

@@ -1,11 +1,11 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
-#include "feature/masquerade_names.hpp"
+#include "firewall/masquerade_names.hpp"
 
 #include <gtest/gtest.h>
 
 #include "support/matchers.hpp"
 
-namespace cnio::feature {
+namespace cnio::firewall {
 namespace {
 
 const MasqueradeIdentity kWho = {"n", {"c1", "eth0"}};
@@ -45,4 +45,4 @@ TEST(MasqueradeBackendKey, IsOneOfTwoWords) {
 }
 
 }  // namespace
-}  // namespace cnio::feature
+}  // namespace cnio::firewall

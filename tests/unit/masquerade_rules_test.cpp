@@ -5,12 +5,12 @@
 #include <gtest/gtest.h>
 #include <netlink/msg.h>
 
-#include "feature/iptables.hpp"
-#include "feature/masquerade_nftables.hpp"
-#include "feature/masquerade_reference.hpp"
-#include "net/nftables_message.hpp"
+#include "firewall/iptables.hpp"
+#include "firewall/masquerade_nftables.hpp"
+#include "firewall/masquerade_reference.hpp"
+#include "net/nftables/message.hpp"
 
-namespace cnio::feature {
+namespace cnio::firewall {
 namespace {
 
 using net::NftFamily;
@@ -136,4 +136,4 @@ TEST(IptablesLine, IsSplitAsTheProgramQuotesIt) {
 }
 
 }  // namespace
-}  // namespace cnio::feature
+}  // namespace cnio::firewall

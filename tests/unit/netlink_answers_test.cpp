@@ -15,8 +15,8 @@
 #include <netlink/msg.h>
 
 #include "cnio/net/address.hpp"
-#include "cnio/net/bridge_vlan.hpp"
-#include "cnio/net/link.hpp"
+#include "cnio/net/link/bridge_vlan.hpp"
+#include "cnio/net/link/link.hpp"
 #include "cnio/net/netlink.hpp"
 
 #include "support/forged_kernel/forged_kernel.hpp"

@@ -1,11 +1,11 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
-#include "cnio/feature/range_set.hpp"
+#include "cnio/ipam/range_set.hpp"
 
 #include <set>
 
 #include <gtest/gtest.h>
 
-namespace cnio::feature {
+namespace cnio::ipam {
 namespace {
 
 IpAddr ip(const char* text) { return IpAddr::parse(text).value(); }
@@ -242,4 +242,4 @@ TEST(RangeSet, GivesWhatLiesInItAndIsNotWithheld) {
 }
 
 }  // namespace
-}  // namespace cnio::feature
+}  // namespace cnio::ipam

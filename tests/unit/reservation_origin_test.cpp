@@ -1,5 +1,5 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
-#include "cnio/feature/reservation_origin.hpp"
+#include "cnio/ipam/reservation_origin.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 #include "support/matchers.hpp"
 #include "support/temp_folder.hpp"
 
-namespace cnio::feature {
+namespace cnio::ipam {
 namespace {
 
 const Origin kThen{"boot-1", "node", "/run/netns/a b\nc", 4, 4026532318, 1795286066378289407};
@@ -134,4 +134,4 @@ TEST_F(NamespacePath, WithoutKnowledgeIsNotGone) {
 }
 
 }  // namespace
-}  // namespace cnio::feature
+}  // namespace cnio::ipam

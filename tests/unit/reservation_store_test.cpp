@@ -1,5 +1,5 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
-#include "cnio/feature/reservation_store.hpp"
+#include "cnio/ipam/reservation_store.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -13,7 +13,7 @@
 #include "support/own_run.hpp"
 #include "support/temp_folder.hpp"
 
-namespace cnio::feature {
+namespace cnio::ipam {
 namespace {
 
 using protocol::Attachment;
@@ -408,4 +408,4 @@ TEST_F(Store, RandomBytesInEveryFileNeverStopIt) {
 }
 
 }  // namespace
-}  // namespace cnio::feature
+}  // namespace cnio::ipam

@@ -1,5 +1,5 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
-#include "cnio/feature/resolv_conf.hpp"
+#include "cnio/ipam/resolv_conf.hpp"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -14,7 +14,7 @@
 #include "support/matchers.hpp"
 #include "support/temp_folder.hpp"
 
-namespace cnio::feature {
+namespace cnio::ipam {
 namespace {
 
 using Texts = std::vector<std::string>;
@@ -118,4 +118,4 @@ TEST(ResolvConf, AFileIsRead) {
 }
 
 }  // namespace
-}  // namespace cnio::feature
+}  // namespace cnio::ipam

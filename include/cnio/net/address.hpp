@@ -6,7 +6,7 @@
 
 #include "cnio/base/ip.hpp"
 #include "cnio/base/result.hpp"
-#include "cnio/net/link.hpp"
+#include "cnio/net/link/link.hpp"
 #include "cnio/net/netlink.hpp"
 
 // Addresses of links through RTM_*ADDR messages: linux/if_addr.h.

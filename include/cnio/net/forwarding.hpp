@@ -6,7 +6,7 @@
 
 #include "cnio/base/ip.hpp"
 #include "cnio/base/result.hpp"
-#include "cnio/net/link.hpp"
+#include "cnio/net/link/link.hpp"
 #include "cnio/net/netlink.hpp"
 
 namespace cnio::net {

@@ -6,7 +6,7 @@
 #include "cnio/base/ip.hpp"
 #include "cnio/base/mac.hpp"
 #include "cnio/base/result.hpp"
-#include "cnio/net/link.hpp"
+#include "cnio/net/link/link.hpp"
 #include "cnio/net/netlink.hpp"
 
 // What the kernel knows about neighbours on a link (ARP, IPv6 neighbour discovery), through RTM_*NEIGH messages:

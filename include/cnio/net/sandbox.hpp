@@ -6,7 +6,7 @@
 #include <string>
 
 #include "cnio/base/result.hpp"
-#include "cnio/net/link.hpp"
+#include "cnio/net/link/link.hpp"
 #include "cnio/net/netlink.hpp"
 #include "cnio/net/netns.hpp"
 

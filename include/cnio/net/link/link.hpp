@@ -1,0 +1,82 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cnio/base/caretaker.hpp"
+#include "cnio/base/mac.hpp"
+#include "cnio/base/result.hpp"
+#include "cnio/net/netlink.hpp"
+
+// Links (network interfaces) through RTM_*LINK messages: linux/if_link.h, rtnetlink(7). Every function acts in the
+// namespace of the socket that it is given.
+namespace cnio::net {
+
+enum class IfIndex : int { kNone = 0 };
+
+// RFC 8200, section 5: a link with a smaller MTU has no IPv6.
+inline constexpr uint32_t kMinIpv6Mtu = 1280;
+
+// Documentation/networking/ip-sysctl
+struct Ipv6Settings {
+  int accept_ra = 0;  // 0: no router advertisement is believed; 1: none while the interface forwards; 2: each one
+  bool forwards = false;
+  bool disabled = false;
+
+  [[nodiscard]] bool believes_routers() const { return accept_ra == 2 || (accept_ra == 1 && !forwards); }
+};
+
+struct Link {
+  IfIndex index = IfIndex::kNone;
+  std::string name;
+  std::string kind;  // "bridge", "veth"; empty for hardware and loopback
+  std::optional<MacAddr> mac;
+  uint32_t mtu = 0;
+  bool up = false;           // IFF_UP: set up by the administrator
+  bool operational = false;  // IF_OPER_UP: can pass frames
+  bool promiscuous = false;  // IFF_PROMISC as an administrator sets it; a packet capture does not count
+  IfIndex master = IfIndex::kNone;
+  IfIndex peer = IfIndex::kNone;      // IFLA_LINK: a veth's other end, by its index in its own namespace
+  std::optional<int> peer_namespace;  // IFLA_LINK_NETNSID: the id of that namespace, if it is another one
+  std::string alias;                  // IFLA_IFALIAS
+  uint32_t group = 0;                 // IFLA_GROUP: where nobody has chosen one, 0
+  std::optional<bool> hairpin;        // of a bridge port
+  std::optional<bool> isolated;       // of a bridge port
+  bool vlan_filtering = false;        // of a bridge
+  uint32_t vrf_table = 0;             // of a VRF
+  bool forwards_ipv4 = false;         // packets that come in here may go out elsewhere
+  std::optional<Ipv6Settings> ipv6;   // nothing: no IPv6, in the kernel or on a link with so small an MTU
+};
+
+// No link of that name (or index, or index none): nothing.
+Result<std::optional<Link>> find_link(Netlink& route, const std::string& name);
+Result<std::optional<Link>> find_link(Netlink& route, IfIndex index);
+// The link that keeps others from using `name`: it has it as its name, or as one of its alternative names.
+Result<std::optional<Link>> find_name_owner(Netlink& route, const std::string& name);
+// All links, or those enslaved to `master`.
+Result<std::vector<Link>> list_links(Netlink& route, IfIndex master = IfIndex::kNone);
+
+Status set_link_up(Netlink& route, const Link& link);
+Status set_link_down(Netlink& route, const Link& link);
+// Has the link's IPv4 addresses announced when its MAC address is set, or it is set up (arp_notify:
+// Documentation/networking/ip-sysctl).
+Status set_arp_notify(Netlink& route, const Link& link);
+Status set_promiscuous(Netlink& route, const Link& link);
+Status set_mac(Netlink& route, const Link& link, const MacAddr& mac);
+// Was the MAC address set by somebody, so that a bridge does not take another from its ports (addr_assign_type)?
+// Nothing if that cannot be told: it is shown in sysfs alone, which need not be that of the socket's namespace.
+std::optional<bool> has_fixed_mac(const Link& link);
+// And, if one is given, the group, in the same message.
+Status set_alias(Netlink& route, const Link& link, const std::string& alias, std::optional<uint32_t> group = {});
+
+// Can the kernel make links of this kind ("bridge", "veth")? A module is loaded if there is one; nothing is created.
+Result<bool> can_create(Netlink& route, const std::string& kind);
+
+// Removes a link; a link that is gone already is success.
+Status remove_link(Netlink& route, const Link& link);
+
+}  // namespace cnio::net

@@ -1,0 +1,35 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "cnio/firewall/masquerade.hpp"
+
+// What chains and rules of an attachment are called. Hashes, because the kernel limits names to fewer bytes than a
+// network, a container and an interface may have together.
+namespace cnio::firewall {
+
+// "H1-": begins the reference's comments for all attachments of a network.
+std::string reference_network_prefix(const std::string& network);
+// "H1-H2": begins the reference's comments for one attachment.
+std::string reference_prefix(const MasqueradeIdentity& who);
+
+// "att-H1-H2": the attachment's chain in our table. It begins with a letter, since nft could not read it back
+// otherwise.
+std::string attachment_chain(const MasqueradeIdentity& who);
+// Does a chain have such a name, of whatever network?
+bool is_attachment_chain(const std::string& chain);
+// "att-H1-".
+std::string attachment_chain_prefix(const std::string& network);
+
+// The chain of all interfaces of a container in a network, in the iptables form.
+std::string iptables_chain(const MasqueradeIdentity& who);
+// The comment of each rule in the iptables form, and how it begins for all containers of a network.
+std::string iptables_comment(const MasqueradeIdentity& who);
+std::string iptables_comment_prefix(const std::string& network);
+
+// "net: <network>, if: <interface>, id: <container>": who it is, for people. Bytes that would break the output of
+// nft are replaced.
+std::string readable_identity(const MasqueradeIdentity& who);
+
+}  // namespace cnio::firewall

@@ -1,0 +1,392 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnio/ipam/reservation_store.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
+#include <memory>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cnio/base/interrupted.hpp"
+#include "cnio/base/list_files.hpp"
+
+#include "ipam/store_files.hpp"
+#include "ipam/store_folder.hpp"
+#include "ipam/store_index.hpp"
+#include "ipam/store_lock.hpp"
+
+namespace cnio::ipam {
+namespace {
+
+// More than a container id in an environment variable can have; a larger file is nobody's reservation.
+constexpr size_t kMaxContent = size_t{256} * 1024;
+// To read fewer files costs no more than to keep an index.
+constexpr size_t kWorthAnIndex = 32;
+// How often a folder that is removed while its lock is waited for is made again.
+constexpr int kAttempts = 5;
+// O_NONBLOCK: opening a pipe or a device that someone put there must not stop us.
+constexpr int kSafeOpen = O_NOFOLLOW | O_NONBLOCK;
+
+std::string cursor_name(size_t set) { return "last_reserved_ip." + std::to_string(set); }
+
+// Where no folder can be, no reservation is either.
+bool is_absent(const Error& error) {
+  const int failure = error.errnum();
+  return failure == ENOENT || failure == ENOTDIR || failure == ELOOP || failure == ENAMETOOLONG;
+}
+
+// A change of the folder that the index, if there is one, follows. One who has lost the lock file may not be alone any
+// more, and leaves the index unusable.
+class Change {
+ public:
+  Change(StoreIndex* index, const StoreLock* lock, int folder) : index_(index), lock_(lock), folder_(folder) {
+    if (index_ != nullptr) index_->begin_change();
+  }
+  ~Change() {
+    if (index_ != nullptr && lock_->is_current(folder_)) index_->end_change(folder_);
+  }
+  Change(const Change&) = delete;
+  Change& operator=(const Change&) = delete;
+
+ private:
+  StoreIndex* index_;
+  const StoreLock* lock_;
+  int folder_;
+};
+
+}  // namespace
+
+ReservationStore::ReservationStore(std::string folder, UniqueFd folder_fd, std::unique_ptr<StoreLock> lock)
+    : folder_(std::move(folder)), folder_fd_(std::move(folder_fd)), lock_(std::move(lock)) {}
+ReservationStore::ReservationStore(ReservationStore&&) noexcept = default;
+ReservationStore& ReservationStore::operator=(ReservationStore&&) noexcept = default;
+ReservationStore::~ReservationStore() = default;
+
+Result<ReservationStore> ReservationStore::create(const std::string& folder, std::chrono::milliseconds limit) {
+  for (int attempt = 1;; ++attempt) {
+    auto fd = open_folder(folder);
+    if (!fd.ok() && fd.error().errnum() == ENOENT) {
+      CNIO_TRY(create_folder(folder));
+      fd = open_folder(folder);
+    }
+    if (!fd.ok()) return std::move(fd).error();
+    auto store = lock(folder, std::move(fd).value(), limit);
+    if (store.ok() || store.error().errnum() != ENOENT || attempt == kAttempts) return store;
+  }
+}
+
+Result<std::optional<ReservationStore>> ReservationStore::open(const std::string& folder,
+                                                               std::chrono::milliseconds limit) {
+  for (int attempt = 1;; ++attempt) {
+    auto fd = open_folder(folder);
+    if (!fd.ok() && is_absent(fd.error())) return std::optional<ReservationStore>();
+    if (!fd.ok()) return std::move(fd).error();
+    auto store = lock(folder, std::move(fd).value(), limit);
+    if (store.ok()) return std::optional(std::move(store).value());
+    if (store.error().errnum() != ENOENT || attempt == kAttempts) return std::move(store).error();
+  }
+}
+
+Result<std::optional<ReservationStore>> ReservationStore::look(const std::string& folder,
+                                                               const std::optional<Origin>& now,
+                                                               std::chrono::milliseconds limit) {
+  auto fd = open_folder(folder);
+  if (!fd.ok() && fd.error().errnum() == ENOENT) return std::optional<ReservationStore>();
+  if (!fd.ok()) return std::move(fd).error();
+  ReservationStore store(folder, std::move(fd).value(), nullptr);
+  CNIO_TRY(store.try_index(now, limit));
+  if (!store.index_) CNIO_TRY(store.list());
+  return std::optional(std::move(store));
+}
+
+// For `look`: keeps the lock only if there is an index to be looked at.
+Status ReservationStore::try_index(const std::optional<Origin>& now, std::chrono::milliseconds limit) {
+  auto taken = StoreLock::take(folder_, folder_fd_.get(), StoreLock::File::kFind, limit);
+  if (!taken.ok() && taken.error().errnum() == ENOENT) return {};  // nobody has ever locked it
+  if (!taken.ok()) return std::move(taken).error();
+  if (!now || !taken.value().keeps_ours_out()) return {};
+  auto index = StoreIndex::open(taken.value().folder());
+  if (!index || !index->knows_boot(*now)) return {};
+  lock_ = std::make_unique<StoreLock>(std::move(taken).value());
+  index_ = std::make_unique<StoreIndex>(*std::move(index));
+  return {};
+}
+
+Status ReservationStore::check_writable(const std::string& folder) {
+  CNIO_TRY(check_folder_writable(folder));
+  struct stat info {};
+  const std::string path = folder + "/lock";
+  if (lstat(path.c_str(), &info) != 0 || S_ISREG(info.st_mode)) return {};
+  return Error::make(Code::kNotAvailable, "lock " + path + ": not a regular file");
+}
+
+Result<ReservationStore> ReservationStore::lock(const std::string& folder, UniqueFd folder_fd,
+                                                std::chrono::milliseconds limit) {
+  CNIO_LET(StoreLock taken, StoreLock::take(folder, folder_fd.get(), StoreLock::File::kMake, limit));
+  ReservationStore store(folder, std::move(folder_fd), std::make_unique<StoreLock>(std::move(taken)));
+  // Where others could change it at the same time there is none.
+  if (auto index = store.lock_->keeps_ours_out() ? StoreIndex::open(store.lock_->folder()) : std::nullopt) {
+    store.index_ = std::make_unique<StoreIndex>(*std::move(index));
+  } else {
+    CNIO_TRY(store.list());
+  }
+  return store;
+}
+
+Status ReservationStore::list() {
+  listed_ = true;
+  return list_files(folder_fd_.get(), folder_, [this](FileName file) {
+    if (const auto addr = IpAddr::parse(file.name)) entries_.insert({*addr, std::move(file.name), file.may_be_regular});
+  });
+}
+
+bool ReservationStore::taken(const IpAddr& addr) const {
+  if (index_) return index_->holds(addr);
+  const auto found = entries_.lower_bound({addr, ""});
+  return found != entries_.end() && found->address == addr;
+}
+
+size_t ReservationStore::count_taken(const In& in) const {
+  if (index_) return index_->count(in);
+  size_t count = 0;
+  const IpAddr* previous = nullptr;  // one address may be there in two spellings
+  for (const Entry& entry : entries_) {
+    if ((previous == nullptr || *previous != entry.address) && in(entry.address)) ++count;
+    previous = &entry.address;
+  }
+  return count;
+}
+
+std::vector<Reservation> ReservationStore::find_by_attachment(const protocol::Attachment& attachment,
+                                                              ErrorList& failures, Detail detail) {
+  if (auto known = find_by_index(attachment, detail)) return *std::move(known);
+  std::vector<Reservation> found;
+  for (const Reservation& reservation : reservations(failures)) {
+    if (reservation.held_by(attachment)) found.push_back(reservation);
+  }
+  return found;
+}
+
+std::optional<std::vector<Reservation>> ReservationStore::find_by_index(const protocol::Attachment& attachment,
+                                                                        Detail detail) {
+  if (!index_ || holders_read_) return std::nullopt;
+  std::vector<Reservation> found;
+  for (const IpAddr& addr : index_->of_container(attachment.container_id)) {
+    const Entry entry{addr, addr.to_string()};
+    const auto reservation = read_holder(entry, detail);
+    if (!reservation.ok() || !reservation.value()) return std::nullopt;
+    if (reservation.value()->holder.container_id != attachment.container_id) return std::nullopt;
+    if (reservation.value()->held_by(attachment)) found.push_back(*reservation.value());
+  }
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.address < b.address; });
+  return found;
+}
+
+const std::vector<Reservation>& ReservationStore::reservations(ErrorList& failures) {
+  if (!holders_read_) read_holders();
+  for (const Error& error : unreadable_) failures.collect(error);
+  return reservations_;
+}
+
+void ReservationStore::read_holders() {
+  holders_read_ = true;
+  if (!listed_) {
+    if (Status listed = list(); !listed.ok()) unreadable_.push_back(std::move(listed).error());
+  }
+  for (const Entry& entry : entries_) {
+    auto reservation = read_holder(entry);
+    if (!reservation.ok()) {
+      unreadable_.push_back(std::move(reservation).error());
+    } else if (reservation.value()) {
+      reservations_.push_back(*std::move(reservation).value());
+    }
+  }
+  make_index();
+}
+
+// From what has been read. Not of a store where something has to be done or looked at first.
+void ReservationStore::make_index() {
+  index_.reset();
+  if (!lock_ || !lock_->keeps_ours_out() || !unreadable_.empty() || reservations_.size() < kWorthAnIndex) return;
+  const bool plain = std::all_of(reservations_.begin(), reservations_.end(), [](const Reservation& each) {
+    return each.state != Reservation::State::kTorn && each.file == each.address.to_string();
+  });
+  if (!plain || !lock_->is_current(folder_fd_.get())) return;
+  if (auto made = StoreIndex::make(folder_fd_.get(), reservations_, Origin::here(""))) {
+    index_ = std::make_unique<StoreIndex>(*std::move(made));
+  }
+}
+
+std::vector<Reservation> ReservationStore::at(const IpAddr& addr, ErrorList& failures) {
+  std::vector<Reservation> found;
+  if (index_ && !holders_read_) {
+    auto reservation = index_->holds(addr) ? read_holder({addr, addr.to_string()}) : std::optional<Reservation>();
+    if (!reservation.ok()) {
+      failures.collect(std::move(reservation).error());
+    } else if (reservation.value()) {
+      found.push_back(*std::move(reservation).value());
+    }
+    return found;
+  }
+  const std::vector<Reservation>& all = reservations(failures);
+  const auto first = std::lower_bound(all.begin(), all.end(), addr, [](const Reservation& each, const IpAddr& wanted) {
+    return each.address < wanted;
+  });
+  for (auto each = first; each != all.end() && each->address == addr; ++each) {
+    if (entries_.contains({addr, each->file})) found.push_back(*each);
+  }
+  return found;
+}
+
+std::vector<IpAddr> ReservationStore::of_earlier_boot(const Origin& now, const In& in, ErrorList& failures) {
+  if (index_ && index_->knows_boot(now)) return index_->with(StoreIndex::Oddity::kEarlierBoot, in);
+  return select(failures, [&](const Reservation& each) {
+    return each.origin && is_of_earlier_boot(*each.origin, now) && in(each.address);
+  });
+}
+
+std::vector<IpAddr> ReservationStore::torn(const In& in, ErrorList& failures) {
+  if (index_) return {};  // there was none when it was made
+  return select(failures,
+                [&](const Reservation& each) { return each.state == Reservation::State::kTorn && in(each.address); });
+}
+
+std::vector<IpAddr> ReservationStore::foreign(const In& in, ErrorList& failures) {
+  if (index_) return index_->with(StoreIndex::Oddity::kForeign, in);
+  return select(failures, [&](const Reservation& each) {
+    return each.state == Reservation::State::kForeign && in(each.address);
+  });
+}
+
+std::vector<IpAddr> ReservationStore::select(ErrorList& failures,
+                                             const std::function<bool(const Reservation&)>& wanted) {
+  std::vector<IpAddr> out;
+  for (const Reservation& each : reservations(failures)) {
+    if (entries_.contains({each.address, each.file}) && wanted(each)) out.push_back(each.address);
+  }
+  return out;
+}
+
+Result<std::optional<Reservation>> ReservationStore::read_holder(const Entry& entry, Detail detail) {
+  Reservation out{entry.address, entry.file, Reservation::State::kForeign, {}, {}};
+  // Opening alone can have effects: of a device, or of a folder that is mounted on demand.
+  if (!entry.may_be_regular) return std::optional(out);
+  const std::string path = path_of(entry.file);
+  auto file = open_file_at(folder_fd_.get(), entry.file, O_RDONLY | kSafeOpen, 0, path);
+  if (!file.ok()) {
+    const int failure = file.error().errnum();
+    if (failure == ENOENT) return std::optional<Reservation>();           // removed by hand, without the lock
+    if (failure == ELOOP || failure == ENXIO) return std::optional(out);  // a symbolic link, a socket
+    return std::move(file).error();
+  }
+  const auto content = read_regular(file.value().get(), kMaxContent, path);
+  if (!content.ok() && content.error().errnum() != 0) return content.error();  // else larger than any reservation
+  if (content.ok() && !content.value()) return std::optional(out);
+  if (content.ok()) parse_holder(*content.value(), out);
+  if (detail == Detail::kAll) out.origin = attribute_.read(file.value().get());
+  return std::optional(out);
+}
+
+Status ReservationStore::reclaim_torn() {
+  if (index_ && !holders_read_) return {};  // there was none when it was made
+  ErrorList failures;
+  for (const Reservation& reservation : reservations(failures)) {
+    if (reservation.state != Reservation::State::kTorn) continue;
+    failures.collect(release(reservation));
+  }
+  return failures.status();
+}
+
+// The record of the address that the set gave last, or null if there is none that can be used. It is opened once, for
+// reading and writing.
+ReservationStore::Cursor* ReservationStore::cursor(size_t set) {
+  if (const auto known = cursors_.find(set); known != cursors_.end()) return &known->second;
+  const std::string name = cursor_name(set);
+  if (is_odd_file(folder_fd_.get(), name)) return nullptr;
+  auto file = open_file_at(folder_fd_.get(), name, O_RDWR | kSafeOpen, 0, path_of(name));
+  if (!file.ok()) return nullptr;
+  Cursor out{std::move(file).value(), 0, {}};
+  char text[64];  // longer than any address; what does not fit is none
+  const ssize_t size = retry_interrupted([&] { return pread(out.file.get(), text, sizeof text, 0); });
+  if (size < 0) return nullptr;  // a pipe, if it has just taken the place of the file
+  out.length = static_cast<size_t>(size);
+  out.address = IpAddr::parse({text, out.length});
+  return &cursors_.emplace(set, std::move(out)).first->second;
+}
+
+// It says where to look first and nothing else: without it the search starts at the beginning.
+std::optional<IpAddr> ReservationStore::last_given(size_t set) {
+  const Cursor* known = cursor(set);
+  return known == nullptr ? std::nullopt : known->address;
+}
+
+Status ReservationStore::reserve(const protocol::Attachment& attachment, const std::vector<Grant>& grants,
+                                 const std::optional<Origin>& origin) {
+  const Change change(index_.get(), lock_.get(), folder_fd_.get());
+  const std::string content = format_holder(attachment);
+  size_t made = 0;
+  Status status;
+  for (; status.ok() && made < grants.size(); ++made) {
+    const std::string name = grants[made].address.to_string();
+    const Result<bool> created = create_file(name, content, origin);
+    if (!created.ok()) {
+      status = created.error();
+    } else if (!created.value()) {
+      status =
+          Error::make(Code::kTryAgain, "reserve " + name + ": " + path_of(name) + " appeared in spite of the lock");
+    }
+    if (!status.ok()) break;
+  }
+  for (size_t i = 0; status.ok() && i < grants.size(); ++i) status = record_given(grants[i]);
+  for (size_t i = 0; index_ && i < made; ++i) index_->add(grants[i].address, attachment.container_id);
+  if (status.ok()) return {};
+
+  Error error = std::move(status).error();
+  while (made-- > 0) {
+    const Status removed = remove(grants[made].address.to_string());
+    if (!removed.ok()) error = std::move(error).hint("could not be undone: " + removed.error().msg());
+    if (removed.ok() && index_) index_->remove(grants[made].address);
+  }
+  return error;
+}
+
+Status ReservationStore::release(const Reservation& reservation) {
+  const Change change(index_.get(), lock_.get(), folder_fd_.get());
+  CNIO_TRY(remove(reservation.file));
+  entries_.erase({reservation.address, reservation.file});
+  if (index_) index_->remove(reservation.address);
+  return {};
+}
+
+Status ReservationStore::renew(const Reservation& reservation, const Origin& origin) {
+  const std::string path = path_of(reservation.file);
+  CNIO_LET(const UniqueFd file, open_file_at(folder_fd_.get(), reservation.file, O_RDONLY | kSafeOpen, 0, path));
+  CNIO_TRY(attribute_.write(file.get(), origin).context(path));
+  if (index_) index_->forget_oddities(reservation.address);
+  return {};
+}
+
+Status ReservationStore::remove(const std::string& name) const {
+  return remove_file(folder_fd_.get(), name, path_of(name));
+}
+
+// The origin is a help for later: an ADD does not fail for it.
+Result<bool> ReservationStore::create_file(const std::string& name, std::string_view content,
+                                           const std::optional<Origin>& origin) {
+  return create_whole_file(folder_fd_.get(), name, path_of(name), content, [&](int fd) {
+    if (origin) (void)attribute_.write(fd, *origin);
+  });
+}
+
+Status ReservationStore::record_given(const Grant& grant) {
+  const std::string name = cursor_name(grant.set);
+  const std::string text = grant.address.to_string();
+  if (const Cursor* known = cursor(grant.set)) {
+    return overwrite_file(known->file.get(), known->length, path_of(name), text);
+  }
+  CNIO_TRY(create_file(name, text));  // unless the name is that of something else, which is left alone
+  return {};
+}
+
+}  // namespace cnio::ipam
