@@ -4,6 +4,7 @@
 #include <functional>
 #include <linux/netlink.h>
 
+#include "cnio/attachment/sandbox_end.hpp"
 #include "cnio/attachment/turns.hpp"
 #include "cnio/net/forwarding.hpp"
 #include "cnio/net/link/bridge.hpp"
@@ -233,33 +234,11 @@ std::optional<Cidr> first_of(const std::vector<Cidr>& addresses, Family family) 
 
 Status require_ipv6_for(const net::Link& gateway, const Config& config, const std::vector<Cidr>& addresses) {
   const std::optional<Cidr> address = first_of(addresses, Family::kIpv6);
-  return address ? require_ipv6(gateway, config, "the address " + address->to_string()) : Status();
+  return address ? attachment::require_ipv6(gateway, network_of(config), "the address " + address->to_string())
+                 : Status();
 }
 
 }  // namespace
-
-Status require_ipv6(const net::Link& link, const Config& config, const std::string& purpose) {
-  if (link.mtu < net::kMinIpv6Mtu) {
-    return Error::make(Code::kKernel, "the MTU of interface " + link.name + " is " + std::to_string(link.mtu) +
-                                          ", too small for " + purpose + ": IPv6 needs " +
-                                          std::to_string(net::kMinIpv6Mtu))
-        .hint(config.mtu_auto
-                  ? "\"mtu\": \"auto\" has it from the interface of the default route: write a number into the "
-                    "configuration, or use IPv4 ranges alone"
-              : config.mtu != 0
-                  ? "raise the key \"mtu\", and the bridge's if it is there already, or use IPv4 ranges alone"
-                  : "raise it on the bridge and its ports, set the key \"mtu\", or use IPv4 ranges alone");
-  }
-  if (!link.ipv6) {
-    return Error::make(Code::kKernel, "IPv6 is not available in this kernel, but needed for " + purpose)
-        .hint("boot without ipv6.disable=1, or use IPv4 ranges alone");
-  }
-  if (!link.ipv6->disabled) return {};
-  return Error::make(Code::kKernel, "IPv6 is switched off on interface " + link.name + ", but needed for " + purpose)
-      .hint("set " + to_string(net::LinkSetting{Family::kIpv6, link.name, "disable_ipv6"}) +
-            " to 0, and for interfaces that are made from now on net.ipv6.conf.default.disable_ipv6; or use IPv4 "
-            "ranges alone");
-}
 
 Result<GatewayPlan> plan_gateway(net::Netlink& host, const Config& config, const std::vector<Cidr>& wanted) {
   GatewayPlan plan;

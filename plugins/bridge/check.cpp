@@ -2,44 +2,25 @@
 #include "bridge/check.hpp"
 
 #include <algorithm>
-#include <linux/rtnetlink.h>
-#include <set>
 
+#include "cnio/attachment/addressing.hpp"
+#include "cnio/attachment/compare.hpp"
 #include "cnio/net/address.hpp"
 #include "cnio/net/link/link.hpp"
-#include "cnio/net/route.hpp"
-#include "cnio/net/rule.hpp"
 
-#include "bridge/addressing.hpp"
 #include "bridge/steps.hpp"
 
 namespace cnio::bridge {
 namespace {
 
+using attachment::check_mac;
+using attachment::differs;
+using attachment::find_entry;
 using protocol::AddResult;
 using protocol::Interface;
 using protocol::Request;
 
-Error differs(const std::string& object, const std::string& expected, const std::string& found) {
-  return Error::make(Code::kCheckFailed, object + ": expected " + expected + ", found " + found);
-}
-
 std::string on_or_off(bool value) { return value ? "on" : "off"; }
-
-Status check_mac(const std::string& object, const Interface& reported, const net::Link& link) {
-  if (reported.mac.empty()) return {};
-  const auto expected = MacAddr::parse(reported.mac);
-  if (expected && link.mac == expected) return {};
-  return differs(object, "MAC address " + reported.mac, link.mac ? link.mac->to_string() : "none");
-}
-
-// The entry of an interface on the host (no sandbox) or in a sandbox.
-const Interface* find_entry(const AddResult& result, const std::string& name, bool in_sandbox) {
-  const auto found = std::find_if(result.interfaces.begin(), result.interfaces.end(), [&](const Interface& entry) {
-    return entry.name == name && entry.sandbox.empty() != in_sandbox;
-  });
-  return found == result.interfaces.end() ? nullptr : &*found;
-}
 
 Result<net::Link> check_bridge(net::Netlink& host, const Config& config, const AddResult& prev) {
   const std::string object = "bridge " + config.bridge;
@@ -63,7 +44,7 @@ Status check_gateway(net::Netlink& host, const Config& config, const net::Link& 
   if (!gateway->up) return differs(object, "up", "down");
   CNIO_TRY(check_gateway_vlan(host, *gateway, bridge, config));
   CNIO_LET(const std::vector<net::Address> present, net::list_addresses(host, *gateway));
-  const std::vector<Cidr> addresses = gateway_addresses(prev);
+  const std::vector<Cidr> addresses = attachment::gateway_addresses(prev);
   for (const Cidr& wanted : addresses) {
     const bool there = std::any_of(present.begin(), present.end(),
                                    [&](const net::Address& address) { return address.cidr == wanted; });
@@ -74,21 +55,6 @@ Status check_gateway(net::Netlink& host, const Config& config, const net::Link& 
   std::vector<Cidr> sources;
   for (const protocol::IpConfig& ip : prev.ips) sources.push_back(ip.address);
   return check_forward_chains(host, *gateway, sources, Code::kCheckFailed);
-}
-
-Result<net::Link> check_sandbox_end(net::Sandbox& sandbox, const Request& request, const Config& config,
-                                    const AddResult& prev) {
-  const std::string& name = request.attachment.ifname;
-  const std::string object = "interface " + name + " in " + request.netns_path;
-  // By name alone: the sandbox may have been reached by another path when it was added.
-  const Interface* reported = find_entry(prev, name, true);
-  if (reported == nullptr) return differs("prevResult", "an entry for the interface " + name, "none");
-  CNIO_LET(const std::optional<net::Link> link, net::find_link(sandbox.route(), name));
-  if (!link) return differs(object, "a veth", "no interface of that name");
-  if (link->kind != "veth") return differs(object, "a veth", "an interface of kind \"" + link->kind + "\"");
-  CNIO_TRY(check_mac(object, *reported, *link));
-  if (!link->up && !config.sandbox_end_down) return differs(object, "up", "down");
-  return *link;
 }
 
 Status check_host_end(net::Netlink& host, net::Sandbox& sandbox, const net::Link& sandbox_end, const net::Link& bridge,
@@ -117,74 +83,18 @@ Status check_host_end(net::Netlink& host, net::Sandbox& sandbox, const net::Link
   return {};
 }
 
-Status check_addresses(net::Sandbox& sandbox, const net::Link& link, const AddResult& prev) {
-  CNIO_LET(const std::vector<net::Address> present, net::list_addresses(sandbox.route(), link));
-  for (const protocol::IpConfig& ip : prev.ips) {
-    // Entries of other interfaces belong to other plugins of the chain.
-    if (ip.interface && *ip.interface < prev.interfaces.size() && prev.interfaces[*ip.interface].name != link.name)
-      continue;
-    const bool there = std::any_of(present.begin(), present.end(),
-                                   [&](const net::Address& address) { return address.cidr == ip.address; });
-    if (!there) return differs("interface " + link.name, "address " + ip.address.to_string(), "it missing");
-  }
-  return {};
-}
-
-bool matches(const net::KernelRoute& present, const net::RouteSpec& wanted, const std::set<uint32_t>& tables) {
-  if (present.dst != wanted.dst.network() || !tables.contains(present.table)) return false;
-  if (wanted.priority && present.priority != *wanted.priority) return false;
-  if (!wanted.gateway) return true;
-  return std::find(present.gateways.begin(), present.gateways.end(), *wanted.gateway) != present.gateways.end();
-}
-
-// The tables that a packet from the interface's addresses is looked up in. Another plugin of the chain may have moved
-// its routes there (sbr, vrf).
-Result<std::set<uint32_t>> tables_for(net::Sandbox& sandbox, const net::Link& link,
-                                      const std::vector<net::Address>& addresses, Family family) {
-  CNIO_LET(const std::vector<net::Rule> rules, net::list_rules(sandbox.route(), family));
-  CNIO_LET(const std::optional<net::Link> master, net::find_link(sandbox.route(), link.master));
-  std::set<uint32_t> tables;
-  for (const net::Rule& rule : rules) {
-    const bool ours = !rule.source || std::any_of(addresses.begin(), addresses.end(), [&](const net::Address& each) {
-      return rule.source->contains(each.cidr.addr);
-    });
-    if (ours) tables.insert(rule.table != RT_TABLE_UNSPEC ? rule.table : master ? master->vrf_table : RT_TABLE_MAIN);
-  }
-  return tables;
-}
-
-Status check_routes(net::Sandbox& sandbox, const net::Link& link, const AddResult& prev) {
-  CNIO_LET(const std::vector<net::RouteSpec> wanted, kernel_routes(prev));
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
-    CNIO_LET(const std::vector<net::KernelRoute> present, net::list_routes(sandbox.route(), link, family));
-    std::optional<std::set<uint32_t>> others;
-    for (const net::RouteSpec& route : wanted) {
-      if (route.dst.family() != family) continue;
-      const auto is_in = [&](const std::set<uint32_t>& tables) {
-        return std::any_of(present.begin(), present.end(),
-                           [&](const net::KernelRoute& candidate) { return matches(candidate, route, tables); });
-      };
-      if (is_in({route.table.value_or(RT_TABLE_MAIN)})) continue;
-      if (!others) {
-        CNIO_LET(const std::vector<net::Address> own, net::list_addresses(sandbox.route(), link, family));
-        CNIO_LET(others, tables_for(sandbox, link, own, family));
-      }
-      if (!is_in(*others)) return differs("interface " + link.name, "route " + to_string(route), "it missing");
-    }
-  }
-  return {};
-}
-
 }  // namespace
 
 Status check_links(net::Netlink& host, net::Sandbox& sandbox, const Request& request, const Config& config,
                    const AddResult& prev_result) {
   CNIO_LET(const net::Link bridge, check_bridge(host, config, prev_result));
   if (config.is_gateway && !config.layer2()) CNIO_TRY(check_gateway(host, config, bridge, prev_result));
-  CNIO_LET(const net::Link sandbox_end, check_sandbox_end(sandbox, request, config, prev_result));
+  CNIO_LET(const net::Link sandbox_end,
+           attachment::check_sandbox_end(sandbox, request, network_of(config), prev_result));
   CNIO_TRY(check_host_end(host, sandbox, sandbox_end, bridge, request, config, prev_result));
-  CNIO_TRY(check_addresses(sandbox, sandbox_end, prev_result));
-  return check_routes(sandbox, sandbox_end, prev_result);
+  CNIO_TRY(attachment::check_addresses(sandbox, sandbox_end, prev_result));
+  CNIO_LET(const std::vector<net::RouteSpec> routes, attachment::kernel_routes(prev_result));
+  return attachment::check_routes(sandbox, sandbox_end, routes);
 }
 
 }  // namespace cnio::bridge

@@ -7,6 +7,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cnio/attachment/masquerading.hpp"
+
 namespace cnio::bridge {
 namespace {
 
@@ -192,7 +194,7 @@ Status validate(const Config& config) {
                                        " of this VLAN would have a name of more than 15 bytes");
   }
   if (config.ip_masq && !config.layer2()) {
-    CNIO_TRY(masquerade_backend(config));
+    CNIO_TRY(attachment::masquerade_backend(network_of(config)));
   }
   return {};
 }
@@ -256,8 +258,28 @@ Result<Config> parse_config(const Request& request, Validation validation) {
   return config;
 }
 
-Result<firewall::MasqueradeBackend> masquerade_backend(const Config& config) {
-  return firewall::parse_backend(config.ip_masq_backend.value_or(""), config.ip_masq_backend.has_value());
+attachment::Network network_of(const Config& config) {
+  attachment::Network network;
+  network.plugin = "bridge";
+  network.ipam_type = config.ipam_type;
+  network.ipam_readable = config.ipam_readable;
+  network.host_prefix = config.host_prefix;
+  network.ports = true;
+  network.bridge = config.bridge;
+  network.mtu_advice = config.mtu_auto
+                           ? "\"mtu\": \"auto\" has it from the interface of the default route: write a number into "
+                             "the configuration"
+                       : config.mtu != 0 ? "raise the key \"mtu\", and the bridge's if it is there already"
+                                         : "raise it on the bridge and its ports, set the key \"mtu\"";
+  network.mac = config.mac;
+  network.sandbox_end_down = config.sandbox_end_down;
+  network.detect_duplicates = config.detect_duplicates;
+  network.masquerade = config.ip_masq;
+  network.masquerade_backend = config.ip_masq_backend;
+  network.masquerade_exclude = config.ip_masq_exclude;
+  network.masquerade_only = config.ip_masq_only;
+  network.dns = config.dns;
+  return network;
 }
 
 }  // namespace cnio::bridge

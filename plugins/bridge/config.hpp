@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "cnio/attachment/network.hpp"
 #include "cnio/base/ip.hpp"
 #include "cnio/base/mac.hpp"
 #include "cnio/base/result.hpp"
-#include "cnio/firewall/masquerade.hpp"
 #include "cnio/protocol/request.hpp"
 #include "cnio/protocol/result.hpp"
 
@@ -61,7 +61,7 @@ enum class Validation { kTypes, kFull };
 // Errors, of kFull only: code 7 naming the key, 4 for CNI_ARGS.
 Result<Config> parse_config(const protocol::Request& request, Validation validation);
 
-// What `ipMasqBackend` says. Error: code 7.
-Result<firewall::MasqueradeBackend> masquerade_backend(const Config& config);
+// What the story of an attachment has to know.
+attachment::Network network_of(const Config& config);
 
 }  // namespace cnio::bridge

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "cnio/attachment/record.hpp"
+#include "cnio/attachment/pair.hpp"
 #include "cnio/base/result.hpp"
 #include "cnio/base/rollback.hpp"
 #include "cnio/firewall/spoof_check.hpp"
@@ -71,9 +71,6 @@ Result<GatewayPlan> plan_gateway(net::Netlink& host, const Config& config, const
 Status configure_gateway(net::Netlink& host, const BridgeLink& bridge, const Config& config, const GatewayPlan& plan,
                          const std::vector<Cidr>& wanted);
 
-// Can the link have IPv6 addresses and routes? `purpose` ("the address fd01::1/64") tells what for. Error: code 100.
-Status require_ipv6(const net::Link& link, const Config& config, const std::string& purpose);
-
 // Removes the bridge, with its ends of VLANs, if it has no other port and ensure_bridge made it, for `deleteWhenEmpty`;
 // another stays, with a note on standard error. Not while an ADD is about to join a port to a bridge: see join_bridge.
 Status remove_bridge_if_empty(net::Netlink& host, const Config& config);
@@ -125,126 +122,14 @@ Status check_gateway_vlan(net::Netlink& host, const net::Link& gateway, const ne
 // Is it the other end of such an interface?
 bool is_gateway_port(const net::Link& port, const std::string& bridge);
 
-// ---- the veth pair of one attachment
-
-inline constexpr unsigned kNameAttempts = 3;  // 32 bits each: one more than ever needed, and DEL looks for all
-inline constexpr size_t kNameDigits = 8;
-inline constexpr size_t kMaxAlias = 255;  // IFALIASZ, without the terminating NUL
-inline constexpr size_t kAliasDigits = 16;
-inline constexpr std::string_view kAliasMark = "cnio ";  // how each of ours begins
-
-// `prefix` ("veth") and 8 hex digits that follow from the attachment, so that people and DEL find it; `attempt` gives
-// others if that name is taken.
-std::string host_end_name(const std::string& network, const protocol::Attachment& attachment, const std::string& prefix,
-                          unsigned attempt = 0);
-// What `ip link` shows as alias of the host end: whose it is, for people and for whoever has no record. At most 255
-// bytes; one that would fill that ends in "#" and a hash of it all. It begins with the mark of its network, unless that
-// fills it alone.
-std::string host_end_alias(const std::string& network, const protocol::Attachment& attachment);
-std::string mark_of(const std::string& network);
-// The network of which an alias says that it is the attachment's; nothing if it does not say that.
-std::optional<std::string> network_in_alias(const std::string& alias, const protocol::Attachment& attachment);
-
-struct Veth {
-  net::Link host_end;
-  net::Link sandbox_end;  // as we made it
-};
-
-// Error: code 103 if the sandbox has an interface of that name already, or one with it as an alternative name.
-Status check_name_is_free(net::Sandbox& sandbox, const protocol::Request& request);
-
-// Creates the pair, with the host end in its bridge, both down, and the MAC addresses of `pair`, once that has been
-// written into the record; completes it by name and number. Registers its removal.
-Result<Veth> create_attachment_veth(net::Netlink& host, net::Sandbox& sandbox, const protocol::Request& request,
-                                    const Config& config, const net::Link& bridge, attachment::RecordedPair& pair,
-                                    std::optional<attachment::AttachmentRecord>& record, Rollback& undo);
+// ---- the port
 
 // Marks the host end as the attachment's, and makes of it the port that the configuration asks for.
 Status configure_attachment(net::Netlink& host, const protocol::Request& request, const Config& config,
-                            const Veth& veth);
-
-// Is it the host end of a recorded pair? By its number, which a host gives once; of an ADD that was killed before it
-// could write that down, by its name. And it has the MAC address that we drew for it, or else the name, the alias or
-// the other end that we gave it.
-bool is_recorded_end(const net::Link& link, const attachment::RecordedPair& pair);
-// That end, if it is still there.
-Result<std::optional<net::Link>> find_recorded_end(net::Netlink& host, const attachment::RecordedPair& pair);
-
-// The host ends that the attachment has besides `own`, of which the name may be missing: of an earlier life, when its
-// container was started again in another namespace, and something keeps the former one alive; or of its life now, if
-// `own` should not be.
-Result<std::vector<net::Link>> find_former_ends(net::Netlink& host, const Config& config,
-                                                const std::vector<attachment::RecordedPair>& pairs,
-                                                const attachment::RecordedPair& own);
-
-// Has it any? For an ADD that has failed: looks at all links of the host, too.
-Result<bool> has_other_end(net::Netlink& host, const Config& config, const std::vector<attachment::RecordedPair>& pairs,
-                           const attachment::RecordedPair& own);
+                            const attachment::Veth& veth);
 
 // What `macspoofchk` asks for: installed by ADD, looked for by CHECK.
 firewall::SpoofCheckSpec spoof_check_of(const protocol::Request& request, const net::Link& host_end,
                                         const net::Link& sandbox_end);
-
-// Waits until both ends can pass frames: the host end as a port of the bridge, and the other, which drops what it is to
-// send until the kernel has seen its carrier. Error: code 11 after kPortTimeoutMs.
-inline constexpr int kPortTimeoutMs = 10'000;
-Status wait_for_pair(net::Netlink& host, net::Sandbox& sandbox, const Veth& veth);
-
-// What is left of an attachment, for DEL. From the record, if there is one: then nothing that the sandbox says matters.
-// Else by the sandbox's interface if that was made for this network, or by the host end's name and alias.
-struct Leftover {
-  struct Owned {
-    std::vector<IpAddr> addresses;
-    std::optional<MacAddr> mac;  // of the interface that had them
-  };
-  std::vector<net::Link> host_ends;
-  std::vector<Owned> owned;  // as recorded, or else as prevResult tells
-  bool recorded = false;
-  std::string foreign;  // why the sandbox's interface is left alone
-  // Without a record: the network to which that interface belongs according to its alias.
-  std::optional<std::string> former_network;
-};
-Result<Leftover> find_leftover(net::Netlink& host, std::optional<net::Sandbox>& sandbox,
-                               const protocol::Request& request, const Config& config,
-                               const std::vector<attachment::RecordedPair>& pairs,
-                               const std::optional<protocol::AddResult>& prev_result);
-
-// Removes the links of this network's attachments that are not valid, for GC, wherever they are: those that are
-// recorded, and those with its mark. Goes on past failures and reports all. Error: code 103 if there are links that may
-// be of an attachment that is not valid, but do not say so; then no address may be released.
-Status remove_stale_links(net::Netlink& host, uint64_t host_number, const Config& config, const std::string& network,
-                          const std::vector<protocol::Attachment>& valid);
-
-// ---- the sandbox's side
-
-// Does the kernel look for duplicates of the link's IPv6 addresses? To be called inside the sandbox, before the link is
-// up: from then on its link-local address is looked for, and cannot be used for a second or two.
-void prepare_duplicate_detection(const net::Link& link, const Config& config);
-
-// Addresses, up, then the host end up (in this order: see net::create_veth), duplicate address detection if asked for,
-// routes. Both ends may be up already, for an IPAM plugin that uses the link.
-inline constexpr int kDuplicateDetectionTimeoutMs = 10'000;
-Status configure_sandbox_end(net::Netlink& host, net::Sandbox& sandbox, const Veth& veth, const Config& config,
-                             const protocol::AddResult& result, const std::vector<net::RouteSpec>& routes);
-
-// ---- addresses that had another owner before, or will have one
-
-// Makes everybody who remembers an earlier owner of the addresses find this one at once: the neighbours on the bridge
-// by announcements, the host by its own table. If that had an entry, the earlier owner's connections, too, may have
-// been left behind; they are forgotten. The pod works without all this, if later: a failure is a note on standard
-// error.
-// It is the kernel that announces: an ARP announcement (RFC 5227, section 3) for each IPv4 address, an unsolicited
-// neighbour advertisement that overrides what is known (RFC 4861, section 7.2.6) for each IPv6 address, when the
-// interface's MAC address is set, be it to what it is (arp_notify, ndisc_notify: Documentation/networking/ip-sysctl).
-// A packet socket of our own would need CAP_NET_RAW, and its closing waits for milliseconds, for a grace period.
-void take_over_addresses(net::Netlink& host, const Config& config, const BridgeLink& bridge, net::Sandbox& sandbox,
-                         const net::Link& sandbox_end, const protocol::AddResult& result);
-
-// Removes what the host remembers of the attachment whose MAC address is `mac`: neighbours and connections. An address
-// that the host knows under another MAC address belongs to somebody else by now and is left alone, with all its
-// connections: the host translates none without sending to it. `netfilter`: see forget_connections. Goes on past
-// failures.
-Status forget_addresses(net::Netlink& host, net::Netlink* netfilter, const Config& config,
-                        std::vector<IpAddr> addresses, const std::optional<MacAddr>& mac);
 
 }  // namespace cnio::bridge

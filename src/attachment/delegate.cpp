@@ -141,4 +141,15 @@ Status Delegate::Prepared::run() {
   return {};
 }
 
+Result<std::optional<Delegate>> find_ipam(const protocol::Request& request, const Network& network) {
+  if (network.layer2()) return std::optional<Delegate>();
+  if (network.ipam_type.empty()) return Error::config("ipam.type", "cannot be read: nobody can release the addresses");
+  CNIO_LET(Delegate ipam, Delegate::find(request, network.ipam_type));
+  return std::optional(std::move(ipam));
+}
+
+bool works_without_link(const std::string& ipam_type) { return ipam_type == "host-local" || ipam_type == "static"; }
+
+bool releases_over_link(const std::string& ipam_type) { return ipam_type == "dhcp"; }
+
 }  // namespace cnio::attachment

@@ -78,14 +78,17 @@ Result<std::vector<Address>> list_addresses(Netlink& route, const Link& link, st
   return addresses;
 }
 
-Status add_address(Netlink& route, const Link& link, const Cidr& cidr, DuplicateDetection detection) {
+Status add_address(Netlink& route, const Link& link, const Cidr& cidr, DuplicateDetection detection,
+                   PrefixRoute prefix_route) {
   const std::string operation = "add address " + cidr.to_string() + " to " + link.name;
   CNIO_LET(const RtnlAddrPtr address, to_rtnl(link, cidr, operation));
   if (cidr.addr.is_v4() && cidr.prefix < 31) {
     const NlAddrPtr broadcast = to_nl_addr(Cidr::host(cidr.last()));
     CNIO_TRY(built(rtnl_addr_set_broadcast(address.get(), broadcast.get()), operation));
   }
-  if (!cidr.addr.is_v4() && detection == DuplicateDetection::kOff) rtnl_addr_set_flags(address.get(), IFA_F_NODAD);
+  unsigned flags = prefix_route == PrefixRoute::kNone ? IFA_F_NOPREFIXROUTE : 0;
+  if (!cidr.addr.is_v4() && detection == DuplicateDetection::kOff) flags |= IFA_F_NODAD;
+  rtnl_addr_set_flags(address.get(), flags);
   nl_msg* message = nullptr;
   CNIO_TRY(built(rtnl_addr_build_add_request(address.get(), NLM_F_CREATE | NLM_F_EXCL, &message), operation));
   return route.request(MsgPtr(message).get(), operation);

@@ -143,6 +143,7 @@ int serve(const Plugin& plugin, const Environment& environment, const Streams& s
   auto parsed = parse_environment(environment);
   if (!parsed.ok()) return answer_error(plugin, streams, version, parsed.error());
   Request request = std::move(parsed).value();
+  request.plugin = plugin.name;
   if (request.command == Command::kVersion) return answer_version(streams);
   Status ready = read_stdin(request, streams);
   if (request.config) version = request.version;

@@ -3,7 +3,7 @@
 // What an IPAM plugin prints, read with a configuration of each version, and what bridge makes of it.
 #include <set>
 
-#include "bridge/addressing.hpp"
+#include "cnio/attachment/addressing.hpp"
 #include "bridge/config.hpp"
 #include "fuzz/fuzz.hpp"
 

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "bridge/addressing.hpp"
+#include "cnio/attachment/addressing.hpp"
 #include "support/host.hpp"
 #include "support/matchers.hpp"
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "cnio/attachment/network.hpp"
 #include "cnio/base/process.hpp"
 #include "cnio/base/result.hpp"
 #include "cnio/protocol/request.hpp"
@@ -91,5 +92,15 @@ class Delegate {
   std::string path_;
   DelegateLimits limits_;
 };
+
+// The IPAM plugin of a network; none for layer 2. Errors: those of Delegate::find, and code 7 if DEL or GC cannot read
+// which it is.
+Result<std::optional<Delegate>> find_ipam(const protocol::Request& request, const Network& network);
+
+// Some IPAM plugins are known to have no use for the link: they work while it is made, and may give the address to
+// somebody else once it is gone. All others get the reference's order.
+bool works_without_link(const std::string& ipam_type);
+// This one says good-bye over the link.
+bool releases_over_link(const std::string& ipam_type);
 
 }  // namespace cnio::attachment

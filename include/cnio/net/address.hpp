@@ -34,9 +34,12 @@ struct OwnedAddress {
 Result<std::vector<OwnedAddress>> list_addresses(Netlink& route, std::optional<Family> family = std::nullopt);
 
 enum class DuplicateDetection { kOff, kOn };
+// Does the kernel make a route to the address's own network (without IFA_F_NOPREFIXROUTE)?
+enum class PrefixRoute { kMade, kNone };
 
 // Adds an address, IPv4 with its broadcast address. IPv6 is usable at once unless detection is on.
-Status add_address(Netlink& route, const Link& link, const Cidr& cidr, DuplicateDetection detection);
+Status add_address(Netlink& route, const Link& link, const Cidr& cidr, DuplicateDetection detection,
+                   PrefixRoute prefix_route = PrefixRoute::kMade);
 // An address that is gone already is success.
 Status remove_address(Netlink& route, const Link& link, const Cidr& cidr);
 

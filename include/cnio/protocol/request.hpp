@@ -49,6 +49,7 @@ struct Attachment {
 
 // A validated call of a plugin (CNI 1.1.0, section 2, "Protocol parameters").
 struct Request {
+  std::string_view plugin;  // "bridge": who is called, for notes
   Command command = Command::kVersion;
   Attachment attachment;        // empty for GC, STATUS and VERSION
   std::string netns_path;       // CNI_NETNS as passed; may be empty for DEL: the sandbox is gone

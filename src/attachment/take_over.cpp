@@ -1,44 +1,30 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnio/attachment/take_over.hpp"
+
 #include <algorithm>
 
 #include "cnio/base/error_list.hpp"
 #include "cnio/net/conntrack.hpp"
 #include "cnio/net/neighbour.hpp"
-#include "cnio/protocol/plugin.hpp"
 
-#include "bridge/addressing.hpp"
-#include "bridge/steps.hpp"
-
-namespace cnio::bridge {
+namespace cnio::attachment {
 namespace {
 
-using protocol::AddResult;
-
-// Where the host has its neighbours on this network.
-Result<std::optional<net::Link>> find_gateway(net::Netlink& host, const Config& config) {
-  return net::find_link(host, config.gateway_interface());
-}
-
 // Were any of them in the host's table?
-Result<bool> replace_neighbours(net::Netlink& host, const Config& config, const BridgeLink& bridge, const MacAddr& mac,
+Result<bool> replace_neighbours(net::Netlink& host, const net::Link& gateway, const MacAddr& mac,
                                 const std::vector<IpAddr>& addresses) {
-  std::optional<net::Link> gateway = bridge.link;
-  if (config.vlan != 0) {
-    CNIO_LET(gateway, find_gateway(host, config));
-  }
-  if (!gateway) return false;
   bool known = false;
   for (const IpAddr& address : addresses) {
-    CNIO_LET(const bool replaced, net::replace_neighbour(host, *gateway, address, mac));
+    CNIO_LET(const bool replaced, net::replace_neighbour(host, gateway, address, mac));
     known = known || replaced;
   }
   return known;
 }
 
-Status correct_host(net::Netlink& host, const Config& config, const BridgeLink& bridge, const MacAddr& mac,
+Status correct_host(net::Netlink& host, const std::optional<net::Link>& gateway, const MacAddr& mac,
                     const std::vector<IpAddr>& addresses) {
-  if (bridge.created) return {};  // a new bridge knows nobody
-  CNIO_LET(const bool known, replace_neighbours(host, config, bridge, mac, addresses));
+  if (!gateway) return {};
+  CNIO_LET(const bool known, replace_neighbours(host, *gateway, mac, addresses));
   return known ? net::forget_connections(addresses) : Status();
 }
 
@@ -54,25 +40,22 @@ Result<bool> forget_neighbour(net::Netlink& host, const net::Link& gateway, cons
 
 }  // namespace
 
-void take_over_addresses(net::Netlink& host, const Config& config, const BridgeLink& bridge, net::Sandbox& sandbox,
-                         const net::Link& sandbox_end, const AddResult& result) {
-  if (!sandbox_end.mac) return;
+Status take_over_addresses(net::Netlink& host, const std::optional<net::Link>& gateway, net::Sandbox& sandbox,
+                           const net::Link& sandbox_end, const std::vector<IpAddr>& addresses) {
+  if (!sandbox_end.mac) return {};
   ErrorList errors;
-  errors.collect(correct_host(host, config, bridge, *sandbox_end.mac, addresses_of(result)));
+  errors.collect(correct_host(host, gateway, *sandbox_end.mac, addresses));
   errors.collect(net::set_mac(sandbox.route(), sandbox_end, *sandbox_end.mac));
-  if (errors.empty()) return;
-  protocol::note("bridge", "an address that another pod had before may be unreachable for some seconds: " +
-                               errors.status().error().msg());
+  return errors.status();
 }
 
-Status forget_addresses(net::Netlink& host, net::Netlink* netfilter, const Config& config,
+Status forget_addresses(net::Netlink& host, net::Netlink* netfilter, const std::optional<net::Link>& gateway,
                         std::vector<IpAddr> addresses, const std::optional<MacAddr>& mac) {
   // Others follow from the MAC address, and are never given to anybody else.
   std::erase_if(addresses, [](const IpAddr& address) { return address.is_link_local_unicast(); });
   std::sort(addresses.begin(), addresses.end());
   addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
   if (addresses.empty()) return {};
-  CNIO_LET(const std::optional<net::Link> gateway, find_gateway(host, config));
   ErrorList errors;
   std::vector<IpAddr> ours;
   for (const IpAddr& address : addresses) {
@@ -84,4 +67,4 @@ Status forget_addresses(net::Netlink& host, net::Netlink* netfilter, const Confi
   return errors.status();
 }
 
-}  // namespace cnio::bridge
+}  // namespace cnio::attachment

@@ -1,10 +1,10 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
-#include "bridge/addressing.hpp"
+#include "cnio/attachment/addressing.hpp"
 
 #include <algorithm>
 #include <linux/rtnetlink.h>
 
-namespace cnio::bridge {
+namespace cnio::attachment {
 namespace {
 
 using protocol::AddResult;
@@ -89,8 +89,8 @@ std::string_view why_unusable(const Cidr& address) {
   return {};
 }
 
-Status check_addresses(const Config& config, const AddResult& result) {
-  const std::string returned = "IPAM plugin " + quote(config.ipam_type) + " returned ";
+Status check_addresses(const Completion& completion, const AddResult& result) {
+  const std::string returned = "IPAM plugin " + quote(completion.ipam_type) + " returned ";
   const auto check = [&](const std::string& kind, const Cidr& address) -> Status {
     const std::string_view why = why_unusable(address);
     if (why.empty()) return {};
@@ -107,15 +107,15 @@ Status check_addresses(const Config& config, const AddResult& result) {
   return {};
 }
 
-Status check_gateways(const Config& config, const AddResult& result) {
-  const std::string returned = "IPAM plugin " + quote(config.ipam_type) + " returned ";
+Status check_gateways(const Completion& completion, const AddResult& result) {
+  const std::string returned = "IPAM plugin " + quote(completion.ipam_type) + " returned ";
   for (const IpConfig& ip : result.ips) {
     if (ip.gateway && ip.gateway->family() != ip.address.family()) {
       return Error::make(Code::kDelegate, returned + "the gateway " + ip.gateway->to_string() + " for the " +
                                               std::string(family_name(ip.address.family())) + " address " +
                                               ip.address.to_string());
     }
-    if (config.is_gateway && ip.gateway == ip.address.addr) {
+    if (completion.gateways && ip.gateway == ip.address.addr) {
       return Error::make(Code::kDelegate, returned + "the address " + ip.address.to_string() +
                                               ", which is also the gateway's: the bridge and the container cannot "
                                               "share it")
@@ -127,18 +127,18 @@ Status check_gateways(const Config& config, const AddResult& result) {
 
 }  // namespace
 
-Result<AddResult> complete_ipam_result(const Config& config, AddResult ipam, size_t sandbox_entry) {
+Result<AddResult> complete_ipam_result(const Completion& completion, AddResult ipam) {
   if (ipam.ips.empty()) {
-    return Error::make(Code::kDelegate, "IPAM plugin " + quote(config.ipam_type) + " returned no address");
+    return Error::make(Code::kDelegate, "IPAM plugin " + quote(completion.ipam_type) + " returned no address");
   }
   for (IpConfig& ip : ipam.ips) {
-    ip.interface = sandbox_entry;
-    if (!ip.gateway && config.is_gateway) ip.gateway = ip.address.network().addr.next();
+    ip.interface = completion.sandbox_entry;
+    if (!ip.gateway && completion.gateways) ip.gateway = ip.address.network().addr.next();
   }
-  CNIO_TRY(check_gateways(config, ipam));
-  CNIO_TRY(check_addresses(config, ipam));
-  ipam.interfaces.clear();  // the bridge's entries take their place
-  if (config.is_default_gateway) add_default_routes(ipam);
+  CNIO_TRY(check_gateways(completion, ipam));
+  CNIO_TRY(check_addresses(completion, ipam));
+  ipam.interfaces.clear();  // the plugin's entries take their place
+  if (completion.default_routes) add_default_routes(ipam);
   return ipam;
 }
 
@@ -228,4 +228,4 @@ Recorded recorded_attachment(const std::optional<AddResult>& result, const std::
   return recorded;
 }
 
-}  // namespace cnio::bridge
+}  // namespace cnio::attachment

@@ -1,25 +1,19 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
-#include "cnio/net/link/veth.hpp"
+#include "cnio/attachment/pair.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <functional>
 #include <linux/netlink.h>
 #include <memory>
 
-#include "cnio/base/sha512.hpp"
-#include "cnio/net/link/bridge.hpp"
+#include "cnio/attachment/identity.hpp"
 #include "cnio/net/link/events.hpp"
+#include "cnio/net/link/veth.hpp"
 #include "cnio/protocol/plugin.hpp"
 
-#include "bridge/steps.hpp"
-
-namespace cnio::bridge {
+namespace cnio::attachment {
 namespace {
 
-using attachment::AttachmentRecord;
-using attachment::RecordedPair;
-using protocol::Attachment;
 using protocol::Request;
 
 Status create_under_free_name(net::Netlink& host, net::VethSpec spec, const RecordedPair& pair, std::string& name) {
@@ -44,7 +38,7 @@ Result<std::optional<net::Link>> find_made(net::Netlink& host, const std::string
 using Made = std::shared_ptr<RecordedPair>;
 
 // Without it the pair is still found by its marks; a pod does not fail to start for want of it.
-void write_down(std::optional<AttachmentRecord>& record, const Made& made, Rollback& undo) {
+void write_down(std::string_view plugin, std::optional<AttachmentRecord>& record, const Made& made, Rollback& undo) {
   if (!record) return;
   // Before: a part of it may be written. If the link could not be removed, DEL has to find it.
   undo.last("forget what was recorded of " + made->attachment.container_id, [made]() -> Status {
@@ -55,26 +49,11 @@ void write_down(std::optional<AttachmentRecord>& record, const Made& made, Rollb
     return again.forget(*made);
   });
   if (const Status added = record->add(*made); !added.ok()) {
-    protocol::note("bridge", "what DEL and GC need is not recorded: " + added.error().msg());
+    protocol::note(plugin, "what DEL and GC need is not recorded: " + added.error().msg());
   }
 }
 
 }  // namespace
-
-std::string host_end_name(const std::string& network, const Attachment& attachment, const std::string& prefix,
-                          unsigned attempt) {
-  std::string identity = network + '\0' + attachment.container_id + '\0' + attachment.ifname;
-  if (attempt != 0) identity += '\0' + std::to_string(attempt);
-  return prefix + sha512_hex(identity, kNameDigits);
-}
-
-std::string host_end_alias(const std::string& network, const Attachment& attachment) {
-  const std::string whole = mark_of(network) + attachment.text();
-  if (whole.size() < kMaxAlias) return whole;  // as long as that, it would look like one that was cut
-  // Two that begin alike must not be one.
-  const std::string digest = "#" + sha512_hex(whole, kAliasDigits);
-  return whole.substr(0, kMaxAlias - digest.size()) + digest;
-}
 
 Status check_name_is_free(net::Sandbox& sandbox, const Request& request) {
   const std::string& name = request.attachment.ifname;
@@ -88,16 +67,15 @@ Status check_name_is_free(net::Sandbox& sandbox, const Request& request) {
       .hint("call DEL first if it is left over from an earlier ADD");
 }
 
-Result<Veth> create_attachment_veth(net::Netlink& host, net::Sandbox& sandbox, const Request& request,
-                                    const Config& config, const net::Link& bridge, RecordedPair& pair,
-                                    std::optional<AttachmentRecord>& record, Rollback& undo) {
+Result<Veth> create_pair(net::Netlink& host, net::Sandbox& sandbox, const Request& request, const PairSpec& spec,
+                         RecordedPair& pair, std::optional<AttachmentRecord>& record, Rollback& undo) {
   const Made made = std::make_shared<RecordedPair>(pair);
-  write_down(record, made, undo);
+  write_down(request.plugin, record, made, undo);
   std::string name;
   Status created = create_under_free_name(host,
                                           {.host_name = {},
-                                           .master = bridge.index,
-                                           .mtu = config.mtu,
+                                           .master = spec.master,
+                                           .mtu = spec.mtu,
                                            .sandbox_name = request.attachment.ifname,
                                            .sandbox_fd = sandbox.netns().fd(),
                                            .host_mac = pair.host_mac,
@@ -134,22 +112,6 @@ Result<Veth> create_attachment_veth(net::Netlink& host, net::Sandbox& sandbox, c
   return Veth{*host_end, sandbox_end};
 }
 
-Status configure_attachment(net::Netlink& host, const Request& request, const Config& config, const Veth& veth) {
-  CNIO_TRY(net::configure_port(host, veth.host_end,
-                               {.alias = host_end_alias(request.network, request.attachment),
-                                .hairpin = config.hairpin,
-                                .isolated = config.isolated}));
-  return configure_vlans(host, veth.host_end, config);
-}
-
-firewall::SpoofCheckSpec spoof_check_of(const Request& request, const net::Link& host_end,
-                                        const net::Link& sandbox_end) {
-  return {.network = request.network,
-          .attachment = request.attachment,
-          .port = host_end.name,
-          .mac = sandbox_end.mac.value_or(MacAddr())};
-}
-
 namespace {
 
 // `listen` opens the notifications of the namespace that the link is in; it is the exception that they are needed.
@@ -174,4 +136,4 @@ Status wait_for_pair(net::Netlink& host, net::Sandbox& sandbox, const Veth& veth
   });
 }
 
-}  // namespace cnio::bridge
+}  // namespace cnio::attachment

@@ -1,30 +1,25 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
-#include "bridge/removal.hpp"
-
 #include <algorithm>
 #include <linux/netlink.h>
 #include <set>
 
 #include "cnio/attachment/delegate.hpp"
+#include "cnio/attachment/identity.hpp"
+#include "cnio/attachment/leftover.hpp"
 #include "cnio/attachment/record.hpp"
+#include "cnio/attachment/stories.hpp"
+#include "cnio/attachment/take_over.hpp"
 #include "cnio/base/caretaker.hpp"
 #include "cnio/base/error_list.hpp"
 #include "cnio/firewall/masquerade.hpp"
-#include "cnio/firewall/spoof_check.hpp"
 #include "cnio/net/link/veth.hpp"
 #include "cnio/net/netlink.hpp"
 #include "cnio/net/sandbox.hpp"
 #include "cnio/protocol/plugin.hpp"
 
-#include "bridge/config.hpp"
-#include "bridge/ipam.hpp"
-#include "bridge/steps.hpp"
-
-namespace cnio::bridge {
+namespace cnio::attachment {
 namespace {
 
-using attachment::Delegate;
-using attachment::RecordedPair;
 using protocol::AddResult;
 using protocol::Command;
 using protocol::Request;
@@ -34,7 +29,7 @@ struct Scene {
   net::Netlink host;
   std::optional<net::Sandbox> sandbox;
   uint64_t number;  // of the host
-  std::optional<attachment::AttachmentRecord> record;
+  std::optional<AttachmentRecord> record;
   std::optional<Crowd> crowd;
 
   [[nodiscard]] std::vector<RecordedPair> pairs_of(const std::string& network) const {
@@ -50,16 +45,16 @@ Result<Scene> look_around(const Request& request, ErrorList& errors) {
   CNIO_LET(const uint64_t number, net::Namespace::own_number());
   auto sandbox = net::Sandbox::find(request.netns_path);
   if (!sandbox.ok()) errors.collect(sandbox.error());
-  auto record = attachment::AttachmentRecord::read(request.attachment);
+  auto record = AttachmentRecord::read(request.attachment);
   if (!record.ok()) errors.collect(record.error());
   return Scene{std::move(host), sandbox.ok() ? std::move(sandbox).value() : std::nullopt, number,
                record.ok() ? std::optional(std::move(record).value()) : std::nullopt, Crowd::join(number)};
 }
 
 // What is left in the record then says nothing wrong, and is no reason to call DEL again: GC takes it.
-void forget_pairs(Scene& scene, const std::string& network) {
+void forget_pairs(const Request& request, Scene& scene, const std::string& network) {
   for (const RecordedPair& pair : scene.pairs_of(network)) {
-    if (const Status gone = scene.record->forget(pair); !gone.ok()) protocol::note("bridge", gone.error().msg());
+    if (const Status gone = scene.record->forget(pair); !gone.ok()) protocol::note(request.plugin, gone.error().msg());
   }
 }
 
@@ -111,9 +106,21 @@ Result<std::vector<Leftover::Owned>> remembered(const Leftover& left, const fire
   return owned;
 }
 
+Status forget_owned(Driver& driver, Scene& scene, net::Netlink* netfilter, const std::vector<Leftover::Owned>& owned) {
+  if (std::all_of(owned.begin(), owned.end(), [](const Leftover::Owned& each) { return each.addresses.empty(); })) {
+    return {};
+  }
+  CNIO_LET(const auto there, driver.former_neighbourhood(scene.host));
+  ErrorList errors;
+  for (const Leftover::Owned& each : owned) {
+    errors.collect(forget_addresses(scene.host, netfilter, there, each.addresses, each.mac));
+  }
+  return errors.status();
+}
+
 // The rules of the attachment, then its links, then what the host knows of its addresses, when nobody sends under them
 // any more.
-Status disconnect(const Request& request, const Config& config, Scene& scene, const Leftover& left) {
+Status disconnect(const Request& request, Driver& driver, Scene& scene, const Leftover& left) {
   ErrorList errors;
   auto opened = net::NftConnection::open();
   if (!opened.ok()) errors.collect(opened.error());
@@ -121,15 +128,13 @@ Status disconnect(const Request& request, const Config& config, Scene& scene, co
   const firewall::MasqueradeIdentity who = {request.network, request.attachment};
   firewall::MasqueradeRecord rules;
   errors.collect(firewall::remove_masquerade(nft, who, known_addresses(left), request.environment, &rules));
-  if (nft) errors.collect(firewall::remove_spoof_check(*nft, request.network, request.attachment));
+  if (nft) errors.collect(driver.remove_rules(*nft));
   errors.collect(remove_links(scene, left, nft));
   net::Netlink* netfilter = nft ? &nft->netfilter() : nullptr;
   const auto owned = remembered(left, rules, nft, who);
   if (!owned.ok()) errors.collect(owned.error());
-  for (const Leftover::Owned& each : owned.ok() ? owned.value() : std::vector<Leftover::Owned>()) {
-    errors.collect(forget_addresses(scene.host, netfilter, config, each.addresses, each.mac));
-  }
-  if (config.delete_when_empty) errors.collect(remove_bridge_if_empty(scene.host, config));
+  if (owned.ok()) errors.collect(forget_owned(driver, scene, netfilter, owned.value()));
+  errors.collect(driver.tidy_up(scene.host));
   return errors.status();
 }
 
@@ -173,51 +178,53 @@ Result<Request> with_config(const Request& request, std::string config) {
 
 // Who releases the addresses: what the configuration says; if by now it names nobody, or cannot be read, what it said
 // when the pair was made.
-Result<Request> releasing_request(const Request& request, const Config& config,
+Result<Request> releasing_request(const Request& request, const Network& network,
                                   const std::vector<RecordedPair>& pairs) {
-  if (!config.ipam_type.empty() || pairs.empty() || pairs.back().config.empty()) return request;
+  if (!network.ipam_type.empty() || pairs.empty() || pairs.back().config.empty()) return request;
   auto then = with_config(request, pairs.back().config);
   return then.ok() ? std::move(then).value() : request;
 }
 
 // The addresses were given by what the configuration said then, perhaps out of another store. The interface is gone,
 // and so no reason to call DEL again if that cannot be asked any more.
-void release_as_then(const Request& request, const Config& config, const std::vector<RecordedPair>& pairs) {
-  if (config.ipam_type.empty() || pairs.empty() || pairs.back().config.empty()) return;
+void release_as_then(const Request& request, const Network& network, const MakeDriver& make_driver,
+                     const std::vector<RecordedPair>& pairs) {
+  if (network.ipam_type.empty() || pairs.empty() || pairs.back().config.empty()) return;
   const auto then = with_config(request, pairs.back().config);
   if (!then.ok()) return;
   const protocol::Json* before = then.value().fields().find("ipam");
   const protocol::Json* now = request.fields().find("ipam");
   if (before == nullptr || now == nullptr || protocol::format_json(*before) == protocol::format_json(*now)) return;
   const auto released = [&]() -> Status {
-    CNIO_LET(const Config former, parse_config(then.value(), Validation::kTypes));
-    CNIO_LET(const auto ipam, find_ipam(then.value(), former));
+    CNIO_LET(const auto former, make_driver(then.value()));
+    CNIO_LET(const auto ipam, find_ipam(then.value(), former->network()));
     return ipam ? ipam->run(Command::kDel) : Status();
   }();
-  if (!released.ok()) protocol::note("bridge", "as configured when it was added: " + released.error().msg());
+  if (!released.ok()) protocol::note(request.plugin, "as configured when it was added: " + released.error().msg());
 }
 
 // ---- a network that had another name
 
 // Interfaces are unique within a container, so what it has under this name in another network of ours is what the
 // runtime means, if the network has another name by now.
-Status disconnect_former(const Request& request, Scene& scene, const std::string& network) {
+Status disconnect_former(const Request& request, const MakeDriver& make_driver, Scene& scene,
+                         const std::string& network) {
   const std::vector<RecordedPair> pairs = scene.pairs_of(network);
   const bool known = !pairs.empty() && !pairs.back().config.empty();
   CNIO_LET(const Request then,
            with_config(request, known ? pairs.back().config : protocol::with_name(*request.config, network)));
-  CNIO_LET(const Config config, parse_config(then, Validation::kTypes));
-  CNIO_LET(const Leftover left, find_leftover(scene.host, scene.sandbox, then, config, pairs, std::nullopt));
-  const auto ipam = find_ipam(then, config);
+  CNIO_LET(const auto driver, make_driver(then));
+  CNIO_LET(const Leftover left, find_leftover(scene.host, scene.sandbox, then, driver->network(), pairs, std::nullopt));
+  const auto ipam = find_ipam(then, driver->network());
   ErrorList errors;
   Release release(ipam.ok() && ipam.value() ? &*ipam.value() : nullptr);
-  errors.collect(disconnect(then, config, scene, left));
+  errors.collect(disconnect(then, *driver, scene, left));
   if (!ipam.ok()) errors.collect(ipam.error());
   errors.collect(errors.empty() ? release.finish() : release.begun());
   if (!errors.empty()) return errors.status();
-  forget_pairs(scene, network);
-  protocol::note("bridge", "what " + request.attachment.text() + " had in the network " + quote(network) +
-                               " has been removed, too");
+  forget_pairs(request, scene, network);
+  protocol::note(request.plugin, "what " + request.attachment.text() + " had in the network " + quote(network) +
+                                     " has been removed, too");
   return {};
 }
 
@@ -235,7 +242,8 @@ Result<bool> may_disconnect_former(const Request& request, Scene& scene, const s
   return true;
 }
 
-Status disconnect_all_former(const Request& request, Scene& scene, const Leftover& left) {
+Status disconnect_all_former(const Request& request, const MakeDriver& make_driver, Scene& scene,
+                             const Leftover& left) {
   std::set<std::string> networks;
   if (left.former_network) networks.insert(*left.former_network);
   for (const RecordedPair& pair : scene.record ? scene.record->pairs_on(scene.number) : std::vector<RecordedPair>()) {
@@ -246,43 +254,46 @@ Status disconnect_all_former(const Request& request, Scene& scene, const Leftove
   for (const std::string& network : networks) {
     const auto certain = may_disconnect_former(request, scene, network);
     if (certain.ok() && certain.value()) {
-      errors.collect(disconnect_former(request, scene, network).context("network " + quote(network)));
+      errors.collect(disconnect_former(request, make_driver, scene, network).context("network " + quote(network)));
       continue;
     }
-    protocol::note("bridge", request.attachment.text() + " is left alone in the network " + quote(network) +
-                                 ": its interface is another one");
+    protocol::note(request.plugin, request.attachment.text() + " is left alone in the network " + quote(network) +
+                                       ": its interface is another one");
   }
   return errors.status();
 }
 
 // All but the addresses. What is left in other networks is removed, too; that may fail alone.
-Status disconnect_all(const Request& request, const Config& config, Scene& scene,
+Status disconnect_all(const Request& request, Driver& driver, const MakeDriver& make_driver, Scene& scene,
                       const std::vector<RecordedPair>& pairs, ErrorList& errors_of_others) {
   // Only a help: what it cannot say is found without it, so one that cannot be read does not stop the removal.
   auto recorded = protocol::parse_prev_result(request.fields(), request.version);
   const std::optional<AddResult> prev_result = recorded.ok() ? std::move(recorded).value() : std::nullopt;
-  CNIO_LET(const Leftover left, find_leftover(scene.host, scene.sandbox, request, config, pairs, prev_result));
-  errors_of_others.collect(disconnect_all_former(request, scene, left));
-  if (!left.foreign.empty() && !left.former_network) protocol::note("bridge", left.foreign);
-  return disconnect(request, config, scene, left);
+  CNIO_LET(const Leftover left,
+           find_leftover(scene.host, scene.sandbox, request, driver.network(), pairs, prev_result));
+  errors_of_others.collect(disconnect_all_former(request, make_driver, scene, left));
+  if (!left.foreign.empty() && !left.former_network) protocol::note(request.plugin, left.foreign);
+  return disconnect(request, driver, scene, left);
 }
 
 }  // namespace
 
-Status del(const Request& request) {
-  CNIO_LET(const Config config, parse_config(request, Validation::kTypes));
+Status del(const Request& request, const MakeDriver& make_driver) {
+  CNIO_LET(const auto driver, make_driver(request));
+  const Network& network = driver->network();
   ErrorList errors;
   CNIO_LET(Scene scene, look_around(request, errors));
   const std::vector<RecordedPair> pairs = scene.pairs_of(request.network);
-  CNIO_LET(const Request releasing, releasing_request(request, config, pairs));
-  CNIO_LET(const Config releasing_config, parse_config(releasing, Validation::kTypes));
-  const auto ipam = find_ipam(releasing, releasing_config);
+  CNIO_LET(const Request releasing, releasing_request(request, network, pairs));
+  CNIO_LET(const auto releasing_driver, make_driver(releasing));
+  const Network& releasing_network = releasing_driver->network();
+  const auto ipam = find_ipam(releasing, releasing_network);
   Release release(ipam.ok() && ipam.value() ? &*ipam.value() : nullptr);
-  const Status gone = disconnect_all(request, config, scene, pairs, errors);
+  const Status gone = disconnect_all(request, *driver, make_driver, scene, pairs, errors);
   errors.collect(gone);
-  if (!releasing_config.ipam_readable) {
-    protocol::note("bridge", "key \"ipam\" cannot be read: addresses of " + request.attachment.text() +
-                                 " stay reserved until it is mended, and GC comes");
+  if (!releasing_network.ipam_readable) {
+    protocol::note(request.plugin, "key \"ipam\" cannot be read: addresses of " + request.attachment.text() +
+                                       " stay reserved until it is mended, and GC comes");
     return errors.status();
   }
   if (!ipam.ok()) {
@@ -292,29 +303,28 @@ Status del(const Request& request) {
   const Status released = gone.ok() ? release.finish() : release.begun();
   errors.collect(released);
   if (!gone.ok() || !released.ok()) return errors.status();  // whoever comes again has to know what is still to be done
-  release_as_then(request, config, pairs);
-  forget_pairs(scene, request.network);
+  release_as_then(request, network, make_driver, pairs);
+  forget_pairs(request, scene, request.network);
   return errors.status();
 }
 
-Status gc(const Request& request) {
-  CNIO_LET(const Config config, parse_config(request, Validation::kTypes));
+Status gc(const Request& request, const MakeDriver& make_driver) {
+  CNIO_LET(const auto driver, make_driver(request));
+  const Network& network = driver->network();
   CNIO_LET(const std::vector<protocol::Attachment> valid, protocol::parse_valid_attachments(request.fields()));
   CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
   CNIO_LET(const uint64_t number, net::Namespace::own_number());
   ErrorList errors;
   errors.collect(firewall::collect_masquerade_garbage(request.network, valid, request.environment));
-  errors.collect(firewall::collect_spoof_check_garbage(request.network, valid));
-  const Status links = remove_stale_links(host, number, config, request.network, valid);
+  errors.collect(driver->collect_rules(valid));
+  const Status links = remove_stale_links(host, number, network, request.network, valid);
   errors.collect(links);
-  if (links.ok() && config.delete_when_empty) errors.collect(remove_bridge_if_empty(host, config));
-  // As in DEL: no address is released while a link may still use it.
-  if (links.ok()) {
-    const auto ipam = find_ipam(request, config);
-    if (!ipam.ok()) errors.collect(ipam.error());
-    if (ipam.ok() && ipam.value()) errors.collect(ipam.value()->run(Command::kGc));
-  }
+  if (!links.ok()) return errors.status();  // as in DEL: no address is released while a link may still use it
+  errors.collect(driver->tidy_up(host));
+  const auto ipam = find_ipam(request, network);
+  if (!ipam.ok()) errors.collect(ipam.error());
+  if (ipam.ok() && ipam.value()) errors.collect(ipam.value()->run(Command::kGc));
   return errors.status();
 }
 
-}  // namespace cnio::bridge
+}  // namespace cnio::attachment

@@ -2,16 +2,14 @@
 #include <map>
 #include <set>
 
+#include "cnio/attachment/identity.hpp"
+#include "cnio/attachment/leftover.hpp"
 #include "cnio/base/error_list.hpp"
 #include "cnio/protocol/plugin.hpp"
 
-#include "bridge/steps.hpp"
-
-namespace cnio::bridge {
+namespace cnio::attachment {
 namespace {
 
-using attachment::AttachmentRecord;
-using attachment::RecordedPair;
 using protocol::Attachment;
 
 // Has the pattern of the names that we, and the reference, give to host ends.
@@ -27,12 +25,12 @@ bool looks_like_host_end(const net::Link& link, const std::string& prefix) {
 // Looks at links for GC, one after the other.
 class Sorter {
  public:
-  Sorter(const Config& config, const std::string& network, const std::set<Attachment>& valid)
-      : config_(config), mark_(mark_of(network)) {
+  Sorter(const Network& network, const std::string& name, const std::set<Attachment>& valid)
+      : network_(network), mark_(mark_of(name)) {
     for (const Attachment& attachment : valid) {
-      aliases_.emplace(host_end_alias(network, attachment), attachment);
+      aliases_.emplace(host_end_alias(name, attachment), attachment);
       for (unsigned attempt = 0; attempt < kNameAttempts; ++attempt)
-        names_.emplace(host_end_name(network, attachment, config.host_prefix, attempt), attachment);
+        names_.emplace(host_end_name(name, attachment, network.host_prefix, attempt), attachment);
     }
   }
 
@@ -45,7 +43,7 @@ class Sorter {
     if (link.kind != "veth") return {Kind::kNotOurs, {}};
     if (const auto living = aliases_.find(link.alias); living != aliases_.end()) return {Kind::kLiving, living->second};
     if (link.alias.starts_with(kAliasMark)) return {sort_by_alias(link.alias), {}};
-    if (!bridge || link.master != bridge->index || !looks_like_host_end(link, config_.host_prefix))
+    if (!bridge || link.master != bridge->index || !looks_like_host_end(link, network_.host_prefix))
       return {Kind::kNotOurs, {}};
     if (const auto living = names_.find(link.name); living != names_.end()) return {Kind::kLiving, living->second};
     return {Kind::kUnknown, {}};
@@ -63,7 +61,7 @@ class Sorter {
     return may_be ? Kind::kUnknown : Kind::kNotOurs;
   }
 
-  const Config& config_;
+  const Network& network_;
   std::string mark_;
   std::map<std::string, Attachment> aliases_;
   std::map<std::string, Attachment> names_;
@@ -107,27 +105,27 @@ class Inventory {
 };
 
 // What is recorded of a pair that is gone hurts nobody.
-void note_failure(const Status& forgotten) {
-  if (!forgotten.ok()) protocol::note("bridge", forgotten.error().msg());
+void note_failure(std::string_view plugin, const Status& forgotten) {
+  if (!forgotten.ok()) protocol::note(plugin, forgotten.error().msg());
 }
 
 // The recorded pairs of the network that are stale go; all others are settled. Adds the valid attachments that have a
 // record to `told`.
-Status remove_recorded(net::Netlink& host, uint64_t host_number, const std::string& network,
+Status remove_recorded(net::Netlink& host, uint64_t host_number, const Network& network, const std::string& name,
                        const std::set<Attachment>& valid, Inventory& inventory, std::set<Attachment>& told) {
   CNIO_LET(std::vector<AttachmentRecord> records, AttachmentRecord::list());
   ErrorList errors;
   for (AttachmentRecord& record : records) {
     for (const RecordedPair& pair : record.pairs_on(host_number)) {
       inventory.settle(pair);
-      const bool ours = pair.network == network;
+      const bool ours = pair.network == name;
       if (ours && valid.contains(pair.attachment)) told.insert(pair.attachment);
       if (!ours || valid.contains(pair.attachment)) continue;
       const auto link = find_recorded_end(host, pair);
       Status gone = link.ok() ? Status() : Status(link.error());
       if (link.ok() && link.value()) gone = net::remove_link(host, *link.value());
       errors.collect(gone);
-      if (gone.ok()) note_failure(record.forget(pair));
+      if (gone.ok()) note_failure(network.plugin, record.forget(pair));
     }
   }
   return errors.status();
@@ -145,15 +143,15 @@ Error untold(const std::vector<std::string>& names) {
 
 }  // namespace
 
-Status remove_stale_links(net::Netlink& host, uint64_t host_number, const Config& config, const std::string& network,
+Status remove_stale_links(net::Netlink& host, uint64_t host_number, const Network& network, const std::string& name,
                           const std::vector<Attachment>& valid) {
-  CNIO_LET(const std::optional<net::Link> bridge, net::find_link(host, config.bridge));
+  CNIO_LET(const std::optional<net::Link> bridge, net::find_link(host, network.bridge));
   // Before the records: a pair is recorded before it is made, so each link that is seen now has its record by then.
   CNIO_LET(Inventory inventory, Inventory::take(host));
   const std::set<Attachment> living(valid.begin(), valid.end());
   std::set<Attachment> told;
-  CNIO_TRY(remove_recorded(host, host_number, network, living, inventory, told));
-  const Sorter sorter(config, network, living);
+  CNIO_TRY(remove_recorded(host, host_number, network, name, living, inventory, told));
+  const Sorter sorter(network, name, living);
   ErrorList errors;
   std::vector<std::string> unknown;
   for (const net::Link& seen : inventory.rest()) {
@@ -174,4 +172,4 @@ Status remove_stale_links(net::Netlink& host, uint64_t host_number, const Config
   return errors.status();
 }
 
-}  // namespace cnio::bridge
+}  // namespace cnio::attachment

@@ -11,18 +11,21 @@
 #include "cnio/net/route.hpp"
 #include "cnio/protocol/result.hpp"
 
-#include "bridge/config.hpp"
-
 // What follows from the IPAM plugin's answer, computed without touching the kernel.
-namespace cnio::bridge {
+namespace cnio::attachment {
 
-// Completes the answer as `config` asks: ties every address to the interface entry `sandbox_entry`, with isGateway
-// gives an address without gateway its network's first, and with isDefaultGateway adds a default route for each family
-// that has none in the main table. Error: code 101 if the plugin returned no address, one that no interface can have
-// (of a group, of the host itself, for everybody, of the whole world), one twice, or a gateway of the other family.
-Result<protocol::AddResult> complete_ipam_result(const Config& config, protocol::AddResult ipam, size_t sandbox_entry);
+// What a network makes of the answer.
+struct Completion {
+  std::string ipam_type;        // named in errors
+  size_t sandbox_entry = 0;     // of the result: the interface that has the addresses
+  bool gateways = false;        // the host is the gateway: an address without one gets its network's first
+  bool default_routes = false;  // a default route for each family that has none in the main table
+};
+// Error: code 101 if the plugin returned no address, one that no interface can have (of a group, of the host itself,
+// for everybody, of the whole world), one twice, or a gateway of the other family.
+Result<protocol::AddResult> complete_ipam_result(const Completion& completion, protocol::AddResult ipam);
 
-// The gateway addresses that the bridge carries with isGateway: each gateway with its address's prefix, without
+// The gateway addresses of the host: each gateway with its address's prefix, without
 // duplicates.
 std::vector<Cidr> gateway_addresses(const protocol::AddResult& result);
 
@@ -40,4 +43,4 @@ struct Recorded {
 };
 Recorded recorded_attachment(const std::optional<protocol::AddResult>& result, const std::string& ifname);
 
-}  // namespace cnio::bridge
+}  // namespace cnio::attachment

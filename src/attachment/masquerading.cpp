@@ -1,0 +1,53 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnio/attachment/masquerading.hpp"
+
+namespace cnio::attachment {
+namespace {
+
+using protocol::AddResult;
+using protocol::Request;
+
+bool is_wanted(const Network& network) { return network.masquerade && !network.layer2(); }
+
+Result<firewall::MasqueradeSpec> spec_of(const Request& request, const Network& network, const AddResult& result) {
+  firewall::MasqueradeSpec spec{.who = {request.network, request.attachment},
+                                .addresses = {},
+                                .exclude = network.masquerade_exclude,
+                                .only = network.masquerade_only};
+  CNIO_LET(spec.backend, masquerade_backend(network));
+  for (const protocol::IpConfig& ip : result.ips) spec.addresses.push_back(ip.address);
+  return spec;
+}
+
+}  // namespace
+
+Result<firewall::MasqueradeBackend> masquerade_backend(const Network& network) {
+  return firewall::parse_backend(network.masquerade_backend.value_or(""), network.masquerade_backend.has_value());
+}
+
+Result<std::optional<net::NftConnection>> require_masquerade(const Request& request, const Network& network) {
+  if (!is_wanted(network)) return std::optional<net::NftConnection>();
+  CNIO_LET(const firewall::MasqueradeBackend backend, masquerade_backend(network));
+  return firewall::require_masquerade_backend(backend, request.environment);
+}
+
+Status rehearse_masquerade(const Request& request, const Network& network) {
+  if (!is_wanted(network)) return {};
+  CNIO_LET(const firewall::MasqueradeBackend backend, masquerade_backend(network));
+  return firewall::rehearse_masquerade(backend, request.environment);
+}
+
+Status masquerade(const Request& request, const Network& network, const AddResult& result,
+                  std::optional<net::NftConnection>& nft, Rollback& undo) {
+  if (!is_wanted(network)) return {};
+  CNIO_LET(const firewall::MasqueradeSpec spec, spec_of(request, network, result));
+  return firewall::install_masquerade(nft, spec, request.environment, undo);
+}
+
+Status check_masquerade(const Request& request, const Network& network, const AddResult& result) {
+  if (!is_wanted(network)) return {};
+  CNIO_LET(const firewall::MasqueradeSpec spec, spec_of(request, network, result));
+  return firewall::check_masquerade(spec, request.environment);
+}
+
+}  // namespace cnio::attachment
