@@ -149,13 +149,7 @@ Status check(const Request& request) {
 // What the configuration needs of the kernel and of the host.
 Status rehearse(const Request& request, const Config& config) {
   CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
-  for (const char* kind : {"bridge", "veth"}) {
-    CNIO_LET(const bool possible, net::can_create(host, kind));
-    if (!possible) {
-      return Error::make(Code::kKernel, "this kernel cannot make links of kind " + std::string(kind))
-          .hint("the kernel module " + std::string(kind) + " is missing");
-    }
-  }
+  CNIO_TRY(attachment::require_kinds(host, {"bridge", "veth"}));
   CNIO_TRY(require_vlan_filtering(config));
   if (config.mtu_auto) CNIO_TRY(default_route_mtu(host));
   CNIO_TRY(check_subnets(host, request, config));

@@ -4,6 +4,8 @@
 #include <functional>
 #include <linux/netlink.h>
 
+#include "cnio/attachment/identity.hpp"
+#include "cnio/attachment/routers.hpp"
 #include "cnio/attachment/sandbox_end.hpp"
 #include "cnio/attachment/turns.hpp"
 #include "cnio/net/forwarding.hpp"
@@ -31,7 +33,7 @@ bool is_our_bridge(const net::Link& bridge) { return bridge.alias == kBridgeMark
 // Settings of a new bridge. The first pod must be reachable at once, not only when the bridge's link-local address has
 // passed duplicate address detection; that fails in silence, as in the reference.
 void prepare_new_bridge(const net::Link& bridge) {
-  be_deaf_to_routers(bridge);
+  attachment::be_deaf_to_routers("bridge", bridge);
   (void)net::write_sysctl(net::LinkSetting{Family::kIpv6, bridge.name, "accept_dad"}, "0");
 }
 
@@ -129,8 +131,9 @@ Status remove_empty_bridge(net::Netlink& host, const Config& config,
   CNIO_LET(const std::optional<net::Link> bridge, net::find_link(host, config.bridge));
   if (!bridge || bridge->kind != "bridge") return {};
   CNIO_LET(const std::vector<net::Link> ports, net::list_links(host, bridge->index));
-  const bool in_use = std::any_of(ports.begin(), ports.end(),
-                                  [&](const net::Link& port) { return !is_gateway_port(port, config.bridge); });
+  const bool in_use = std::any_of(ports.begin(), ports.end(), [&](const net::Link& port) {
+    return !attachment::is_gateway_port(port, config.bridge);
+  });
   if (in_use || !removable(*bridge)) return {};
   for (const net::Link& port : ports) CNIO_TRY(net::remove_link(host, port));
   return net::remove_link(host, *bridge);
@@ -152,6 +155,15 @@ Result<net::Link> make_bridge(net::Netlink& host, const Config& config, BridgeLi
   CNIO_LET(const std::optional<net::Link> link, net::find_name_owner(host, config.bridge));
   if (!link) return lost_bridge(config.bridge);
   return *link;
+}
+
+// An adopted bridge believes routers, like each interface, unless somebody has told it not to: it may go on if it has
+// an uplink, which may lead to some.
+Status judge_routers(net::Netlink& host, const net::Link& bridge, const Config& config) {
+  if (!bridge.ipv6 || bridge.ipv6->accept_ra == 0) return {};
+  CNIO_LET(const bool trusted, attachment::may_believe_routers(host, bridge, config.host_prefix));
+  if (!trusted) attachment::be_deaf_to_routers("bridge", bridge);
+  return {};
 }
 
 // `made`: by us or, meanwhile, by another ADD.
@@ -271,7 +283,9 @@ Result<GatewayPlan> plan_gateway(net::Netlink& host, const Config& config, const
 Status configure_gateway(net::Netlink& host, const BridgeLink& bridge, const Config& config, const GatewayPlan& plan,
                          const std::vector<Cidr>& wanted) {
   if (wanted.empty()) return {};
-  const auto believes = [&](const net::Link& link) { return may_believe_routers(host, link, config); };
+  const auto believes = [&](const net::Link& link) {
+    return attachment::may_believe_routers(host, link, config.host_prefix);
+  };
   for (const Family family : {Family::kIpv4, Family::kIpv6}) {
     if (first_of(wanted, family)) CNIO_TRY(net::switch_on_forwarding(host, family, believes));
   }

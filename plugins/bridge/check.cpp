@@ -5,6 +5,7 @@
 
 #include "cnio/attachment/addressing.hpp"
 #include "cnio/attachment/compare.hpp"
+#include "cnio/attachment/forwarding.hpp"
 #include "cnio/net/address.hpp"
 #include "cnio/net/link/link.hpp"
 
@@ -51,10 +52,10 @@ Status check_gateway(net::Netlink& host, const Config& config, const net::Link& 
     if (!there) return differs(object, "gateway address " + wanted.to_string(), "it missing");
   }
   CNIO_TRY(check_overlap(host, config, gateway, addresses, Code::kCheckFailed));
-  CNIO_TRY(check_forwarding(host, *gateway, addresses, Code::kCheckFailed));
+  CNIO_TRY(attachment::check_forwarding(host, *gateway, addresses, Code::kCheckFailed));
   std::vector<Cidr> sources;
   for (const protocol::IpConfig& ip : prev.ips) sources.push_back(ip.address);
-  return check_forward_chains(host, *gateway, sources, Code::kCheckFailed);
+  return attachment::check_forward_chains(host, *gateway, sources, Code::kCheckFailed);
 }
 
 Status check_host_end(net::Netlink& host, net::Sandbox& sandbox, const net::Link& sandbox_end, const net::Link& bridge,

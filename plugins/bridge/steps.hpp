@@ -75,16 +75,6 @@ Status configure_gateway(net::Netlink& host, const BridgeLink& bridge, const Con
 // another stays, with a note on standard error. Not while an ADD is about to join a port to a bridge: see join_bridge.
 Status remove_bridge_if_empty(net::Netlink& host, const Config& config);
 
-// ---- whose router advertisements the host believes
-
-// From now on none that come in by this link. A failure is a note on standard error.
-void be_deaf_to_routers(const net::Link& link);
-// Can there be a router behind the link? Not behind a pod's or a virtual machine's, nor a bridge that has only such.
-Result<bool> may_believe_routers(net::Netlink& host, const net::Link& link, const Config& config);
-// An adopted bridge believes routers, like each interface, unless somebody has told it not to: it may go on if it has
-// an uplink, which may lead to some.
-Status judge_routers(net::Netlink& host, const net::Link& bridge, const Config& config);
-
 // ---- the network's subnets on this host
 
 // Has another link of the host that is up, and in the same VRF or like ours in none, the very address of a gateway, or
@@ -96,12 +86,6 @@ Status check_overlap(net::Netlink& host, const Config& config, const std::option
 // The same for STATUS, of the subnets that the IPAM plugin's configuration names. Error: code 103.
 Status check_subnets(net::Netlink& host, const protocol::Request& request, const Config& config);
 
-// Does the host forward what pods send by this interface, for the families of the addresses? Error: `code`, naming the
-// setting.
-Status check_forwarding(net::Netlink& host, const net::Link& gateway, const std::vector<Cidr>& addresses, Code code);
-// Does no chain of a firewall drop all of it? Of these sources: see firewall::ForwardSpec. Error: `code`, naming the
-// chain.
-Status check_forward_chains(net::Netlink& host, const net::Link& gateway, const std::vector<Cidr>& sources, Code code);
 // Both for STATUS, if the gateway interface has its addresses, as the IPAM plugin's configuration lets expect them.
 // Otherwise the next ADD switches forwarding on. Error: code 51.
 Status check_subnets_forwarded(net::Netlink& host, const protocol::Request& request, const Config& config);
@@ -119,8 +103,6 @@ Status check_vlans(net::Netlink& host, const net::Link& port, const Config& conf
 Result<net::Link> ensure_gateway_interface(net::Netlink& host, const net::Link& bridge, const Config& config);
 // Does it lead into the bridge's VLAN, if it has to? Error: code 104.
 Status check_gateway_vlan(net::Netlink& host, const net::Link& gateway, const net::Link& bridge, const Config& config);
-// Is it the other end of such an interface?
-bool is_gateway_port(const net::Link& port, const std::string& bridge);
 
 // ---- the port
 

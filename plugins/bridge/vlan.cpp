@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "cnio/attachment/routers.hpp"
 #include "cnio/base/sha512.hpp"
 #include "cnio/net/link/bridge.hpp"
 #include "cnio/net/link/bridge_vlan.hpp"
@@ -107,15 +108,11 @@ Result<net::Link> ensure_gateway_interface(net::Netlink& host, const net::Link& 
   if (port.alias.empty()) CNIO_TRY(net::configure_port(host, port, {.alias = gateway_alias(config)}));
   if (!port.up) CNIO_TRY(net::set_link_up(host, port));
   if (!gateway->up) {
-    be_deaf_to_routers(*gateway);
+    attachment::be_deaf_to_routers("bridge", *gateway);
     (void)net::write_sysctl(net::LinkSetting{Family::kIpv6, name, "accept_dad"}, "0");  // best effort, as for a bridge
     CNIO_TRY(net::set_link_up(host, *gateway));
   }
   return *gateway;
-}
-
-bool is_gateway_port(const net::Link& port, const std::string& bridge) {
-  return port.kind == "veth" && port.alias.starts_with("cnio gateway of " + bridge + ".");
 }
 
 }  // namespace cnio::bridge

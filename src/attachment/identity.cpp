@@ -34,6 +34,10 @@ std::optional<std::string> network_in_alias(const std::string& alias, const Atta
   return alias.substr(mark.size(), alias.size() - mark.size() - end.size());
 }
 
+bool is_gateway_port(const net::Link& port, const std::string& bridge) {
+  return port.kind == "veth" && port.alias.starts_with("cnio gateway of " + bridge + ".");
+}
+
 bool is_recorded_end(const net::Link& link, const RecordedPair& pair) {
   if (link.kind != "veth") return false;
   const bool marked = link.alias == host_end_alias(pair.network, pair.attachment);

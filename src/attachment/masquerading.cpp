@@ -7,13 +7,13 @@ namespace {
 using protocol::AddResult;
 using protocol::Request;
 
-bool is_wanted(const Network& network) { return network.masquerade && !network.layer2(); }
+bool is_wanted(const Network& network) { return network.ip_masq && !network.layer2(); }
 
 Result<firewall::MasqueradeSpec> spec_of(const Request& request, const Network& network, const AddResult& result) {
   firewall::MasqueradeSpec spec{.who = {request.network, request.attachment},
                                 .addresses = {},
-                                .exclude = network.masquerade_exclude,
-                                .only = network.masquerade_only};
+                                .exclude = network.ip_masq_exclude,
+                                .only = network.ip_masq_only};
   CNIO_LET(spec.backend, masquerade_backend(network));
   for (const protocol::IpConfig& ip : result.ips) spec.addresses.push_back(ip.address);
   return spec;
@@ -21,8 +21,8 @@ Result<firewall::MasqueradeSpec> spec_of(const Request& request, const Network& 
 
 }  // namespace
 
-Result<firewall::MasqueradeBackend> masquerade_backend(const Network& network) {
-  return firewall::parse_backend(network.masquerade_backend.value_or(""), network.masquerade_backend.has_value());
+Result<firewall::MasqueradeBackend> masquerade_backend(const MainConfig& config) {
+  return firewall::parse_backend(config.ip_masq_backend.value_or(""), config.ip_masq_backend.has_value());
 }
 
 Result<std::optional<net::NftConnection>> require_masquerade(const Request& request, const Network& network) {

@@ -41,4 +41,14 @@ Status status(const Request& request, const Network& network, const std::functio
   return call.run();
 }
 
+Status require_kinds(net::Netlink& host, const std::vector<std::string>& kinds) {
+  for (const std::string& kind : kinds) {
+    CNIO_LET(const bool possible, net::can_create(host, kind));
+    if (possible) continue;
+    return Error::make(Code::kKernel, "this kernel cannot make links of kind " + kind)
+        .hint("the kernel module " + kind + " is missing");
+  }
+  return {};
+}
+
 }  // namespace cnio::attachment

@@ -105,8 +105,10 @@ Status configure_sandbox_end(net::Netlink& host, net::Sandbox& sandbox, const Ve
     }));
   }
   const auto detection = network.detect_duplicates ? net::DuplicateDetection::kOn : net::DuplicateDetection::kOff;
+  // Where all goes by routes, those of an interface that was there before stay in front.
+  const auto if_there = prefix_route == net::PrefixRoute::kNone ? net::IfThere::kFollow : net::IfThere::kJoin;
   const auto add_routes = [&]() -> Status {
-    for (const net::RouteSpec& route : routes) CNIO_TRY(net::add_route(sandbox.route(), link, route));
+    for (const net::RouteSpec& route : routes) CNIO_TRY(net::add_route(sandbox.route(), link, route, if_there));
     return {};
   };
   CNIO_TRY(sandbox.route().together([&]() -> Status {

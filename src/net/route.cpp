@@ -2,6 +2,7 @@
 #include "cnio/net/route.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
@@ -96,10 +97,29 @@ std::string to_string(const RouteSpec& spec) {
   add("scope", spec.scope);
   add("mtu", spec.mtu);
   add("advmss", spec.advmss);
+  if (spec.source) text += " src " + spec.source->to_string();
   return text;
 }
 
-Status add_route(Netlink& route, const Link& link, const RouteSpec& spec) {
+namespace {
+
+int flags_for(IfThere if_there) {
+  switch (if_there) {
+    case IfThere::kJoin:
+      return NLM_F_CREATE;
+    case IfThere::kFollow:
+      return NLM_F_CREATE | NLM_F_APPEND;
+    case IfThere::kFail:
+      return NLM_F_CREATE | NLM_F_EXCL;
+    case IfThere::kReplace:
+      return NLM_F_CREATE | NLM_F_REPLACE;
+  }
+  return NLM_F_CREATE;
+}
+
+}  // namespace
+
+Status add_route(Netlink& route, const Link& link, const RouteSpec& spec, IfThere if_there) {
   const RtnlRoutePtr entry(checked(rtnl_route_alloc()));
   rtnl_route_set_family(entry.get(), static_cast<uint8_t>(af_of(spec.dst.family())));
   const std::string operation = "add route " + to_string(spec) + " dev " + link.name;
@@ -112,13 +132,43 @@ Status add_route(Netlink& route, const Link& link, const RouteSpec& spec) {
   if (spec.priority) rtnl_route_set_priority(entry.get(), *spec.priority);
   if (spec.mtu) (void)rtnl_route_set_metric(entry.get(), RTAX_MTU, *spec.mtu);           // a valid metric cannot fail
   if (spec.advmss) (void)rtnl_route_set_metric(entry.get(), RTAX_ADVMSS, *spec.advmss);  // likewise
+  if (spec.source) {
+    (void)rtnl_route_set_pref_src(entry.get(), to_nl_addr(Cidr::host(*spec.source)).get());  // of the same family
+  }
   rtnl_nexthop* hop = checked(rtnl_route_nh_alloc());
   rtnl_route_nh_set_ifindex(hop, static_cast<int>(link.index));
   if (spec.gateway) rtnl_route_nh_set_gateway(hop, to_nl_addr(Cidr::host(*spec.gateway)).get());
   rtnl_route_add_nexthop(entry.get(), hop);  // takes the next hop
   nl_msg* message = nullptr;
-  CNIO_TRY(built(rtnl_route_build_add_request(entry.get(), NLM_F_CREATE, &message), operation));
+  CNIO_TRY(built(rtnl_route_build_add_request(entry.get(), flags_for(if_there), &message), operation));
   return route.request(MsgPtr(message).get(), operation);
+}
+
+Result<std::optional<RouteMatch>> match_route(Netlink& route, const IpAddr& address) {
+  const MsgPtr message(checked(nlmsg_alloc_simple(RTM_GETROUTE, 0)));
+  rtmsg info{};
+  info.rtm_family = static_cast<unsigned char>(af_of(address.family()));
+  info.rtm_dst_len = static_cast<unsigned char>(address.bits());
+  info.rtm_flags = RTM_F_FIB_MATCH;  // the entry of the table, not what would be done
+  must(nlmsg_append(message.get(), &info, sizeof info, NLMSG_ALIGNTO));
+  must(nla_put(message.get(), RTA_DST, static_cast<int>(address.bits() / 8), address.data()));
+  std::optional<RouteMatch> match;
+  const auto read = [&](nlmsghdr& answer) {
+    nlattr* at[RTA_MAX + 1] = {};
+    if (answer.nlmsg_type != RTM_NEWROUTE || nlmsg_parse(&answer, sizeof(rtmsg), at, RTA_MAX, nullptr) < 0) return;
+    const auto* found = static_cast<const rtmsg*>(nlmsg_data(&answer));
+    if (at[RTA_OIF] == nullptr || found->rtm_dst_len > address.bits()) return;
+    const bool local = found->rtm_type == RTN_LOCAL;
+    if (!local && found->rtm_type != RTN_UNICAST) return;
+    match = RouteMatch{Cidr{address, found->rtm_dst_len}.network(), IfIndex{value_of<int>(at[RTA_OIF])}, local};
+  };
+  const Status asked = route.query(message.get(), "look for the route to " + address.to_string(), read);
+  if (asked.ok()) return match;
+  // How the kernel says that there is none, or what kind of barrier.
+  for (const int none : {ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL, EAGAIN}) {
+    if (asked.error().errnum() == none) return std::optional<RouteMatch>();
+  }
+  return asked.error();
 }
 
 Result<std::vector<KernelRoute>> list_routes(Netlink& route, const Link& link, Family family) {

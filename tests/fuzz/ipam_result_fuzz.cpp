@@ -4,7 +4,7 @@
 #include <set>
 
 #include "cnio/attachment/addressing.hpp"
-#include "bridge/config.hpp"
+
 #include "fuzz/fuzz.hpp"
 
 namespace cnio::fuzz {
@@ -12,12 +12,8 @@ namespace {
 
 // What bridge works out before it touches the kernel.
 void complete(const protocol::AddResult& result) {
-  bridge::Config config;
-  config.ipam_type = "host-local";
-  config.is_gateway = true;
   for (const bool default_gateway : {false, true}) {
-    config.is_default_gateway = default_gateway;
-    const auto completed = bridge::complete_ipam_result(config, result, 2);
+    const auto completed = attachment::complete_ipam_result({"host-local", 2, true, default_gateway}, result);
     if (!completed.ok()) {
       check_error(completed.error());
       require(completed.error().code() == Code::kDelegate, "it is the IPAM plugin's fault", completed.error().msg());
@@ -27,14 +23,14 @@ void complete(const protocol::AddResult& result) {
       require(ip.interface == size_t{2}, "each address is the sandbox's");
       require(ip.gateway.has_value(), "each address has a gateway");
     }
-    const std::vector<Cidr> gateways = bridge::gateway_addresses(completed.value());
+    const std::vector<Cidr> gateways = attachment::gateway_addresses(completed.value());
     const std::set<std::string> different = [&] {
       std::set<std::string> texts;
       for (const Cidr& gateway : gateways) texts.insert(gateway.to_string());
       return texts;
     }();
     require(different.size() == gateways.size(), "the bridge gets no address twice");
-    const auto routes = bridge::kernel_routes(completed.value());
+    const auto routes = attachment::kernel_routes(completed.value());
     if (!routes.ok()) check_error(routes.error());
   }
 }

@@ -1,10 +1,17 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnio/attachment/identity.hpp"
+#include "cnio/attachment/leftover.hpp"
+#include "cnio/attachment/pair.hpp"
+#include "cnio/attachment/sandbox_end.hpp"
+
 #include "bridge/steps.hpp"
 #include "net_fixture.hpp"
 
 namespace cnio::bridge {
 namespace {
 
+using attachment::Leftover;
+using attachment::Veth;
 using protocol::AddResult;
 using test::address_texts;
 using test::Json;
@@ -418,7 +425,7 @@ class AttachmentTest : public BridgeStepsTest {
     pair.sandbox_mac = config_.mac.value_or(MacAddr::random());
     std::optional<attachment::AttachmentRecord> record;  // as on a host that cannot keep one
     CNIO_LET(const Veth veth,
-             create_attachment_veth(route(), *sandbox_, call, config_, bridge_.link, pair, record, undo));
+             attachment::create_pair(route(), *sandbox_, call, {config_.mtu, bridge_.link.index}, pair, record, undo));
     CNIO_TRY(configure_attachment(route(), call, config_, veth));
     return veth;
   }
@@ -431,7 +438,7 @@ class AttachmentTest : public BridgeStepsTest {
     return veth.ok() ? std::move(veth).value() : Veth{};
   }
   Leftover leftover(const protocol::Request& call = request(), const std::optional<AddResult>& prev = std::nullopt) {
-    auto found = find_leftover(route(), sandbox_, call, config_, {}, prev);
+    auto found = attachment::find_leftover(route(), sandbox_, call, network_of(config_), {}, prev);
     EXPECT_OK(found);
     return found.ok() ? std::move(found).value() : Leftover{};
   }
@@ -446,7 +453,7 @@ TEST_F(AttachmentTest, IsMarkedAndJoinsItsBridge) {
   config_.hairpin = true;
   config_.mac = MacAddr::parse("02:00:00:00:00:05");
   const Veth veth = created();
-  EXPECT_EQ(veth.host_end.name, host_end_name("n", {"c1", "eth0"}, "veth"));
+  EXPECT_EQ(veth.host_end.name, attachment::host_end_name("n", {"c1", "eth0"}, "veth"));
   EXPECT_EQ(veth.sandbox_end.name, "eth0");
   const Json host = seen(veth.host_end.name);
   EXPECT_EQ(host.at("master"), "br0");
@@ -474,16 +481,16 @@ TEST_F(AttachmentTest, UndoOfWhatIsGoneSucceeds) {
 }
 
 TEST_F(AttachmentTest, ANameThatIsTakenOnTheHostIsAvoided) {
-  const std::string first = host_end_name("n", {"c1", "eth0"}, "veth");
+  const std::string first = attachment::host_end_name("n", {"c1", "eth0"}, "veth");
   ip("link add " + first + " type bridge");
-  EXPECT_EQ(created().host_end.name, host_end_name("n", {"c1", "eth0"}, "veth", 1));
+  EXPECT_EQ(created().host_end.name, attachment::host_end_name("n", {"c1", "eth0"}, "veth", 1));
   EXPECT_EQ(seen(first).at("linkinfo").at("info_kind"), "bridge");
 }
 
 TEST_F(AttachmentTest, ANameThatIsTakenInTheSandboxIsAConflict) {
-  EXPECT_OK(check_name_is_free(*sandbox_, request()));
+  EXPECT_OK(attachment::check_name_is_free(*sandbox_, request()));
   ip("link add eth0 type bridge", pod_);
-  const Status taken = check_name_is_free(*sandbox_, request());
+  const Status taken = attachment::check_name_is_free(*sandbox_, request());
   EXPECT_ERROR(taken, Code::kConflict, "interface eth0 exists already in the sandbox /run/netns/pod");
   Rollback undo;
   EXPECT_FALSE(create(undo).ok());
@@ -495,7 +502,7 @@ TEST_F(AttachmentTest, ANameThatIsTakenInTheSandboxIsAConflict) {
 TEST_F(AttachmentTest, AnAlternativeNameInTheSandboxIsAConflict) {
   ip("link add other type bridge", pod_);
   ip("link property add dev other altname eth0", pod_);
-  EXPECT_ERROR(check_name_is_free(*sandbox_, request()), Code::kConflict,
+  EXPECT_ERROR(attachment::check_name_is_free(*sandbox_, request()), Code::kConflict,
                "eth0 is an alternative name of the interface other in the sandbox /run/netns/pod");
 }
 
@@ -503,7 +510,7 @@ TEST_F(AttachmentTest, BothEndsAreWaitedFor) {
   const Veth veth = created();
   ip("link set eth0 up", pod_);
   ASSERT_OK(net::set_link_up(route(), veth.host_end));
-  EXPECT_OK(wait_for_pair(route(), *sandbox_, veth));
+  EXPECT_OK(attachment::wait_for_pair(route(), *sandbox_, veth));
   EXPECT_EQ(seen(veth.host_end.name).at("operstate"), "UP");
   EXPECT_EQ(seen("eth0", pod_).at("operstate"), "UP");
 }
@@ -530,7 +537,7 @@ TEST_F(AttachmentTest, ItsPairIsFoundWithoutTheSandbox) {
 
 // Its first name was taken when it was made, by a link that is gone now.
 TEST_F(AttachmentTest, ItsPairIsFoundWithoutTheSandboxUnderItsSecondName) {
-  const std::string first = host_end_name("n", {"c1", "eth0"}, "veth");
+  const std::string first = attachment::host_end_name("n", {"c1", "eth0"}, "veth");
   ip("link add " + first + " type bridge");
   const Veth veth = created();
   sandbox_.reset();
@@ -601,12 +608,12 @@ TEST_F(AttachmentTest, StaleLinksAreThoseOfTheNetworkThatAreNotValid) {
   const Veth foreign = created(other);
   ip("link add manual type veth peer name eth3 netns pod");
   ip("link set manual master br0");
-  ASSERT_OK(remove_stale_links(route(), 1, config_, "n", {{"c1", "eth0"}}));
+  ASSERT_OK(attachment::remove_stale_links(route(), 1, network_of(config_), "n", {{"c1", "eth0"}}));
   EXPECT_THAT(link_names(), UnorderedElementsAre("br0", valid.host_end.name, foreign.host_end.name, "manual"));
-  ASSERT_OK(remove_stale_links(route(), 1, config_, "n", {}));
+  ASSERT_OK(attachment::remove_stale_links(route(), 1, network_of(config_), "n", {}));
   EXPECT_THAT(link_names(), UnorderedElementsAre("br0", foreign.host_end.name, "manual"));
   config_.bridge = "none";
-  EXPECT_OK(remove_stale_links(route(), 1, config_, "n", {}));
+  EXPECT_OK(attachment::remove_stale_links(route(), 1, network_of(config_), "n", {}));
 }
 
 // ---- the sandbox's end
@@ -617,7 +624,7 @@ class SandboxEndTest : public AttachmentTest {
   Status configure(const std::vector<std::string>& addresses, const std::vector<net::RouteSpec>& routes = {}) {
     AddResult result;
     for (const auto& text : addresses) result.ips.push_back({cidr(text), std::nullopt, std::nullopt});
-    CNIO_TRY(configure_sandbox_end(route(), *sandbox_, veth_, config_, result, routes));
+    CNIO_TRY(attachment::configure_sandbox_end(route(), *sandbox_, veth_, network_of(config_), result, routes));
     return {};
   }
   Veth veth_;

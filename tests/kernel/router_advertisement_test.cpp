@@ -3,6 +3,8 @@
 // Whose router advertisements the host believes, with real ones.
 #include <filesystem>
 
+#include "cnio/attachment/forwarding.hpp"
+#include "cnio/attachment/routers.hpp"
 #include "cnio/net/forwarding.hpp"
 
 #include "bridge/steps.hpp"
@@ -46,8 +48,9 @@ class RouterAdvertisementTest : public test::NetTest {
   }
   /// As ADD does.
   Status forward() {
-    return net::switch_on_forwarding(
-        route(), Family::kIpv6, [&](const net::Link& link) { return may_believe_routers(route(), link, config_); });
+    return net::switch_on_forwarding(route(), Family::kIpv6, [&](const net::Link& link) {
+      return attachment::may_believe_routers(route(), link, config_.host_prefix);
+    });
   }
   Status adopt() {
     Rollback undo;

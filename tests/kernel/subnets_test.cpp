@@ -5,6 +5,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cnio/attachment/forwarding.hpp"
+#include "cnio/attachment/routers.hpp"
+
 #include "bridge/steps.hpp"
 #include "net_fixture.hpp"
 
@@ -122,7 +125,7 @@ class ForwardedTest : public SubnetsTest {
     test::set_sysctl("net/ipv6/conf/all/forwarding", ipv6);
   }
   Status forwarding(const std::vector<Cidr>& addresses) {
-    return check_forwarding(route(), link("br0"), addresses, Code::kCheckFailed);
+    return attachment::check_forwarding(route(), link("br0"), addresses, Code::kCheckFailed);
   }
   const std::vector<Cidr> both_{cidr("10.1.0.1/24"), cidr("fd01::1/64")};
 };

@@ -34,6 +34,9 @@ std::string mark_of(const std::string& network);
 // The network of which an alias says that it is the attachment's; nothing if it does not say that.
 std::optional<std::string> network_in_alias(const std::string& alias, const protocol::Attachment& attachment);
 
+// Is it the port of a bridge whose other end, on the host, bears the gateway addresses of a VLAN?
+bool is_gateway_port(const net::Link& port, const std::string& bridge);
+
 // Is it the host end of a recorded pair? By its number, which a host gives once; of an ADD that was killed before it
 // could write that down, by its name. And it has the MAC address that we drew for it, or else the name, the alias or
 // the other end that we gave it.

@@ -14,7 +14,7 @@
 namespace cnio::attachment {
 
 // What `ipMasqBackend` says. Error: code 7.
-Result<firewall::MasqueradeBackend> masquerade_backend(const Network& network);
+Result<firewall::MasqueradeBackend> masquerade_backend(const MainConfig& config);
 
 // What masquerading needs must be there before anything is changed. Nothing if it is not asked for.
 Result<std::optional<net::NftConnection>> require_masquerade(const protocol::Request& request, const Network& network);

@@ -3,6 +3,8 @@
 
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "cnio/attachment/driver.hpp"
 #include "cnio/base/result.hpp"
@@ -37,6 +39,9 @@ Status status(const protocol::Request& request, const Network& network, const st
 Status check(
     const protocol::Request& request, const Network& network,
     const std::function<Status(net::Netlink& host, net::Sandbox& sandbox, const protocol::AddResult& prev)>& compare);
+
+// For STATUS: can this kernel make links of these kinds? Error: code 100.
+Status require_kinds(net::Netlink& host, const std::vector<std::string>& kinds);
 
 // An interface's entry in a result.
 protocol::Interface entry_of(const net::Link& link, std::string sandbox = {});

@@ -31,15 +31,29 @@ struct RouteSpec {
   std::optional<uint8_t> scope;
   std::optional<uint32_t> mtu;
   std::optional<uint32_t> advmss;
+  std::optional<IpAddr> source;  // of packets that choose none
 
   bool operator==(const RouteSpec&) const = default;
 };
 // As `ip route` writes it: "10.2.0.0/16 via 10.1.0.1 metric 100".
 std::string to_string(const RouteSpec& spec);
 
-// Adds a route through `link`. An equal IPv6 destination joins the multipath route, an equal IPv4 one with another
-// gateway goes in front; an exact duplicate is an error (EEXIST).
-Status add_route(Netlink& route, const Link& link, const RouteSpec& spec);
+// What becomes of a route to the same destination (and table, and metric): kJoin: an IPv6 one joins its multipath
+// route, an IPv4 one with another gateway goes in front, an exact duplicate is an error (EEXIST). kFollow: the new one
+// is used when the other is gone. kFail: EEXIST. kReplace: it goes.
+enum class IfThere { kJoin, kFollow, kFail, kReplace };
+
+// Adds a route through `link`.
+Status add_route(Netlink& route, const Link& link, const RouteSpec& spec, IfThere if_there = IfThere::kJoin);
+
+// The route that the host's tables have for packets to an address.
+struct RouteMatch {
+  Cidr dst;
+  IfIndex link = IfIndex::kNone;
+  bool local = false;  // the address is one of the host's own
+};
+// Nothing if there is none, or one that lets nothing through.
+Result<std::optional<RouteMatch>> match_route(Netlink& route, const IpAddr& address);
 
 // The link that a packet takes for which there is no other route: of the default route of the main table with the best
 // metric, IPv4's if there is one, else IPv6's.

@@ -1,14 +1,15 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnio/attachment/identity.hpp"
+
 #include <array>
 #include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "bridge/steps.hpp"
 #include "support/host.hpp"
 
-namespace cnio::bridge {
+namespace cnio::attachment {
 namespace {
 
 using ::testing::MatchesRegex;
@@ -68,4 +69,4 @@ TEST(HostEndAlias, TellsTheNetworkToWhoKnowsTheRest) {
 }
 
 }  // namespace
-}  // namespace cnio::bridge
+}  // namespace cnio::attachment

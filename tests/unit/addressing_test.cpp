@@ -1,13 +1,14 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnio/attachment/addressing.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "cnio/attachment/addressing.hpp"
 #include "support/host.hpp"
 #include "support/matchers.hpp"
 
-namespace cnio::bridge {
+namespace cnio::attachment {
 namespace {
 
 using protocol::AddResult;
@@ -21,16 +22,12 @@ AddResult answer(const std::string& text) {
   return result.ok() ? std::move(result).value() : AddResult{};
 }
 
-Config config(bool gateway, bool default_gateway = false) {
-  Config out;
-  out.is_gateway = gateway || default_gateway;
-  out.is_default_gateway = default_gateway;
-  out.ipam_type = "ipam";
-  return out;
+Completion config(bool gateway, bool default_gateway = false) {
+  return {"ipam", 2, gateway || default_gateway, default_gateway};
 }
 
-AddResult completed(const Config& config, const std::string& text) {
-  auto result = complete_ipam_result(config, answer(text), 2);
+AddResult completed(const Completion& config, const std::string& text) {
+  auto result = complete_ipam_result(config, answer(text));
   EXPECT_OK(result) << text;
   return result.ok() ? std::move(result).value() : AddResult{};
 }
@@ -73,12 +70,12 @@ TEST(IpamResult, GatewayIsTheFirstOfTheNetworkIfWanted) {
 }
 
 TEST(IpamResult, WithoutAddressIsAnError) {
-  EXPECT_ERROR(complete_ipam_result(config(false), answer("{}"), 2), Code::kDelegate, "\"ipam\"", "no address");
+  EXPECT_ERROR(complete_ipam_result(config(false), answer("{}")), Code::kDelegate, "\"ipam\"", "no address");
 }
 
 TEST(IpamResult, GatewayOfTheOtherFamilyIsAnError) {
   EXPECT_ERROR(
-      complete_ipam_result(config(false), answer(R"({"ips": [{"address": "10.1.0.5/24", "gateway": "fd01::1"}]})"), 2),
+      complete_ipam_result(config(false), answer(R"({"ips": [{"address": "10.1.0.5/24", "gateway": "fd01::1"}]})")),
       Code::kDelegate, "fd01::1", "IPv4", "10.1.0.5/24");
 }
 
@@ -87,9 +84,9 @@ TEST(IpamResult, GatewayThatIsTheAddressIsAnErrorWhereTheBridgeTakesIt) {
   for (const char* ip : {R"({"address": "10.1.0.1/24"})", R"({"address": "10.1.0.1/31"})",
                          R"({"address": "fd01::1/64"})", R"({"address": "10.1.0.9/24", "gateway": "10.1.0.9"})"}) {
     const std::string ipam = std::string(R"({"ips": [)") + ip + "]}";
-    EXPECT_ERROR(complete_ipam_result(config(true), answer(ipam), 2), Code::kDelegate, "which is also the gateway's")
+    EXPECT_ERROR(complete_ipam_result(config(true), answer(ipam)), Code::kDelegate, "which is also the gateway's")
         << ip;
-    EXPECT_OK(complete_ipam_result(config(false), answer(ipam), 2)) << ip;
+    EXPECT_OK(complete_ipam_result(config(false), answer(ipam))) << ip;
   }
 }
 
@@ -192,11 +189,11 @@ TEST(IpamResult, AddressesThatNoInterfaceCanHaveAreErrors) {
     const bool v6 = std::string(address).find(':') != std::string::npos;
     const std::string text = R"({"ips": [{"address": ")" + std::string(address) + R"(", "gateway": ")" +
                              (v6 ? "fd00::9" : "10.9.9.9") + R"("}]})";
-    EXPECT_ERROR(complete_ipam_result(config(false), answer(text), 2), Code::kDelegate, address) << address;
+    EXPECT_ERROR(complete_ipam_result(config(false), answer(text)), Code::kDelegate, address) << address;
   }
   for (const char* gateway : {"0.0.0.0", "224.0.0.1", "127.0.0.1", "255.255.255.255", "10.1.0.255"}) {
     const std::string text = R"({"ips": [{"address": "10.1.0.5/24", "gateway": ")" + std::string(gateway) + R"("}]})";
-    EXPECT_ERROR(complete_ipam_result(config(true), answer(text), 2), Code::kDelegate, "gateway", gateway);
+    EXPECT_ERROR(complete_ipam_result(config(true), answer(text)), Code::kDelegate, "gateway", gateway);
   }
 }
 
@@ -204,7 +201,7 @@ TEST(IpamResult, UnusualAddressesThatWorkAreFine) {
   for (const char* address : {"10.1.0.255/32", "10.1.0.255/31", "10.1.0.0/31", "10.1.0.255/16", "fd01::/64",
                               "fd01::5/1", "fd01::ffff:ffff:ffff:ffff/64", "169.254.7.7/16"}) {
     EXPECT_OK(
-        complete_ipam_result(config(false), answer(R"({"ips": [{"address": ")" + std::string(address) + R"("}]})"), 2))
+        complete_ipam_result(config(false), answer(R"({"ips": [{"address": ")" + std::string(address) + R"("}]})")))
         << address;
   }
 }
@@ -212,7 +209,7 @@ TEST(IpamResult, UnusualAddressesThatWorkAreFine) {
 TEST(IpamResult, AnAddressTwiceIsAnError) {
   FAULT("D14 unusable address");
   EXPECT_ERROR(complete_ipam_result(config(false),
-                                    answer(R"({"ips": [{"address": "10.1.0.5/24"}, {"address": "10.1.0.5/16"}]})"), 2),
+                                    answer(R"({"ips": [{"address": "10.1.0.5/24"}, {"address": "10.1.0.5/16"}]})")),
                Code::kDelegate, "10.1.0.5/16 twice");
 }
 
@@ -282,4 +279,4 @@ TEST(KernelRoutes, ThoseThatExcludeEachOtherAreNamedBoth) {
 }
 
 }  // namespace
-}  // namespace cnio::bridge
+}  // namespace cnio::attachment

@@ -1,0 +1,168 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "ptp/ptp.hpp"
+
+#include <linux/netlink.h>
+#include <memory>
+
+#include "cnio/attachment/compare.hpp"
+#include "cnio/attachment/forwarding.hpp"
+#include "cnio/attachment/identity.hpp"
+#include "cnio/attachment/masquerading.hpp"
+#include "cnio/attachment/routers.hpp"
+#include "cnio/attachment/stories.hpp"
+#include "cnio/net/forwarding.hpp"
+#include "cnio/net/sysctl.hpp"
+
+#include "ptp/config.hpp"
+#include "ptp/routes.hpp"
+
+namespace cnio::ptp {
+namespace {
+
+using attachment::Places;
+using attachment::Veth;
+using protocol::AddResult;
+using protocol::Interface;
+using protocol::Request;
+
+// The place of the pod's interface in a result, in the reference's order.
+constexpr size_t kSandboxEntry = 1;
+
+bool has(const AddResult& result, Family family) {
+  return std::any_of(result.ips.begin(), result.ips.end(),
+                     [&](const protocol::IpConfig& ip) { return ip.address.family() == family; });
+}
+
+// Pods each at a cable of its own, whose other end is their router.
+class PointToPoint : public attachment::Driver {
+ public:
+  PointToPoint(const Request& request, attachment::Network network) : request_(request), network_(std::move(network)) {}
+
+  [[nodiscard]] const attachment::Network& network() const override { return network_; }
+
+  Result<Veth> make(Places& at, Rollback& undo) override {
+    CNIO_LET(Veth veth, attachment::create_pair(at.host, at.sandbox, request_, {network_.mtu, net::IfIndex::kNone},
+                                                at.pair, at.record, undo));
+    CNIO_TRY(net::set_alias(at.host, veth.host_end, attachment::host_end_alias(request_.network, request_.attachment)));
+    host_end_ = veth.host_end;
+    return veth;
+  }
+
+  [[nodiscard]] attachment::Completion completion() const override { return {network_.ipam_type, kSandboxEntry}; }
+
+  [[nodiscard]] Result<std::vector<net::RouteSpec>> routes(const AddResult& result) const override {
+    return sandbox_routes(result);
+  }
+  [[nodiscard]] net::PrefixRoute prefix_route() const override { return net::PrefixRoute::kNone; }
+
+  Status plan(Places& at, const AddResult& result) override {
+    CNIO_TRY(check_addresses_free(at.host, result));
+    attachment::be_deaf_to_routers(network_.plugin, host_end_);
+    return has(result, Family::kIpv6) ? prepare_ipv6() : Status();
+  }
+
+  Status connect_host(Places& at, const Veth& veth, const AddResult& result) override {
+    const auto believes = [&](const net::Link& link) {
+      return attachment::may_believe_routers(at.host, link, network_.host_prefix);
+    };
+    for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+      if (has(result, family)) CNIO_TRY(net::switch_on_forwarding(at.host, family, believes));
+    }
+    return connect_host_end(at.host, veth.host_end, result);
+  }
+
+  // The host can know nobody behind a new cable.
+  Result<std::optional<net::Link>> neighbourhood(Places& /*at*/) override { return std::optional<net::Link>(); }
+
+  Result<std::vector<Interface>> interfaces(Places& /*at*/, const Veth& veth) override {
+    return std::vector<Interface>{attachment::entry_of(veth.host_end),
+                                  attachment::entry_of(veth.sandbox_end, request_.netns_path)};
+  }
+
+ private:
+  // IPv6 may be off for new interfaces of this host. That the kernel looks for duplicates of the end's own address
+  // would make the pod wait; that it does is no reason to fail.
+  Status prepare_ipv6() {
+    auto on = net::write_sysctl(net::LinkSetting{Family::kIpv6, host_end_.name, "disable_ipv6"}, "0");
+    if (!on.ok()) return std::move(on).error().context("switch IPv6 on at the host's end of the pod's cable");
+    (void)net::change_sysctl(net::LinkSetting{Family::kIpv6, host_end_.name, "accept_dad"}, "0");
+    return {};
+  }
+
+  const Request& request_;
+  attachment::Network network_;
+  net::Link host_end_;
+};
+
+Result<std::unique_ptr<attachment::Driver>> driver_of_the_rest(const Request& request) {
+  CNIO_LET(attachment::Network network, parse_config(request, Validation::kTypes));
+  return std::unique_ptr<attachment::Driver>(std::make_unique<PointToPoint>(request, std::move(network)));
+}
+
+Result<AddResult> add(const Request& request, Rollback& undo) {
+  CNIO_LET(attachment::Network network, parse_config(request, Validation::kFull));
+  return attachment::add(request, std::make_shared<PointToPoint>(request, std::move(network)), undo);
+}
+
+Status del(const Request& request) { return attachment::del(request, driver_of_the_rest); }
+
+Status gc(const Request& request) { return attachment::gc(request, driver_of_the_rest); }
+
+Status check_host_end(net::Netlink& host, net::Sandbox& sandbox, const net::Link& sandbox_end,
+                      const attachment::Network& network, const AddResult& prev) {
+  using attachment::differs;
+  CNIO_LET(const std::optional<net::Link> link, sandbox.find_host_end(host, sandbox_end));
+  if (!link) return differs("interface " + sandbox_end.name, "a host end", "none on this host");
+  const std::string object = "host end " + link->name;
+  if (attachment::find_entry(prev, link->name, false) == nullptr) {
+    return differs("prevResult", "an entry for the host end " + link->name, "none");
+  }
+  if (!link->up) return differs(object, "up", "down");
+  if (network.mtu != 0 && link->mtu != network.mtu) {
+    return differs(object, "MTU " + std::to_string(network.mtu), std::to_string(link->mtu));
+  }
+  CNIO_TRY(check_host_routes(host, *link, prev));
+  std::vector<Cidr> addresses;
+  for (const protocol::IpConfig& ip : prev.ips) addresses.push_back(ip.address);
+  CNIO_TRY(attachment::check_forwarding(host, *link, addresses, Code::kCheckFailed));
+  return attachment::check_forward_chains(host, *link, addresses, Code::kCheckFailed);
+}
+
+Status check(const Request& request) {
+  CNIO_LET(const attachment::Network network, parse_config(request, Validation::kFull));
+  return attachment::check(
+      request, network, [&](net::Netlink& host, net::Sandbox& sandbox, const AddResult& prev) -> Status {
+        CNIO_LET(const net::Link sandbox_end, attachment::check_sandbox_end(sandbox, request, network, prev));
+        CNIO_TRY(check_host_end(host, sandbox, sandbox_end, network, prev));
+        CNIO_TRY(attachment::check_addresses(sandbox, sandbox_end, prev));
+        CNIO_LET(const std::vector<net::RouteSpec> routes, sandbox_routes(prev));
+        return attachment::check_routes(sandbox, sandbox_end, routes);
+      });
+}
+
+Status status(const Request& request) {
+  CNIO_LET(const attachment::Network network, parse_config(request, Validation::kFull));
+  return attachment::status(request, network, [&]() -> Status {
+    CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
+    CNIO_TRY(attachment::require_kinds(host, {"veth"}));
+    return attachment::rehearse_masquerade(request, network);
+  });
+}
+
+}  // namespace
+
+protocol::Plugin plugin() {
+  return {.name = "ptp",
+          .about = "Connects a container to the host by a veth pair of its own, with addresses from an IPAM plugin.",
+          .example_config =
+              R"({"cniVersion": "1.1.0", "name": "demo", "type": "ptp", "ipMasq": true,
+         "ipam": {"type": "host-local", "ranges": [[{"subnet": "10.240.9.0/24"}]],
+         "routes": [{"dst": "0.0.0.0/0"}]}})",
+          .add = add,
+          .del = del,
+          .check = check,
+          .status = status,
+          .gc = gc};
+}
+
+}  // namespace cnio::ptp

@@ -1,0 +1,138 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "ptp/routes.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <linux/rtnetlink.h>
+#include <optional>
+
+#include "cnio/attachment/addressing.hpp"
+#include "cnio/attachment/compare.hpp"
+#include "cnio/net/address.hpp"
+
+namespace cnio::ptp {
+namespace {
+
+using protocol::AddResult;
+using protocol::IpConfig;
+
+net::RouteSpec on_link(const Cidr& dst, std::optional<IpAddr> source) {
+  net::RouteSpec spec;
+  spec.dst = dst;
+  spec.source = source;
+  if (dst.addr.is_v4()) spec.scope = RT_SCOPE_LINK;
+  return spec;
+}
+
+// As the reference does it.
+net::RouteSpec to_pod(const IpAddr& address) {
+  net::RouteSpec spec = on_link(Cidr::host(address), std::nullopt);
+  if (address.is_v4()) spec.scope = RT_SCOPE_HOST;
+  return spec;
+}
+
+// Of two addresses that share a gateway or a network the first is the source.
+void add_unless_there(std::vector<net::RouteSpec>& routes, net::RouteSpec route) {
+  const bool there = std::any_of(routes.begin(), routes.end(), [&](const net::RouteSpec& other) {
+    return other.dst == route.dst && other.gateway == route.gateway;
+  });
+  if (!there) routes.push_back(std::move(route));
+}
+
+// The link, other than `own`, by which the host alone reaches the address now.
+Result<std::optional<net::Link>> find_holder(net::Netlink& host, const IpAddr& address, net::IfIndex own) {
+  CNIO_LET(const std::optional<net::RouteMatch> match, net::match_route(host, address));
+  if (!match || match->dst.prefix != address.bits() || match->link == own) return std::optional<net::Link>();
+  CNIO_LET(std::optional<net::Link> link, net::find_link(host, match->link));
+  const bool alive = link && (match->local || (link->up && link->operational));
+  if (!alive) link.reset();
+  return link;
+}
+
+Error taken(const IpAddr& address, const net::Link& holder) {
+  return Error::make(Code::kConflict, "the address " + address.to_string() + " is in use already: interface " +
+                                          holder.name + " of this host leads to it, or has it")
+      .hint("see `ip route get " + address.to_string() + "` and `ip -d link show " + holder.name +
+            "`; if its pod is gone, remove that interface; otherwise two networks give the same addresses");
+}
+
+}  // namespace
+
+Result<std::vector<net::RouteSpec>> sandbox_routes(const AddResult& result) {
+  std::vector<net::RouteSpec> routes;
+  for (const IpConfig& ip : result.ips) {
+    if (!ip.gateway) {
+      return Error::make(Code::kDelegate, "the IPAM plugin returned no gateway for the address " +
+                                              ip.address.to_string() + ": the host's end of the pod's cable needs one")
+          .hint("give each address a \"gateway\" in \"ipam\"; any address that the pod itself does not use will do");
+    }
+    add_unless_there(routes, on_link(Cidr::host(*ip.gateway), ip.address.addr));
+  }
+  for (const IpConfig& ip : result.ips) {
+    if (ip.address.prefix == ip.address.addr.bits()) continue;
+    net::RouteSpec rest;
+    rest.dst = ip.address.network();
+    rest.gateway = ip.gateway;
+    rest.source = ip.address.addr;
+    add_unless_there(routes, std::move(rest));
+  }
+  CNIO_LET(std::vector<net::RouteSpec> given, attachment::kernel_routes(result));
+  for (net::RouteSpec& route : given) add_unless_there(routes, std::move(route));
+  return routes;
+}
+
+std::vector<Cidr> gateways_of(const AddResult& result) {
+  std::vector<Cidr> out;
+  for (const IpConfig& ip : result.ips) {
+    if (!ip.gateway) continue;
+    const Cidr gateway = Cidr::host(*ip.gateway);
+    if (std::find(out.begin(), out.end(), gateway) == out.end()) out.push_back(gateway);
+  }
+  return out;
+}
+
+Status check_addresses_free(net::Netlink& host, const AddResult& result) {
+  for (const IpConfig& ip : result.ips) {
+    if (ip.address.addr.is_link_local_unicast()) continue;  // means another interface on each link
+    CNIO_LET(const auto holder, find_holder(host, ip.address.addr, net::IfIndex::kNone));
+    if (holder) return taken(ip.address.addr, *holder);
+  }
+  return {};
+}
+
+Status connect_host_end(net::Netlink& host, const net::Link& host_end, const AddResult& result) {
+  for (const Cidr& gateway : gateways_of(result)) {
+    CNIO_TRY(net::add_address(host, host_end, gateway, net::DuplicateDetection::kOff));
+  }
+  for (const IpConfig& ip : result.ips) {
+    const net::RouteSpec route = to_pod(ip.address.addr);
+    Status added = net::add_route(host, host_end, route, net::IfThere::kFail);
+    if (!added.ok() && added.error().errnum() == EEXIST) {
+      CNIO_LET(const auto holder, find_holder(host, ip.address.addr, host_end.index));
+      if (holder) return taken(ip.address.addr, *holder);
+      added = net::add_route(host, host_end, route, net::IfThere::kReplace);
+    }
+    CNIO_TRY(std::move(added));
+  }
+  return {};
+}
+
+Status check_host_routes(net::Netlink& host, const net::Link& host_end, const AddResult& result) {
+  const std::string object = "host end " + host_end.name;
+  CNIO_LET(const std::vector<net::Address> present, net::list_addresses(host, host_end));
+  for (const Cidr& gateway : gateways_of(result)) {
+    const bool there = std::any_of(present.begin(), present.end(),
+                                   [&](const net::Address& address) { return address.cidr.addr == gateway.addr; });
+    if (!there) return attachment::differs(object, "gateway address " + gateway.to_string(), "it missing");
+  }
+  for (const IpConfig& ip : result.ips) {
+    if (ip.address.addr.is_link_local_unicast()) continue;
+    CNIO_LET(const std::optional<net::RouteMatch> match, net::match_route(host, ip.address.addr));
+    if (match && match->link == host_end.index && !match->local) continue;
+    return attachment::differs(object, "the host's route to " + ip.address.addr.to_string() + " through it",
+                               match ? "one that leads elsewhere" : "none");
+  }
+  return {};
+}
+
+}  // namespace cnio::ptp

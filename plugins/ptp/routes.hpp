@@ -1,0 +1,36 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include "cnio/base/ip.hpp"
+#include "cnio/base/result.hpp"
+#include "cnio/net/link/link.hpp"
+#include "cnio/net/netlink.hpp"
+#include "cnio/net/route.hpp"
+#include "cnio/protocol/result.hpp"
+
+// What leads where between a pod and its host.
+namespace cnio::ptp {
+
+// The sandbox's routes, in the order in which they are added: to each gateway, which is on the link; by it to the rest
+// of each address's network, for nobody else is on the link; then those of the result. Error: code 101 for an address
+// without gateway, and as attachment::kernel_routes.
+Result<std::vector<net::RouteSpec>> sandbox_routes(const protocol::AddResult& result);
+
+// What the host's end gets: each gateway alone.
+std::vector<Cidr> gateways_of(const protocol::AddResult& result);
+
+// May the host have routes to the pod's addresses? An address that is the host's own, or to which a link leads that
+// carries frames, is somebody else's: error, code 103, naming that link. A route by a link that is down or has lost its
+// other end is left over, and is replaced.
+Status check_addresses_free(net::Netlink& host, const protocol::AddResult& result);
+
+// Gives the host's end the gateways, and the host a route to each address. Error: code 103 if another pod has got an
+// address meanwhile.
+Status connect_host_end(net::Netlink& host, const net::Link& host_end, const protocol::AddResult& result);
+
+// For CHECK. Error: code 104.
+Status check_host_routes(net::Netlink& host, const net::Link& host_end, const protocol::AddResult& result);
+
+}  // namespace cnio::ptp
