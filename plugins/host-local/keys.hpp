@@ -12,7 +12,7 @@ inline constexpr Key kSubnetKey = {"subnet", KeyType::kText, "required", "withou
                                    "network"};
 inline constexpr Key kRangeStartKey = {"rangeStart", KeyType::kText, "the first after the network's own",
                                        "the first address given out", "address"};
-inline constexpr Key kRangeEndKey = {"rangeEnd", KeyType::kText, "the last; IPv4: before broadcast",
+inline constexpr Key kRangeEndKey = {"rangeEnd", KeyType::kText, "the last (IPv4: before broadcast)",
                                      "the last address given out", "address"};
 inline constexpr Key kGatewayKey = {"gateway", KeyType::kText, "the first after the network's own",
                                     "of the subnet, or IPv6 link-local; never given to a pod", "address"};
