@@ -11,6 +11,7 @@
 
 #include "bridge/check.hpp"
 #include "bridge/config.hpp"
+#include "bridge/keys.hpp"
 #include "bridge/steps.hpp"
 
 namespace cnio::bridge {
@@ -176,7 +177,8 @@ protocol::Plugin plugin() {
           .del = del,
           .check = check,
           .status = status,
-          .gc = gc};
+          .gc = gc,
+          .keys = kKeys};
 }
 
 }  // namespace cnio::bridge

@@ -31,6 +31,7 @@ struct Config : attachment::MainConfig {
   bool detect_duplicates = false;                   // `enabledad`: IPv6 duplicate address detection in the sandbox
   bool delete_when_empty = false;                   // remove the bridge with its last port
 
+  bool operator==(const Config&) const = default;
   [[nodiscard]] bool filters_vlans() const { return vlan != 0 || vlan_trunk.has_value(); }
   // The interface on the host that bears the gateway addresses: the bridge, or its end of the VLAN.
   [[nodiscard]] std::string gateway_interface() const {

@@ -14,6 +14,7 @@
 #include "cnio/net/sysctl.hpp"
 
 #include "ptp/config.hpp"
+#include "ptp/keys.hpp"
 #include "ptp/routes.hpp"
 
 namespace cnio::ptp {
@@ -162,7 +163,8 @@ protocol::Plugin plugin() {
           .del = del,
           .check = check,
           .status = status,
-          .gc = gc};
+          .gc = gc,
+          .keys = kKeys};
 }
 
 }  // namespace cnio::ptp

@@ -37,6 +37,7 @@ struct MainConfig {
   bool ipam_readable = true;                      // false only with kTypes: nobody knows who gave the addresses
   std::optional<protocol::Dns> dns;               // replaces the IPAM plugin's if set
 
+  bool operator==(const MainConfig&) const = default;
   // Without IPAM plugin, and certainly so.
   [[nodiscard]] bool layer2() const { return ipam_type.empty() && ipam_readable; }
 };
@@ -106,11 +107,12 @@ inline constexpr protocol::Key kIpamKey = {
     .otherwise = "{}",
     .meaning = "the IPAM plugin and its keys; without `type` layer 2 only, no addresses",
     .members = protocol::kIpamTypeKeys};
-inline constexpr protocol::Key kDnsKey = {.name = "dns",
-                                          .type = protocol::KeyType::kObject,
-                                          .otherwise = "{}",
-                                          .meaning = "replaces what the IPAM plugin says, if it says anything",
-                                          .members = protocol::kDnsKeys};
+inline constexpr protocol::Key kDnsKey = {
+    .name = "dns",
+    .type = protocol::KeyType::kObject,
+    .otherwise = "{}",
+    .meaning = "replaces all that the IPAM plugin says, if it has a domain or a list, even an empty one",
+    .members = protocol::kDnsKeys};
 // The first of its places that has it wins: runtimeConfig, args.cni, CNI_ARGS, the configuration.
 inline constexpr protocol::Key kMacKey = {.name = "mac",
                                           .type = protocol::KeyType::kText,

@@ -59,15 +59,24 @@ struct Key {
 
 constexpr const Key* Keys::end() const { return rows + count; }
 
-// The values of a DNS object, and of the object of an IPAM plugin that somebody else reads.
+// Objects of the specification; of the one of an IPAM plugin what its caller reads.
 inline constexpr Key kDnsKeys[] = {
-    {"nameservers", KeyType::kTexts, "[]", "addresses of name servers"},
+    {"nameservers", KeyType::kTexts, "none", "addresses of name servers"},
     {"domain", KeyType::kText, "none", "the local domain"},
-    {"search", KeyType::kTexts, "[]", "domains in which short names are looked up"},
-    {"options", KeyType::kTexts, "[]", "as in resolv.conf(5)"},
+    {"search", KeyType::kTexts, "none", "domains in which short names are looked up"},
+    {"options", KeyType::kTexts, "none", "as in resolv.conf(5)"},
 };
 inline constexpr Key kIpamTypeKeys[] = {
     {"type", KeyType::kText, "none", "the IPAM plugin's file in `CNI_PATH`; its own keys stand beside"},
+};
+inline constexpr Key kRouteKeys[] = {
+    {"dst", KeyType::kText, "required", "where it leads", "network"},
+    {"gw", KeyType::kText, "none", "the next hop", "address"},
+    {"mtu", KeyType::kInteger, "none", "of the path"},
+    {"advmss", KeyType::kInteger, "none", "the segment size that TCP announces"},
+    {"priority", KeyType::kInteger, "none", "its metric"},
+    {"table", KeyType::kInteger, "main", "the routing table"},
+    {"scope", KeyType::kInteger, "none", "253: on the link, without a gateway"},
 };
 inline constexpr Key kValidAttachmentKeys[] = {
     {"containerID", KeyType::kText, "required", "`CNI_CONTAINERID` of its ADD"},
