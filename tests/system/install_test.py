@@ -184,7 +184,8 @@ class Installed(InstallCase):
                                ("bridge main 0.1.0\n", "there is no executable")):
             source = build("odd")
             (source / plugin_list.LIST).write_text(names)
-            self.refuses(because, "--from", str(source))
+            self.assertIn(because, install("--from", str(source), expect=1))
+            self.assertFalse(BIN.exists())
 
     def test_twice_the_same_keeps_the_way_back(self) -> None:
         install("--from", str(other_build()))
