@@ -18,6 +18,9 @@ std::string examples_dir();       ///< CNIO_EXAMPLES_DIR
 std::string test_data_dir();      ///< CNIO_TEST_DATA_DIR
 std::string fake_ipam_program();  ///< CNIO_FAKE_IPAM
 
+/// The names of all plugins, in the order of plugins/CMakeLists.txt.
+std::vector<std::string> all_plugins();
+
 /// The reference implementation's plugins: CNIO_REFERENCE_DIR or Debian's containernetworking-plugins. Throws if
 /// neither is there: a comparison that did not take place has failed.
 std::string reference_dir();
@@ -37,6 +40,11 @@ struct Call {
   Attachment attachment;
   std::string config;
 };
+
+/// How often a test of chance does the same: `many` times, or a tenth if CNIO_FEWER_ROUNDS is set, as it is for
+/// sanitized plugins. What many rounds look for, two processes that meet at the wrong moment, is looked for at the
+/// speed that plugins have on nodes; sanitizers see in the first rounds what they can see.
+int rounds(int many);
 
 /// The command of a call; change it at will before run().
 Command plugin_command(const Call& call);

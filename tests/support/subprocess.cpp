@@ -17,6 +17,8 @@
 #include <unistd.h>
 #include <utility>
 
+#include "support/calls.hpp"
+
 namespace cnio::test {
 namespace {
 
@@ -124,6 +126,7 @@ bool happens(const std::function<bool()>& what) {
 
 Child::Child(const Command& command) : pending_(command.stdin_text) {
   ::signal(SIGPIPE, SIG_IGN);
+  record_call(command);
   Pipe in = make_pipe();
   Pipe out = make_pipe();
   Pipe err = make_pipe();

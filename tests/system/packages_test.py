@@ -13,14 +13,14 @@ import unittest
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from support import world
+from support import plugin_list, world
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 RELEASE = pathlib.Path(os.environ["CNIO_BUILD_DIR"])
 ALONE = SOURCE / "build/plugins-only"  # the other build: without tests, in another folder
 PACKED_ALONE = RELEASE / "packages-test"  # what scripts/package made of it
 WORK = pathlib.Path("/run/packages-test")
-PLUGINS = ("bridge", "host-local", "loopback")
+PLUGINS = plugin_list.names()
 BY_HAND = pathlib.Path("/usr/bin/true")  # unpacked by hand, as it were; no script, since those are opened twice
 FOLDERS = ("opt/cni/bin/", "usr/share/doc/cnio/", "usr/share/lintian/overrides/")
 
@@ -114,8 +114,9 @@ class Archive(unittest.TestCase):
                        for member in archive]
         root = (0, 0, "root", "root")
         # ./ in front, as people name single members; no entry for ./ itself, which would change /opt/cni/bin.
-        self.assertEqual(members, [("./LICENSE", "0o644", *root), ("./README.md", "0o644", *root),
-                                   *((f"./{plugin}", "0o755", *root) for plugin in PLUGINS)])
+        self.assertEqual(members, sorted([
+            *((f"./{name}", "0o644", *root) for name in ("LICENSE", "README.md", plugin_list.LIST)),
+            *((f"./{plugin}", "0o755", *root) for plugin in PLUGINS)]))
 
     def test_unpacks_into_a_folder_of_plugins_and_leaves_the_folder_as_it_is(self) -> None:
         folder = make_folder(WORK / "unpacked", 0o711)
