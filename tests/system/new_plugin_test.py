@@ -13,7 +13,7 @@ from support import plugin_list, world
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 GIVEN = pathlib.Path(os.environ["CNIO_BUILD_DIR"])
-WORK = pathlib.Path("/run/new-plugin-test")
+WORK = pathlib.Path("/opt/new-plugin-test")  # the hosts that tests make have a /run of their own
 TREE = WORK / "tree"
 BUILD = TREE / "build" / GIVEN.name
 KINDS = {"new-main": "main", "new-meta": "meta", "new-ipam": "ipam"}
