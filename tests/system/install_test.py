@@ -291,10 +291,9 @@ class Configured(InstallCase):
 class Pages(InstallCase):
     """What the pages tell people to do ends in one network, the one that they mean."""
 
-    def follow(self, section: str) -> None:
-        """The commands of the README's section that lay files on this node, as they stand there."""
-        page = (INSTALL.parents[1] / "README.md").read_text()
-        text = page[page.index(f"## {section}\n"):].split("\n## ")[0]
+    def follow(self, page: str, section: str) -> None:
+        """The commands of the page's section that lay files on this node, as they stand there."""
+        text = re.split(r"^#+ ", (INSTALL.parents[1] / page).read_text().split(f"# {section}\n")[1], flags=re.MULTILINE)[0]
         blocks = [block for block in re.findall(r"^ *```sh\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
                   if "conf-examples" in block]
         self.assertEqual(len(blocks), 1)
@@ -313,7 +312,7 @@ class Pages(InstallCase):
     def test_one_node_by_hand(self) -> None:
         # FAULT("E17 pages followed")
         install("--from", str(BUILT))
-        self.follow("On a node, with containerd")
+        self.follow("docs/install.md", "By hand")
         self.is_used("10-bridge.conf")
         self.assertNotIn("note", install("--from", str(BUILT), "--subnet", "10.240.1.0/24", "--cni-version", "0.4.0"))
 
@@ -321,13 +320,13 @@ class Pages(InstallCase):
         # FAULT("E17 pages followed")
         install("--from", str(BUILT))
         shutil.rmtree(CONF)
-        self.follow("Several nodes")
+        self.follow("README.md", "Several nodes")
         self.is_used("10-mynet.conf")
 
     def test_several_nodes_after_one(self) -> None:
         # FAULT("E17 pages followed")
         install("--from", str(BUILT), "--subnet", "10.240.1.0/24")
-        self.follow("Several nodes")
+        self.follow("README.md", "Several nodes")
         self.is_used("10-mynet.conf")
 
 
