@@ -316,6 +316,14 @@ class Pages(InstallCase):
         self.is_used("10-bridge.conf")
         self.assertNotIn("note", install("--from", str(BUILT), "--subnet", "10.240.1.0/24", "--cni-version", "0.4.0"))
 
+    def test_a_plugin_by_hand(self) -> None:
+        # FAULT("E17 pages followed")
+        install("--from", str(BUILT))
+        self.addCleanup(world.sweep)
+        before = traces.snapshot()
+        self.follow("docs/troubleshooting.md", "Calling a plugin by hand")
+        traces.expect_same(before)
+
     def test_several_nodes(self) -> None:
         # FAULT("E17 pages followed")
         install("--from", str(BUILT))
