@@ -319,6 +319,7 @@ class Pages(InstallCase):
     def test_a_plugin_by_hand(self) -> None:
         # FAULT("E17 pages followed")
         install("--from", str(BUILT))
+        world.sweep()  # some programs of earlier tests are about to end
         self.addCleanup(world.sweep)
         before = traces.snapshot()
         self.follow("docs/troubleshooting.md", "Calling a plugin by hand")
