@@ -45,9 +45,24 @@ function(cnio_add_layer name)
   target_include_directories(cnio_${name} PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}")
 endfunction()
 
-# cnio_add_plugin(<name>): the executable of plugins/<name>/main.cpp on a static library of the folder's other
-# files, so that configuration and verbs can be unit-tested; installed into CNIO_PLUGIN_DIR.
-function(cnio_add_plugin name)
+# What `cmake --build <folder> --target plugins` builds, and what a test of their insides links.
+add_custom_target(plugins)
+add_library(cnio_plugins INTERFACE)
+
+# cnio_add_plugin(<name> main|meta|ipam [<version>]): the executable of plugins/<name>/main.cpp on a static library of the
+# folder's other files, so that configuration and verbs can be unit-tested; installed into CNIO_PLUGIN_DIR. The plugin
+# makes interfaces (main), adds to what the plugins before it made (meta) or gives addresses (ipam), and speaks the
+# specification from that version on (0.1.0).
+function(cnio_add_plugin name kind)
+  set(since "${ARGN}")
+  if(NOT since)
+    set(since 0.1.0)
+  endif()
+  if(NOT kind MATCHES "^(main|meta|ipam)$")
+    message(FATAL_ERROR "plugin ${name}: its kind is main, meta or ipam, not \"${kind}\"")
+  endif()
+  set_property(GLOBAL APPEND PROPERTY CNIO_PLUGINS "${name} ${kind} ${since}")
+  set_property(GLOBAL APPEND_STRING PROPERTY CNIO_PLUGIN_NAMES "${name} ")
   string(REPLACE "-" "_" id "${name}")
   file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp")
   list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
@@ -64,4 +79,15 @@ function(cnio_add_plugin name)
       -Wl,--wrap=getaddrinfo,--wrap=getnameinfo,--wrap=freeaddrinfo,--wrap=getprotobyname,--wrap=getprotobynumber)
   endif()
   install(PROGRAMS "$<TARGET_FILE:${name}>" DESTINATION "${CNIO_PLUGIN_DIR}")
+  add_dependencies(plugins ${name})
+  target_link_libraries(cnio_plugins INTERFACE cnio_plugin_${id})
+endfunction()
+
+# cnio_write_plugins(): plugins.txt in the build folder, a line "<name> <kind> <version>" for each plugin, for all that has
+# to know which there are. Installed with the papers, since a runtime takes each file beside the plugins for one.
+function(cnio_write_plugins)
+  get_property(plugins GLOBAL PROPERTY CNIO_PLUGINS)
+  list(JOIN plugins "\n" lines)
+  file(GENERATE OUTPUT "${PROJECT_BINARY_DIR}/plugins.txt" CONTENT "${lines}\n")
+  install(FILES "${PROJECT_BINARY_DIR}/plugins.txt" DESTINATION "${CNIO_DOC_DIR}")
 endfunction()

@@ -38,7 +38,7 @@ settle() {
 make_tgz() {
   local flat=$work/flat doc=$work/root$DOC_DIR
   mkdir -p "$flat/cnio"
-  cp "$work/root$plugin_dir"/* "$doc/README.md" "$flat"
+  cp "$work/root$plugin_dir"/* "$doc"/{README.md,plugins.txt} "$flat"
   cp -R "$doc/conf-examples" "$doc/scripts" "$flat/cnio"
   { cat "$work/root$DOC_DIR/LICENSE" && printf '\n\n' && cat "$here/copyright"; } >"$flat/LICENSE"
   settle "$flat"
@@ -49,7 +49,16 @@ make_tgz() {
 # fill_in <template> <file>
 fill_in() {
   sed -e "s|@VERSION@|$version|; s|@ARCHITECTURE@|$architecture|; s|@PLUGIN_DIR@|$plugin_dir|; s|@MAINTAINER@|$maintainer|" \
+    -e "s|@PLUGINS@|$(of_kind '.*')|; s|@MAIN@|$(of_kind main ,)|; s|@META@|$(of_kind meta ,)|; s|@IPAM@|$(of_kind ipam ,)|" \
     -e "s|@DATE@|$(date --utc --rfc-email --date="@$SOURCE_DATE_EPOCH")|" -e "s|@SIZE_KIB@|$(size_kib)|" "$1" >"$2"
+}
+
+# of_kind <kind> [<separator>]: the plugins of that kind in one line; "none" if there are none.
+of_kind() {
+  local names
+  names=$(sed -nE "s/^([^ ]+) $1 .*/\1${2-}/p" "$build/plugins.txt" | paste -sd ' ')
+  names=${names%"${2-}"}
+  echo "${names:-none}"
 }
 
 # As dpkg-gencontrol counts, which is the same on all file systems: files in whole KiB, 1 KiB for everything else.

@@ -71,6 +71,11 @@ logged() {
   return "$status"
 }
 
+# plugins_of <build folder>: their names, as CMake wrote them there, one a line.
+plugins_of() {
+  cut -d ' ' -f 1 "$1/plugins.txt"
+}
+
 # Under sudo the build folder would belong to root, and the next build without sudo would fail.
 give_build_back() {
   [[ -n ${SUDO_UID:-} && -d build ]] || return 0

@@ -68,6 +68,13 @@ node_config() { # node_config <file name> <cniVersion> <subnets>
   esac
 }
 
+# configured_plugins: those that these configurations name.
+configured_plugins() {
+  local name
+  # shellcheck disable=SC2154 # CONFIGS belongs to scripts/install
+  for name in $CONFIGS; do node_config "$name" 1.1.0 "$EXAMPLE_SUBNET"; done | sed -n 's/.*"type": "\([^"]*\)".*/\1/p'
+}
+
 # version_within <file name> <subnets>: the cniVersion of the node's file, if that is all that can differ from ours.
 version_within() {
   local version

@@ -71,6 +71,7 @@ close_state() {
 
 # recover: after an interrupted or failed exchange all is as before it, and no leftovers remain.
 recover() {
+  local name
   if [ -d "$state/undo" ]; then
     restore "$state/undo" || die "cannot put back what is in $state/undo: do it by hand"
     flush "$to"
@@ -81,7 +82,8 @@ recover() {
   # new and undo first lose their names: a half removed folder must not be taken for a whole one.
   remove_folder "$state/undo"
   rm -rf "$state/new" "$state/work" "$state/undo.new" "$state/previous.old"
-  for_each_slot remove_beside ''
+  rm -f "$to"/.*.cnio-new
+  for name in $CONFIGS; do rm -f "$(beside "$conf_dir/$name")"; done
 }
 remove_folder() {
   if [ -d "$1" ]; then
@@ -90,14 +92,20 @@ remove_folder() {
   fi
   rm -rf "$1.gone"
 }
-remove_beside() { rm -f "$(beside "$2")"; }
 beside() { echo "${1%/*}/.${1##*/}.cnio-new"; } # no runtime takes a file of this name for a configuration
 
-# for_each_slot <function> <folder>: calls it with the file below the folder and its place on the node.
+# for_each_slot <function> <folder>: calls it with each file of the folder, or the name of one that is absent, and its place
+# on the node. What is there counts, not which plugins this script is about: whoever made the folder may have had others.
 for_each_slot() {
-  local name
-  for name in $PLUGINS; do "$1" "$2/bin/$name" "$to/$name" || return; done
-  for name in $CONFIGS; do "$1" "$2/conf/$name" "$conf_dir/$name" || return; done
+  local file
+  for file in "$2"/bin/* "$2"/conf/*; do
+    exists "$file" || continue
+    file=${file%.absent}
+    case $file in
+      "$2"/bin/*) "$1" "$file" "$to/${file##*/}" || return ;;
+      *) "$1" "$file" "$conf_dir/${file##*/}" || return ;;
+    esac
+  done
 }
 
 # copy <source> <destination>: with all attributes; a symbolic link stays one. A hard link where possible: needs no space.

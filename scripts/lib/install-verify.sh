@@ -3,7 +3,7 @@
 # Whether executables and kernel are good for the work. Sourced by scripts/install, and again inside the namespaces in
 # which it tries the executables out.
 
-# verify_executables <folder>: the three are programs for this machine, whole enough to start, what their names say, and
+# verify_executables <folder>: they are programs for this machine, whole enough to start, what their names say, and
 # of one version.
 verify_executables() {
   local name version='' first='' message

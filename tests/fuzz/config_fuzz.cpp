@@ -2,8 +2,11 @@
 //
 // A whole call up to the first change: stdin, version gate, configuration, answer. The first line of the input chooses
 // ("host-local CHECK"; bridge and ADD if it says nothing), the rest is the configuration.
+#include <iterator>
+#include <sstream>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <vector>
 
 #include "cnio/base/unique_fd.hpp"
 #include "cnio/protocol/plugin.hpp"
@@ -64,7 +67,8 @@ Result<AddResult> read_bridge(const Request& request) {
   return result;
 }
 
-Result<AddResult> read_loopback(const Request& request) {
+// A plugin that has no reader of its own here.
+Result<AddResult> read_common(const Request& request) {
   CNIO_TRY(protocol::check_common_keys(request.fields()));
   CNIO_LET(const auto previous, protocol::parse_prev_result(request.fields(), request.version));
   return previous.value_or(AddResult());
@@ -73,8 +77,8 @@ Result<AddResult> read_loopback(const Request& request) {
 Result<AddResult> read(std::string_view plugin, const Request& request) {
   require(is_path_element(request.network), "a network's name is no path", request.network);
   auto result = plugin == "host-local" ? read_host_local(request)
-                : plugin == "loopback" ? read_loopback(request)
-                                       : read_bridge(request);
+                : plugin == "bridge"   ? read_bridge(request)
+                                       : read_common(request);
   // What is not quoted here would be escaped in the answer, and hard to read.
   if (!result.ok()) require_one_line(result.error().msg());
   return result;
@@ -110,18 +114,29 @@ void check_answer(const std::string& out, int status, bool add) {
   }
 }
 
-std::string_view word(std::string_view line, std::initializer_list<std::string_view> words) {
-  for (const std::string_view each : words) {
-    if (line.find(each) != std::string_view::npos) return each;
+using Words = std::vector<std::string>;
+
+Words all_plugins() {
+  std::istringstream list(CNIO_PLUGINS);
+  return {std::istream_iterator<std::string>(list), {}};
+}
+
+// The longest that is in the line, for one may be part of another ("vlan", "ipvlan"); the first if there is none.
+std::string_view word(std::string_view line, const Words& words) {
+  std::string_view found;
+  for (const std::string& each : words) {
+    if (each.size() > found.size() && line.find(each) != std::string_view::npos) found = each;
   }
-  return *words.begin();
+  return found.empty() ? words.front() : found;
 }
 
 void fuzz_one(std::string_view text) {
   const std::string_view line = text.substr(0, std::min(text.find('\n'), text.size()));
   const std::string_view config = text.substr(std::min(line.size() + 1, text.size()));
-  const std::string_view plugin = word(line, {"bridge", "host-local", "loopback"});
-  const std::string_view command = word(line, {"ADD", "DEL", "CHECK", "STATUS", "GC"});
+  static const Words kPlugins = all_plugins();
+  static const Words kCommands = {"ADD", "DEL", "CHECK", "STATUS", "GC"};
+  const std::string_view plugin = word(line, kPlugins);
+  const std::string_view command = word(line, kCommands);
 
   static const UniqueFd in(memfd_create("stdin", 0));
   static const UniqueFd out(memfd_create("stdout", 0));

@@ -10,6 +10,11 @@ files() {
     sort
 }
 
+# listed_plugins <tree>: their names, one a line. The sources' own list, for a tree need not be configured to be checked.
+listed_plugins() {
+  sed -nE 's/^cnio_add_plugin\(([^ )]+).*/\1/p' "$1/plugins/CMakeLists.txt"
+}
+
 # verdict <findings>: prints them; they are the answer.
 verdict() {
   [[ -z $1 ]] && return 0

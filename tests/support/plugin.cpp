@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <sstream>
 #include <stdexcept>
 
 namespace cnio::test {
@@ -31,6 +32,13 @@ std::string plugin_dir() { return place("CNIO_PLUGIN_DIR", CNIO_STAGED_PLUGINS);
 std::string examples_dir() { return place("CNIO_EXAMPLES_DIR", CNIO_STAGED_EXAMPLES); }
 std::string test_data_dir() { return place("CNIO_TEST_DATA_DIR", CNIO_TEST_DATA); }
 std::string fake_ipam_program() { return place("CNIO_FAKE_IPAM", CNIO_FAKE_IPAM_PROGRAM); }
+
+std::vector<std::string> all_plugins() {
+  std::vector<std::string> names;
+  std::istringstream list(CNIO_PLUGINS);
+  for (std::string name; list >> name;) names.push_back(name);
+  return names;
+}
 
 std::string reference_dir() {
   std::string folder = place("CNIO_REFERENCE_DIR", "/usr/lib/cni");

@@ -18,6 +18,9 @@ std::string examples_dir();       ///< CNIO_EXAMPLES_DIR
 std::string test_data_dir();      ///< CNIO_TEST_DATA_DIR
 std::string fake_ipam_program();  ///< CNIO_FAKE_IPAM
 
+/// The names of all plugins, in the order of plugins/CMakeLists.txt.
+std::vector<std::string> all_plugins();
+
 /// The reference implementation's plugins: CNIO_REFERENCE_DIR or Debian's containernetworking-plugins. Throws if
 /// neither is there: a comparison that did not take place has failed.
 std::string reference_dir();

@@ -15,7 +15,7 @@ import tarfile
 import unittest
 from typing import Any
 
-from support import world
+from support import plugin_list, world
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 PACKAGES = pathlib.Path(os.environ["CNIO_BUILD_DIR"]) / "arm64-test"
@@ -23,7 +23,7 @@ NATIVE = pathlib.Path(os.environ["CNIO_PLUGIN_DIR"])
 WORK = pathlib.Path("/run/arm64-test")
 UNPACKED, ARM64 = WORK / "unpacked", WORK / "bin"  # ARM64: scripts that call the emulator for what was unpacked
 EMULATOR = "qemu-aarch64-static"
-PLUGINS = ("bridge", "host-local", "loopback")
+PLUGINS = plugin_list.names()
 STORE = pathlib.Path("/var/lib/cni/networks")
 Json = dict[str, Any]
 

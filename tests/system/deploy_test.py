@@ -12,11 +12,12 @@ from typing import Any
 
 import yaml
 
-from support import image, traces, world
+from support import image, plugin_list, traces, world
 from support.podman import Podman
 
 SOURCE = pathlib.Path(__file__).parents[2]
 DEPLOY = SOURCE / "deploy"
+PLUGINS = plugin_list.names()
 WORK = pathlib.Path("/run/deploy-test")
 NODE = WORK / "node"
 SUBNETS = WORK / "subnets"
@@ -67,7 +68,8 @@ def make_context() -> pathlib.Path:
     packages = context / "build/packages"
     packages.mkdir(parents=True)
     archive = f"cni-plugins-linux-{image.ARCHITECTURES[platform.machine()]}-v0.tgz"
-    world.run("tar", "-C", os.environ["CNIO_PLUGIN_DIR"], "-czf", packages / archive, "bridge", "host-local", "loopback")
+    world.run("tar", "-C", os.environ["CNIO_PLUGIN_DIR"], "-czf", packages / archive, *PLUGINS,
+              "-C", plugin_list.path().parent, plugin_list.LIST)
     return context
 
 
@@ -144,7 +146,7 @@ class Deploy(unittest.TestCase):
         self.installed([[{"subnet": "10.240.2.0/24"}], [{"subnet": "fd00:2::/64"}]])
 
     def installed(self, ranges: list[Any]) -> None:
-        for plugin in ("bridge", "host-local", "loopback"):
+        for plugin in PLUGINS:
             self.assertTrue(filecmp.cmp(NODE / "opt/cni/bin" / plugin,
                                         pathlib.Path(os.environ["CNIO_PLUGIN_DIR"], plugin), shallow=False), plugin)
         written = NODE / "etc/cni/net.d"
@@ -170,7 +172,7 @@ class Deploy(unittest.TestCase):
         listed = self.podman("run", "--rm", "--network", "none", "--cgroup-parent", world.cgroup_parent(), "--entrypoint",
                              '["/bin/ls", "-R", "/cnio"]', BUILT).split()
         self.assertEqual(sorted(word for word in listed if not word.endswith(":")),
-                         sorted(["bridge", "host-local", "loopback", "install", "on-node.sh", "lib", "install-config.sh",
+                         sorted([*PLUGINS, plugin_list.LIST, "install", "on-node.sh", "lib", "install-config.sh",
                                  "install-files.sh", "install-pods.sh", "install-verify.sh"]))
 
 

@@ -12,10 +12,10 @@ import threading
 import unittest
 from typing import Any
 
-from support import reference, traces, world
+from support import plugin_list, reference, traces, world
 
 INSTALL = pathlib.Path(__file__).parents[2] / "scripts/install"
-PLUGINS = ("bridge", "host-local", "loopback")
+PLUGINS = plugin_list.names()
 BIN = pathlib.Path("/opt/cni/bin")
 CONF = pathlib.Path("/etc/cni/net.d")
 WORK = pathlib.Path("/run/install-test")
@@ -89,6 +89,7 @@ def build(name: str, changes: dict[str, Any] | None = None) -> pathlib.Path:
     folder = WORK / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
+    shutil.copy(plugin_list.path(), folder)
     for plugin in PLUGINS:
         content = (changes or {}).get(plugin, (BUILT / plugin).read_bytes())
         if content is not None:
@@ -145,7 +146,7 @@ class Installed(InstallCase):
         self.assertEqual([path.name for path in BIN.iterdir()], [".cnio"])
 
     def test_the_plugins_of_before_come_back(self) -> None:
-        reference.plugin_folder(WORK / "reference", ("bridge", "host-local", "loopback", "portmap"))
+        reference.plugin_folder(WORK / "reference", os.listdir(os.environ[reference.VARIABLE]))
         shutil.copytree(WORK / "reference", BIN)
         shutil.move(BIN / "loopback", WORK / "elsewhere")
         (BIN / "loopback").symlink_to(WORK / "elsewhere")
@@ -156,6 +157,34 @@ class Installed(InstallCase):
         self.assertFalse((BIN / "loopback").is_symlink())
         install("--rollback")
         self.assertEqual(look(), before)
+
+    def test_a_plugin_more_than_before(self) -> None:
+        BIN.mkdir(parents=True)
+        (BIN / "theirs").write_text("somebody else's")
+        install("--from", str(BUILT))
+        before = look()
+        more = build("more")
+        version = subprocess.run([BUILT / "loopback"], env={}, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                 check=True).stderr.split()[3]
+        (more / "extra").write_bytes(impostor("", f"CNI extra plugin {version}\n", 0, "loopback"))
+        (more / "extra").chmod(0o755)
+        self.assertNotIn("extra", install("--from", str(more)))  # is not in the list
+        with open(more / plugin_list.LIST, "a", encoding="utf-8") as names:
+            names.write("extra meta 0.3.1\n")
+        self.assertIn(f"{BIN}/extra", install("--from", str(more)))
+        install("--rollback")
+        self.assertEqual(look(), before)
+        (more / plugin_list.LIST).unlink()  # then what is there counts
+        install("--from", str(more))
+        self.assertEqual(digest(BIN / "extra"), digest(more / "extra"))
+        self.assertEqual((BIN / "theirs").read_text(), "somebody else's")
+
+    def test_a_list_of_anything_else_is_refused(self) -> None:
+        for names, because in (("../../etc/passwd main 0.1.0\n", "is no name of a plugin"),
+                               ("bridge main 0.1.0\n", "there is no executable")):
+            source = build("odd")
+            (source / plugin_list.LIST).write_text(names)
+            self.refuses(because, "--from", str(source))
 
     def test_twice_the_same_keeps_the_way_back(self) -> None:
         install("--from", str(other_build()))

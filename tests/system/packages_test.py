@@ -13,14 +13,14 @@ import unittest
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from support import world
+from support import plugin_list, world
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 RELEASE = pathlib.Path(os.environ["CNIO_BUILD_DIR"])
 ALONE = SOURCE / "build/plugins-only"  # the other build: without tests, in another folder
 PACKED_ALONE = RELEASE / "packages-test"  # what scripts/package made of it
 WORK = pathlib.Path("/run/packages-test")
-PLUGINS = ("bridge", "host-local", "loopback")
+PLUGINS = plugin_list.names()
 BY_HAND = pathlib.Path("/usr/bin/true")  # unpacked by hand, as it were; no script, since those are opened twice
 SCRIPTS = ("collect-garbage", "install")
 FOLDERS = ("opt/cni/bin/", "usr/share/doc/cnio/", "usr/share/lintian/overrides/")
@@ -127,9 +127,9 @@ class Archive(unittest.TestCase):
         root = (0, 0, "root", "root")
         ours = [member for member in members if member[0].startswith("./cnio")]
         # ./ in front, as people name single members; no entry for ./ itself, which would change /opt/cni/bin.
-        self.assertEqual([member for member in members if member not in ours],
-                         [("./LICENSE", "0o644", *root), ("./README.md", "0o644", *root),
-                          *((f"./{plugin}", "0o755", *root) for plugin in PLUGINS)])
+        self.assertEqual([member for member in members if member not in ours], sorted([
+            *((f"./{name}", "0o644", *root) for name in ("LICENSE", "README.md", plugin_list.LIST)),
+            *((f"./{plugin}", "0o755", *root) for plugin in PLUGINS)]))
         self.assertEqual({member[2:] for member in ours}, {root})
 
     def test_has_the_examples_and_the_scripts_of_a_node_in_a_folder_of_ours(self) -> None:
@@ -204,8 +204,8 @@ class DebianPackage(unittest.TestCase):
         pages = [*SOURCE.glob("*.md"), *SOURCE.glob("plugins/*/README.md"),
                  *(path for path in (SOURCE / "docs").rglob("*") if path.is_file())]
         expected = {str(path.relative_to(SOURCE)): digest(path) for path in pages} | node_files()
-        debians = {name: found.get(name, "missing") for name in ("changelog.gz", "copyright")}
-        self.assertEqual(found, expected | debians)
+        made = {name: found.get(name, "missing") for name in ("changelog.gz", "copyright", plugin_list.LIST)}
+        self.assertEqual(found, expected | made)
         world.run(SOURCE / "tests/lint/check-pages", folder / "usr/share/doc/cnio")
 
 
@@ -291,11 +291,13 @@ class Life(unittest.TestCase):
 
     def test_its_installer_writes_the_configuration_and_leaves_the_plugins(self) -> None:
         """As the README tells people, but for the dry run, which cannot be made below chroot. dpkg goes on to know its
-        files."""
+        files, and those of others stay."""
+        self.node.dpkg("--install", other_package("kubernetes-cni", "1.2.0", "opt/cni/bin", "portmap", *PLUGINS))
         self.node.dpkg("--install", self.deb)
-        world.run("chroot", self.node.root, "/usr/share/doc/cnio/scripts/install", "--from", "/opt/cni/bin",
-                  "--subnet", "10.240.1.0/24", "--no-verify")
+        world.run("chroot", self.node.root, "/usr/share/doc/cnio/scripts/install", "--subnet", "10.240.1.0/24",
+                  "--no-verify")
         self.assert_ours()
+        self.assertEqual(self.node.dpkg("--verify", "kubernetes-cni"), "")
         self.assertEqual([path.name for path in sorted((self.node.root / "etc/cni/net.d").iterdir())],
                          ["10-bridge.conf", "99-loopback.conf"])
 
