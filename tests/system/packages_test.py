@@ -292,7 +292,7 @@ class Life(unittest.TestCase):
     def test_its_installer_writes_the_configuration_and_leaves_the_plugins(self) -> None:
         """As the README tells people, but for the dry run, which cannot be made below chroot. dpkg goes on to know its
         files, and those of others stay."""
-        self.node.dpkg("--install", other_package("kubernetes-cni", "1.2.0", "opt/cni/bin", "portmap", *PLUGINS))
+        self.node.dpkg("--install", other_package("kubernetes-cni", "1.1.1", "opt/cni/bin", "portmap", *PLUGINS))
         self.node.dpkg("--install", self.deb)
         world.run("chroot", self.node.root, "/usr/share/doc/cnio/scripts/install", "--subnet", "10.240.1.0/24",
                   "--no-verify")
