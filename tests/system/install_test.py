@@ -320,11 +320,11 @@ class Configured(InstallCase):
 class Pages(InstallCase):
     """What the pages tell people to do ends in one network, the one that they mean."""
 
-    def follow(self, page: str, section: str) -> None:
+    def follow(self, page: str, section: str, about: str = "conf-examples") -> None:
         """The commands of the page's section that lay files on this node, as they stand there."""
         text = re.split(r"^#+ ", (INSTALL.parents[1] / page).read_text().split(f"# {section}\n")[1], flags=re.MULTILINE)[0]
         blocks = [block for block in re.findall(r"^ *```sh\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
-                  if "conf-examples" in block]
+                  if about in block]
         self.assertEqual(len(blocks), 1)
         world.run("sh", "-euc", blocks[0].replace("sudo ", ""), cwd=INSTALL.parents[1])
 
@@ -337,6 +337,21 @@ class Pages(InstallCase):
         self.assertEqual(config["cniVersion"], "0.4.0")
         world.run("sh", "-c", f"CNI_COMMAND=STATUS CNI_PATH={BIN} {BIN}/bridge <<'END'\n"
                   + json.dumps(config | {"cniVersion": "1.1.0"}) + "\nEND")
+
+    def test_one_node(self) -> None:
+        # FAULT("E17 pages followed")
+        self.follow("README.md", "One node", "scripts/install")
+        self.is_used("10-bridge.conf")
+
+    def test_switching_and_back(self) -> None:
+        # FAULT("E17 pages followed")
+        reference.plugin_folder(BIN, PLUGINS)
+        self.assertNotEqual(digest(BIN / "bridge"), digest(BUILT / "bridge"))
+        before = look()
+        self.follow("README.md", "Switching from the reference", "scripts/install")
+        self.assertEqual(digest(BIN / "bridge"), digest(BUILT / "bridge"))
+        install("--rollback")
+        self.assertEqual(look(), before)
 
     def test_one_node_by_hand(self) -> None:
         # FAULT("E17 pages followed")
