@@ -112,7 +112,7 @@ TEST_F(SwiftRemoval, TheSameAttachmentCanBeAddedAgainAThousandTimes) {
   config_["ipam"]["ranges"] =
       Json::parse(R"([[{"subnet": "10.1.0.0/24", "rangeStart": "10.1.0.9", "rangeEnd": "10.1.0.9"}]])");
   must_add(bridge_config(), pod("other"));
-  for (int i = 0; i < 1000; ++i) {
+  for (int i = 0; i < rounds(1000); ++i) {
     ASSERT_EQ(must_add(config_, pod()).at("ips").at(0).at("address"), "10.1.0.9/24") << i;
     if (i % 100 == 0) must_run({"ping", "-n", "-q", "-c", "1", "-W", "5", "10.1.0.1"}, pod().netns);
     must_del(config_, pod());

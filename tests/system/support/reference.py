@@ -1,5 +1,5 @@
 # Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
-"""The reference's executables, for chains of ours and those that are not part of cnio: portmap, firewall, tuning, ...
+"""The reference's executables, for chains of ours and those that are not part of cnio.
 
     if __name__ == "__main__":
         reference.find()               # before world.enter: inside there is no network to fetch them with
