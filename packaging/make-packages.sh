@@ -33,14 +33,16 @@ settle() {
   find "$1" -exec touch --date="@$SOURCE_DATE_EPOCH" {} +
 }
 
+# What is no plugin is in a folder of its own, for many unpack it in /opt/cni/bin.
 # Without an entry for the folder itself: unpacking would change the mode, the owner and the time of /opt/cni/bin.
 make_tgz() {
-  local flat=$work/flat
-  mkdir "$flat"
-  cp "$work/root$plugin_dir"/* "$work/root$DOC_DIR"/{README.md,plugins.txt} "$flat"
+  local flat=$work/flat doc=$work/root$DOC_DIR
+  mkdir -p "$flat/cnio"
+  cp "$work/root$plugin_dir"/* "$doc"/{README.md,plugins.txt} "$flat"
+  cp -R "$doc/conf-examples" "$doc/scripts" "$flat/cnio"
   { cat "$work/root$DOC_DIR/LICENSE" && printf '\n\n' && cat "$here/copyright"; } >"$flat/LICENSE"
   settle "$flat"
-  (cd "$flat" && tar --create --format=ustar --owner=root:0 --group=root:0 ./*) |
+  (cd "$flat" && tar --create --format=ustar --sort=name --owner=root:0 --group=root:0 ./*) |
     gzip -9 --no-name >"$output/cni-plugins-linux-$architecture-v$version.tgz"
 }
 

@@ -321,12 +321,11 @@ class Configured(InstallCase):
 class Pages(InstallCase):
     """What the pages tell people to do ends in one network, the one that they mean."""
 
-    def follow(self, section: str) -> None:
-        """The commands of the README's section that lay files on this node, as they stand there."""
-        page = (INSTALL.parents[1] / "README.md").read_text()
-        text = page[page.index(f"## {section}\n"):].split("\n## ")[0]
+    def follow(self, page: str, section: str, about: str = "conf-examples") -> None:
+        """The commands of the page's section that lay files on this node, as they stand there."""
+        text = re.split(r"^#+ ", (INSTALL.parents[1] / page).read_text().split(f"# {section}\n")[1], flags=re.MULTILINE)[0]
         blocks = [block for block in re.findall(r"^ *```sh\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
-                  if "conf-examples" in block]
+                  if about in block]
         self.assertEqual(len(blocks), 1)
         world.run("sh", "-euc", blocks[0].replace("sudo ", ""), cwd=INSTALL.parents[1])
 
@@ -340,24 +339,48 @@ class Pages(InstallCase):
         world.run("sh", "-c", f"CNI_COMMAND=STATUS CNI_PATH={BIN} {BIN}/bridge <<'END'\n"
                   + json.dumps(config | {"cniVersion": "1.1.0"}) + "\nEND")
 
+    def test_one_node(self) -> None:
+        # FAULT("E17 pages followed")
+        self.follow("README.md", "One node", "scripts/install")
+        self.is_used("10-bridge.conf")
+
+    def test_switching_and_back(self) -> None:
+        # FAULT("E17 pages followed")
+        reference.plugin_folder(BIN, PLUGINS)
+        self.assertNotEqual(digest(BIN / "bridge"), digest(BUILT / "bridge"))
+        before = look()
+        self.follow("README.md", "Switching from the reference", "scripts/install")
+        self.assertEqual(digest(BIN / "bridge"), digest(BUILT / "bridge"))
+        install("--rollback")
+        self.assertEqual(look(), before)
+
     def test_one_node_by_hand(self) -> None:
         # FAULT("E17 pages followed")
         install("--from", str(BUILT))
-        self.follow("On a node, with containerd")
+        self.follow("docs/install.md", "By hand")
         self.is_used("10-bridge.conf")
         self.assertNotIn("note", install("--from", str(BUILT), "--subnet", "10.240.1.0/24", "--cni-version", "0.4.0"))
+
+    def test_a_plugin_by_hand(self) -> None:
+        # FAULT("E17 pages followed")
+        install("--from", str(BUILT))
+        world.sweep()  # some programs of earlier tests are about to end
+        self.addCleanup(world.sweep)
+        before = traces.snapshot()
+        self.follow("docs/troubleshooting.md", "Calling a plugin by hand")
+        traces.expect_same(before)
 
     def test_several_nodes(self) -> None:
         # FAULT("E17 pages followed")
         install("--from", str(BUILT))
         shutil.rmtree(CONF)
-        self.follow("Several nodes")
+        self.follow("README.md", "Several nodes")
         self.is_used("10-mynet.conf")
 
     def test_several_nodes_after_one(self) -> None:
         # FAULT("E17 pages followed")
         install("--from", str(BUILT), "--subnet", "10.240.1.0/24")
-        self.follow("Several nodes")
+        self.follow("README.md", "Several nodes")
         self.is_used("10-mynet.conf")
 
 

@@ -22,6 +22,7 @@ PACKED_ALONE = RELEASE / "packages-test"  # what scripts/package made of it
 WORK = pathlib.Path("/run/packages-test")
 PLUGINS = plugin_list.names()
 BY_HAND = pathlib.Path("/usr/bin/true")  # unpacked by hand, as it were; no script, since those are opened twice
+SCRIPTS = ("collect-garbage", "install")
 FOLDERS = ("opt/cni/bin/", "usr/share/doc/cnio/", "usr/share/lintian/overrides/")
 
 
@@ -99,6 +100,17 @@ class Reproducible(unittest.TestCase):
             pack(WORK / "yesterday", SOURCE_DATE_EPOCH="yesterday")
 
 
+def files_below(folder: pathlib.Path) -> dict[str, str]:
+    """Names, and what they hold."""
+    return {str(path.relative_to(folder)): digest(path) for path in folder.rglob("*") if path.is_file()}
+
+
+def node_files() -> dict[str, str]:
+    """The examples, and the scripts that a node's administrator calls."""
+    scripts = [SOURCE / "scripts" / name for name in SCRIPTS] + [*(SOURCE / "scripts/lib").glob("install-*.sh")]
+    return {str(path.relative_to(SOURCE)): digest(path) for path in [*(SOURCE / "conf-examples").iterdir(), *scripts]}
+
+
 def make_folder(folder: pathlib.Path, mode: int = 0o755) -> pathlib.Path:
     folder.mkdir(parents=True)
     folder.chmod(mode)
@@ -113,10 +125,26 @@ class Archive(unittest.TestCase):
             members = [(member.name, oct(member.mode), member.uid, member.gid, member.uname, member.gname)
                        for member in archive]
         root = (0, 0, "root", "root")
+        ours = [member for member in members if member[0].startswith("./cnio")]
         # ./ in front, as people name single members; no entry for ./ itself, which would change /opt/cni/bin.
-        self.assertEqual(members, sorted([
+        self.assertEqual([member for member in members if member not in ours], sorted([
             *((f"./{name}", "0o644", *root) for name in ("LICENSE", "README.md", plugin_list.LIST)),
             *((f"./{plugin}", "0o755", *root) for plugin in PLUGINS)]))
+        self.assertEqual({member[2:] for member in ours}, {root})
+
+    def test_has_the_examples_and_the_scripts_of_a_node_in_a_folder_of_ours(self) -> None:
+        folder = make_folder(WORK / "with-scripts")
+        world.run("tar", "-C", folder, "-xzf", PACKED_ALONE / TGZ)
+        self.assertEqual(files_below(folder / "cnio"), node_files())
+
+    def test_its_installer_takes_the_plugins_beside_that_folder(self) -> None:
+        folder = make_folder(WORK / "installer")
+        world.run("tar", "-C", folder, "-xzf", PACKED_ALONE / TGZ)
+        to, conf_dir = WORK / "node-bin", make_folder(WORK / "node-conf")
+        world.run(folder / "cnio/scripts/install", "--to", to, "--conf-dir", conf_dir, "--subnet", "10.240.1.0/24")
+        for plugin in PLUGINS:
+            self.assertEqual(digest(to / plugin), digest(RELEASE / "bin" / plugin), plugin)
+        self.assertEqual([path.name for path in sorted(conf_dir.iterdir())], ["10-bridge.conf", "99-loopback.conf"])
 
     def test_unpacks_into_a_folder_of_plugins_and_leaves_the_folder_as_it_is(self) -> None:
         folder = make_folder(WORK / "unpacked", 0o711)
@@ -167,6 +195,18 @@ class DebianPackage(unittest.TestCase):
         self.assertEqual(sums, {file: hashlib.md5((folder / file).read_bytes()).hexdigest() for file in packed})
         changelog = world.run("zcat", folder / "usr/share/doc/cnio/changelog.gz").stdout
         self.assertTrue(changelog.startswith(f"cnio ({VERSION}) "), changelog)
+
+
+    def test_has_the_pages_and_what_they_let_people_run_laid_out_like_the_project(self) -> None:
+        folder = WORK / "pages"
+        world.run("dpkg-deb", "--extract", PACKED_ALONE / DEB, folder)
+        found = files_below(folder / "usr/share/doc/cnio")
+        pages = [*SOURCE.glob("*.md"), *SOURCE.glob("plugins/*/README.md"),
+                 *(path for path in (SOURCE / "docs").rglob("*") if path.is_file())]
+        expected = {str(path.relative_to(SOURCE)): digest(path) for path in pages} | node_files()
+        made = {name: found.get(name, "missing") for name in ("changelog.gz", "copyright", plugin_list.LIST)}
+        self.assertEqual(found, expected | made)
+        world.run(SOURCE / "tests/lint/check-pages", folder / "usr/share/doc/cnio")
 
 
 class Node:
@@ -248,6 +288,18 @@ class Life(unittest.TestCase):
         self.assertEqual(sorted(path.name for path in self.node.plugins.iterdir()), sorted(PLUGINS))
         self.node.dpkg("--remove", "cnio")
         self.assert_nothing_of_us_is_left()
+
+    def test_its_installer_writes_the_configuration_and_leaves_the_plugins(self) -> None:
+        """As the README tells people, but for the dry run, which cannot be made below chroot. dpkg goes on to know its
+        files, and those of others stay."""
+        self.node.dpkg("--install", other_package("kubernetes-cni", "1.1.1", "opt/cni/bin", "portmap", *PLUGINS))
+        self.node.dpkg("--install", self.deb)
+        world.run("chroot", self.node.root, "/usr/share/doc/cnio/scripts/install", "--subnet", "10.240.1.0/24",
+                  "--no-verify")
+        self.assert_ours()
+        self.assertEqual(self.node.dpkg("--verify", "kubernetes-cni"), "")
+        self.assertEqual([path.name for path in sorted((self.node.root / "etc/cni/net.d").iterdir())],
+                         ["10-bridge.conf", "99-loopback.conf"])
 
     def test_upgrades_and_goes_back(self) -> None:
         self.node.dpkg("--install", self.deb)
