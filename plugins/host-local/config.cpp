@@ -7,6 +7,8 @@
 
 #include "cnio/ipam/reservation_store.hpp"
 
+#include "host-local/keys.hpp"
+
 namespace cnio::host_local {
 namespace {
 
@@ -191,7 +193,7 @@ Status check_room(const std::vector<NamedSet>& sets, protocol::SpecVersion versi
 
 Result<std::vector<RangeSet>> parse_sets(const Request& request, const Fields& ipam) {
   std::vector<NamedSet> sets;
-  CNIO_LET(const Fields runtime, request.fields().object("runtimeConfig"));
+  CNIO_LET(const Fields runtime, request.fields(kKeys).at(protocol::kRuntimeConfig));
   CNIO_TRY(append_sets(sets, runtime, "ipRanges"));
   CNIO_LET(const std::optional<Range> single, parse_range(ipam));
   if (single) {
@@ -220,7 +222,7 @@ void append_once(std::vector<IpAddr>& addrs, const IpAddr& addr) {
 
 // The IP of CNI_ARGS as text. MAC is for the bridge plugin, which passes the same string on.
 Result<std::string> parse_args(const Request& request) {
-  CNIO_LET(const auto args, protocol::parse_cni_args(request.cni_args, {"IP"}, {"MAC"}));
+  CNIO_LET(const auto args, protocol::parse_cni_args(request.cni_args, protocol::cni_args_keys(kKeys), {"MAC"}));
   const auto found = args.find("IP");
   return found == args.end() ? std::string() : found->second;
 }
@@ -245,10 +247,9 @@ Result<std::vector<IpAddr>> parse_all_requested(const Request& request) {
     return Error::make(Code::kInvalidEnvironment, "CNI_ARGS: IP must be an IP address, not " + quote(text));
   }
   if (addr) append_once(addrs, *addr);
-  CNIO_LET(const Fields args, request.fields().object("args"));
-  CNIO_LET(const Fields cni, args.object("cni"));
+  CNIO_LET(const Fields cni, request.fields(kKeys).at(protocol::kArgsCni));
   CNIO_TRY(append_list(addrs, cni));
-  CNIO_LET(const Fields runtime, request.fields().object("runtimeConfig"));
+  CNIO_LET(const Fields runtime, request.fields(kKeys).at(protocol::kRuntimeConfig));
   CNIO_TRY(append_list(addrs, runtime));
   return addrs;
 }
@@ -283,7 +284,7 @@ Result<StoreConfig> parse_store_keys(const Request& request, const Fields& ipam)
 }  // namespace
 
 Result<Config> parse_config(const Request& request) {
-  const Fields top = request.fields();
+  const Fields top = request.fields(kKeys);
   if (!top.has("ipam")) return top.fault("ipam", "is missing");
   CNIO_LET(const Fields ipam, top.object("ipam"));
   CNIO_TRY(ipam.text("type"));  // whoever called us knows why
@@ -296,7 +297,7 @@ Result<Config> parse_config(const Request& request) {
 }
 
 StoreConfig parse_store(const Request& request, std::vector<std::string>& ignored) {
-  const auto ipam = request.fields().object("ipam");
+  const auto ipam = request.fields(kKeys).object("ipam");
   const Result<std::string> data_dir = ipam.ok() ? ipam.value().text("dataDir") : ipam.error();
   StoreConfig store{store_folder(request, data_dir.ok() ? data_dir.value() : std::string()),
                     ipam::ReservationStore::kLockLimit, false};
