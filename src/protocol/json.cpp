@@ -250,7 +250,7 @@ Status Fields::refuse_nul(std::string_view key, const std::string& text) const {
 // A value of this type, or nothing.
 Result<const Json*> Fields::value(std::string_view key, KeyType type) const {
   const Json* value = find(key);
-  if (value == nullptr || (!keys_.empty() && shape(row(key)->type) != type)) return nullptr;
+  if (value == nullptr || (!keys_.empty() && shape(row(key)->kind.type) != type)) return nullptr;
   if (!holds(*value, type)) return wrong_type(key, *value, to_string(type));
   return value;
 }
@@ -275,7 +275,7 @@ Result<std::optional<int64_t>> Fields::integer(std::string_view key) const {
 bool Fields::is_auto(std::string_view key) const {
   const Json* value = find(key);
   const bool text = value != nullptr && value->is_string() && value->get_ref<const std::string&>() == "auto";
-  return text && (keys_.empty() || row(key)->type == KeyType::kIntegerOrAuto);
+  return text && (keys_.empty() || row(key)->kind.type == KeyType::kIntegerOrAuto);
 }
 
 Result<std::optional<int64_t>> Fields::integer_within(std::string_view key, int64_t low, int64_t high) const {

@@ -24,7 +24,8 @@ std::string_view step(KeyType type) {
 std::string names(const Key& key, const std::string& path) {
   std::string out;
   const auto add = [&](Place place, std::string_view before) {
-    if ((key.places & place) != 0) out.append(out.empty() ? "" : ", ").append(before).append(path).append(key.name);
+    if ((key.kind.places & place) != 0)
+      out.append(out.empty() ? "" : ", ").append(before).append(path).append(key.name);
   };
   add(kRuntimeConfig, "runtimeConfig.");
   add(kArgsCni, "args.cni.");
@@ -36,10 +37,10 @@ std::string names(const Key& key, const std::string& path) {
 void describe_below(std::string& out, const Keys& keys, const std::string& path) {
   for (const Key& key : keys) {
     const std::string name = names(key, path);
-    const std::string_view type = kWords[static_cast<size_t>(key.type)][1];
-    out.append("  ").append(name).append(key.ours ? " *: " : ": ").append(key.values.empty() ? type : key.values);
+    const std::string_view type = kWords[static_cast<size_t>(key.kind.type)][1];
+    out.append("  ").append(name).append(key.kind.ours ? " *: " : ": ").append(*key.values == 0 ? type : key.values);
     out.append("; ").append(key.otherwise).append("\n      ").append(key.meaning).append("\n");
-    describe_below(out, key.members, name + std::string(step(key.type)));
+    describe_below(out, key.members, name + std::string(step(key.kind.type)));
   }
 }
 
@@ -47,14 +48,14 @@ void describe_below(std::string& out, const Keys& keys, const std::string& path)
 
 const Key* find_key(const Keys& keys, std::string_view name, Place place) {
   const Key* found = std::find_if(keys.begin(), keys.end(),
-                                  [&](const Key& key) { return key.name == name && (key.places & place) != 0; });
+                                  [&](const Key& key) { return key.name == name && (key.kind.places & place) != 0; });
   return found == keys.end() ? nullptr : found;
 }
 
 std::vector<std::string_view> cni_args_keys(const Keys& keys) {
   std::vector<std::string_view> out;
   for (const Key& key : keys) {
-    if ((key.places & kCniArgs) != 0) out.push_back(key.name);
+    if ((key.kind.places & kCniArgs) != 0) out.push_back(key.name);
   }
   return out;
 }

@@ -25,15 +25,10 @@ using ::testing::ElementsAre;
 constexpr Key kInner[] = {{"id", KeyType::kInteger, "none", "a number"}};
 constexpr Key kTable[] = {
     {"speed", KeyType::kIntegerOrAuto, "10", "how fast", "1 to 20"},
-    {.name = "lanes",
-     .type = KeyType::kObjects,
-     .otherwise = "[]",
-     .meaning = "where",
-     .ours = true,
-     .members = kInner},
-    {.name = "free", .type = KeyType::kObject, .otherwise = "{}", .meaning = "anything"},
-    {.name = "mac", .type = KeyType::kText, .otherwise = "none", .meaning = "who", .places = kRuntimeConfig | kArgsCni},
-    {.name = "MAC", .type = KeyType::kText, .otherwise = "none", .meaning = "who", .places = kCniArgs},
+    {"lanes", ours(KeyType::kObjects), "[]", "where", "", kInner},
+    {"free", KeyType::kObject, "{}", "anything"},
+    {"mac", {KeyType::kText, kRuntimeConfig | kArgsCni}, "none", "who"},
+    {"MAC", {KeyType::kText, kCniArgs}, "none", "who"},
 };
 
 TEST(Keys, WhatIsNotInTheTableIsAbsent) {
@@ -174,7 +169,7 @@ void collect(std::vector<Row>& rows, const Keys& keys, const std::string& path,
 void collect_members(std::vector<Row>& rows, const Key& key, const std::string& path,
                      const std::function<Json&(Json&)>& object) {
   const std::string name(key.name);
-  const size_t lists = key.type == KeyType::kObjects ? 1 : key.type == KeyType::kObjectLists ? 2 : 0;
+  const size_t lists = key.kind.type == KeyType::kObjects ? 1 : key.kind.type == KeyType::kObjectLists ? 2 : 0;
   std::string inner = path;
   for (size_t i = 0; i < lists; ++i) inner += "[0]";
   collect(rows, key.members, inner + ".", [=](Json& config) -> Json& {
@@ -197,11 +192,12 @@ void collect(std::vector<Row>& rows, const Keys& keys, const std::string& path,
           {key, before + path + name, [=](Json& config, Json value) { holder(config)[name] = std::move(value); }});
       collect_members(rows, key, before + path + name, holder);
     };
-    if ((key.places & kConfiguration) != 0) add("", object);
-    if ((key.places & kRuntimeConfig) != 0) {
+    if ((key.kind.places & kConfiguration) != 0) add("", object);
+    if ((key.kind.places & kRuntimeConfig) != 0) {
       add("runtimeConfig.", [](Json& config) -> Json& { return config["runtimeConfig"]; });
     }
-    if ((key.places & kArgsCni) != 0) add("args.cni.", [](Json& config) -> Json& { return config["args"]["cni"]; });
+    if ((key.kind.places & kArgsCni) != 0)
+      add("args.cni.", [](Json& config) -> Json& { return config["args"]["cni"]; });
   }
 }
 
@@ -237,7 +233,7 @@ TEST(KeyTables, EachKeyIsReadAsItsType) {
   for (const Reader& reader : readers()) {
     for (const Row& row : rows_of(reader.keys)) {
       if (row.path == "name" || row.path == "cniVersion") continue;  // read with stdin: request_test.cpp
-      for (const Json& wrong : wrong_values(row.key.type)) {
+      for (const Json& wrong : wrong_values(row.key.kind.type)) {
         Json config = reader.config;
         row.put(config, wrong);
         EXPECT_ERROR(reader.read(request(config)), Code::kInvalidConfig, "key \"" + row.path, "must be ")
@@ -268,8 +264,8 @@ TEST(KeyTables, LimitsAreWhatTheTableSays) {
     for (const Row& row : rows_of(reader.keys)) {
       int64_t low = 0;
       int64_t high = 0;
-      if (std::sscanf(std::string(row.key.values).c_str(), "%ld to %ld", &low, &high) != 2) continue;
-      if (row.key.type == KeyType::kText) continue;
+      if (std::sscanf(row.key.values, "%ld to %ld", &low, &high) != 2) continue;
+      if (row.key.kind.type == KeyType::kText) continue;
       for (const int64_t outside : {low - 1, high + 1}) {
         Json config = reader.config;
         row.put(config, outside);
@@ -336,8 +332,8 @@ TEST(KeyTables, NamesAreUniqueAndTextsCanBePrinted) {
     for (const Row& row : rows_of(reader.keys)) {
       EXPECT_TRUE(paths.insert(row.path).second) << row.path << " is there twice";
       EXPECT_EQ(row.path.find_first_of(":; "), std::string::npos) << row.path;
-      EXPECT_EQ(row.key.values.find(';'), std::string_view::npos) << row.path;
-      EXPECT_FALSE(row.key.otherwise.empty() || row.key.meaning.empty()) << row.path;
+      EXPECT_EQ(std::string_view(row.key.values).find(';'), std::string_view::npos) << row.path;
+      EXPECT_FALSE(*row.key.otherwise == 0 || *row.key.meaning == 0) << row.path;
       for (const std::string_view text : {row.key.values, row.key.otherwise, row.key.meaning}) {
         EXPECT_EQ(text.find_first_of("\n|"), std::string_view::npos) << row.path;
       }

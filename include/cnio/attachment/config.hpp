@@ -82,49 +82,32 @@ inline constexpr protocol::Key kIpMasqBackendKey = {
     "ipMasqBackend", protocol::KeyType::kText, "\"nftables\"",
     "`nftables` talks to the kernel; `iptables` runs that program, with the reference's rules",
     "\"nftables\" or \"iptables\""};
-inline constexpr protocol::Key kIpMasqExcludeKey = {.name = "ipMasqExclude",
-                                                    .type = protocol::KeyType::kTexts,
-                                                    .otherwise = "[]",
-                                                    .meaning = "destinations that see the pod's own address",
-                                                    .values = "list of networks",
-                                                    .ours = true};
+inline constexpr protocol::Key kIpMasqExcludeKey = {"ipMasqExclude", ours(protocol::KeyType::kTexts), "[]",
+                                                    "destinations that see the pod's own address", "list of networks"};
 inline constexpr protocol::Key kIpMasqOnlyKey = {
-    .name = "ipMasqOnly",
-    .type = protocol::KeyType::kTexts,
-    .otherwise = "none",
-    .meaning = "all others see it, too: `[\"0.0.0.0/0\"]` masquerades IPv4 alone; `ipMasqExclude` still counts",
-    .values = "list of networks",
-    .ours = true};
+    "ipMasqOnly", ours(protocol::KeyType::kTexts), "none",
+    "all others see it, too: `[\"0.0.0.0/0\"]` masquerades IPv4 alone; `ipMasqExclude` still counts",
+    "list of networks"};
 inline constexpr protocol::Key kHostIfPrefixKey = {
-    .name = "hostIfPrefix",
-    .type = protocol::KeyType::kText,
-    .otherwise = "\"veth\"",
-    .meaning = "how the name of the pod's end on the host begins, 1 to 7 bytes; 8 digits follow",
-    .ours = true};
+    "hostIfPrefix", ours(protocol::KeyType::kText), "\"veth\"",
+    "how the name of the pod's end on the host begins, 1 to 7 bytes; 8 digits follow"};
 inline constexpr protocol::Key kIpamKey = {
-    .name = "ipam",
-    .type = protocol::KeyType::kObject,
-    .otherwise = "{}",
-    .meaning = "the IPAM plugin and its keys; without `type` layer 2 only, no addresses",
-    .members = protocol::kIpamTypeKeys};
+    "ipam", protocol::KeyType::kObject, "{}", "the IPAM plugin and its keys; without `type` layer 2 only, no addresses",
+    "",     protocol::kIpamTypeKeys};
 inline constexpr protocol::Key kDnsKey = {
-    .name = "dns",
-    .type = protocol::KeyType::kObject,
-    .otherwise = "{}",
-    .meaning = "replaces all that the IPAM plugin says, if it has a domain or a list, even an empty one",
-    .members = protocol::kDnsKeys};
+    "dns", protocol::KeyType::kObject,
+    "{}",  "replaces all that the IPAM plugin says, if it has a domain or a list, even an empty one",
+    "",    protocol::kDnsKeys};
 // The first of its places that has it wins: runtimeConfig, args.cni, CNI_ARGS, the configuration.
-inline constexpr protocol::Key kMacKey = {.name = "mac",
-                                          .type = protocol::KeyType::kText,
-                                          .otherwise = "drawn at random",
-                                          .meaning = "the pod's MAC address; the first place that has it wins",
-                                          .values = "MAC address",
-                                          .places = protocol::kRuntimeConfig | protocol::kArgsCni};
-inline constexpr protocol::Key kMacArgKey = {.name = "MAC",
-                                             .type = protocol::KeyType::kText,
-                                             .otherwise = "drawn at random",
-                                             .meaning = "the same, if neither of these has it",
-                                             .values = "MAC address",
-                                             .places = protocol::kCniArgs};
+inline constexpr protocol::Key kMacKey = {"mac",
+                                          {protocol::KeyType::kText, protocol::kRuntimeConfig | protocol::kArgsCni},
+                                          "drawn at random",
+                                          "the pod's MAC address; the first place that has it wins",
+                                          "MAC address"};
+inline constexpr protocol::Key kMacArgKey = {"MAC",
+                                             {protocol::KeyType::kText, protocol::kCniArgs},
+                                             "drawn at random",
+                                             "the same, if neither of these has it",
+                                             "MAC address"};
 
 }  // namespace cnio::attachment

@@ -46,15 +46,24 @@ struct Keys {
   [[nodiscard]] constexpr const Key* end() const;
 };
 
-struct Key {
-  std::string_view name;
+struct Kind {
   KeyType type;
-  std::string_view otherwise;    // what holds if it is absent: JSON, or words for what is no constant
-  std::string_view meaning;      // one line, in Markdown
-  std::string_view values = {};  // which of its type are allowed, if not all: "0 to 4094"
-  uint8_t places = kConfiguration;
-  bool ours = false;  // not known to the reference
-  Keys members = {};  // of the objects that it holds; none: they belong to somebody else, or have any
+  uint8_t places;
+  bool ours;  // not known to the reference
+
+  constexpr Kind(KeyType the_type, unsigned the_places = kConfiguration, bool is_ours = false)  // NOLINT
+      : type(the_type), places(static_cast<uint8_t>(the_places)), ours(is_ours) {}
+};
+constexpr Kind ours(KeyType type) { return {type, kConfiguration, true}; }
+
+// Plain pointers, for each executable carries its table.
+struct Key {
+  const char* name;
+  Kind kind;
+  const char* otherwise;    // what holds if it is absent: JSON, or words for what is no constant
+  const char* meaning;      // one line, in Markdown
+  const char* values = "";  // which of its type are allowed, if not all: "0 to 4094"
+  Keys members = {};        // of the objects that it holds; none: they belong to somebody else, or have any
 };
 
 constexpr const Key* Keys::end() const { return rows + count; }
@@ -90,30 +99,10 @@ inline constexpr Key kCommonKeys[] = {
     {"name", KeyType::kText, "required", "the network's name: a letter or digit, then also `_`, `.` and `-`"},
     {"type", KeyType::kText, "none", "the plugin's file; the runtime reads it"},
     {"capabilities", KeyType::kObject, "{}", "what the runtime shall pass in `runtimeConfig`, each `true` or `false`"},
-    {"ipam",
-     KeyType::kObject,
-     "none",
-     "the IPAM plugin and its keys, for plugins that call one",
-     {},
-     kConfiguration,
-     false,
-     kIpamTypeKeys},
-    {"dns",
-     KeyType::kObject,
-     "none",
-     "DNS settings, for plugins that pass them on",
-     {},
-     kConfiguration,
-     false,
-     kDnsKeys},
+    {"ipam", KeyType::kObject, "none", "the IPAM plugin and its keys, for plugins that call one", "", kIpamTypeKeys},
+    {"dns", KeyType::kObject, "none", "DNS settings, for plugins that pass them on", "", kDnsKeys},
     {"prevResult", KeyType::kObject, "none", "the result of ADD, or of the plugin before; the runtime sets it"},
-    {"cni.dev/valid-attachments",
-     KeyType::kObjects,
-     "required for GC",
-     "what GC keeps; the runtime sets it",
-     {},
-     kConfiguration,
-     false,
+    {"cni.dev/valid-attachments", KeyType::kObjects, "required for GC", "what GC keeps; the runtime sets it", "",
      kValidAttachmentKeys},
 };
 
