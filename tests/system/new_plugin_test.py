@@ -114,6 +114,13 @@ class NewPlugin(unittest.TestCase):
         source.write_text(text + '#include "new-main/config.hpp"\n')
         self.assertIn("must not know another plugin", lint("includes", succeeds=False))
 
+    def test_its_keys_have_a_table(self) -> None:
+        page = TREE / "docs/configuration.md"
+        lint("configuration", BUILD / "bin", succeeds=False)
+        world.run(TREE / "scripts/lib/key-tables", "--write", BUILD / "bin")
+        lint("configuration", BUILD / "bin")
+        self.assertIn("| `ipam.sample` | boolean | `false` |", page.read_text())
+
     def test_is_made_once(self) -> None:
         again = world.run(TREE / "scripts/new-plugin", "new-main", "main", check=False)
         self.assertEqual((again.returncode, again.stdout), (1, ""))
