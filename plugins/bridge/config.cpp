@@ -65,8 +65,8 @@ struct MacSource {
 };
 
 Result<MacSource> find_mac(const Request& request, const Fields& fields) {
-  // IP is host-local's: the runtime passes one string to the whole chain.
-  CNIO_LET(auto cni_args, protocol::parse_cni_args(request.cni_args, {"MAC"}, {"IP"}));
+  // The others are for IPAM plugins: the runtime passes one string to the whole chain.
+  CNIO_LET(auto cni_args, protocol::parse_cni_args(request.cni_args, {"MAC"}, {"IP", "GATEWAY"}));
   CNIO_LET(const Fields runtime, fields.object("runtimeConfig"));
   CNIO_LET(const Fields args, fields.object("args"));
   CNIO_LET(const Fields args_cni, args.object("cni"));
