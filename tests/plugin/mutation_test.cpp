@@ -48,7 +48,7 @@ class Mutator {
 };
 
 class Mutations : public BridgeTest, public ::testing::WithParamInterface<std::string> {};
-INSTANTIATE_TEST_SUITE_P(All, Mutations, ::testing::Values("bridge", "host-local", "loopback"),
+INSTANTIATE_TEST_SUITE_P(All, Mutations, ::testing::Values("bridge", "host-local", "loopback", "static"),
                          [](const auto& test) { return identifier(test.param); });
 
 TEST_P(Mutations, NeverCrashAPlugin) {

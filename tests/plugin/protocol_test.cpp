@@ -33,7 +33,7 @@ class EachPlugin : public HostTest, public ::testing::WithParamInterface<std::st
   std::string pod_;
 };
 
-INSTANTIATE_TEST_SUITE_P(All, EachPlugin, ::testing::Values("bridge", "host-local", "loopback"),
+INSTANTIATE_TEST_SUITE_P(All, EachPlugin, ::testing::Values("bridge", "host-local", "loopback", "static"),
                          [](const auto& test) { return identifier(test.param); });
 
 ::testing::AssertionResult in_order(const std::string& text, const std::vector<std::string>& words) {
