@@ -2,6 +2,7 @@
 //
 // A whole call up to the first change: stdin, version gate, configuration, answer. The first line of the input chooses
 // ("host-local CHECK"; bridge and ADD if it says nothing), the rest is the configuration.
+#include <set>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include "bridge/config.hpp"
 #include "fuzz/fuzz.hpp"
 #include "host-local/config.hpp"
+#include "static/config.hpp"
 
 namespace cnio::fuzz {
 namespace {
@@ -64,6 +66,21 @@ Result<AddResult> read_bridge(const Request& request) {
   return result;
 }
 
+Result<AddResult> read_static(const Request& request) {
+  CNIO_LET(const static_ipam::Config config, static_ipam::parse_config(request));
+  std::set<IpAddr> seen;
+  for (const protocol::IpConfig& ip : config.addresses) {
+    require(ip.address.why_no_host().empty(), "an interface can have it", ip.address.to_string());
+    require(seen.insert(ip.address.addr).second, "no address is given twice", ip.address.to_string());
+    if (!ip.gateway) continue;
+    require(ip.gateway->family() == ip.address.family() && *ip.gateway != ip.address.addr, "a gateway is a neighbour",
+            ip.address.to_string());
+  }
+  AddResult result{{}, config.addresses, config.routes, config.dns};
+  check_result(result, request.version);
+  return result;
+}
+
 Result<AddResult> read_loopback(const Request& request) {
   CNIO_TRY(protocol::check_common_keys(request.fields()));
   CNIO_LET(const auto previous, protocol::parse_prev_result(request.fields(), request.version));
@@ -74,6 +91,7 @@ Result<AddResult> read(std::string_view plugin, const Request& request) {
   require(is_path_element(request.network), "a network's name is no path", request.network);
   auto result = plugin == "host-local" ? read_host_local(request)
                 : plugin == "loopback" ? read_loopback(request)
+                : plugin == "static"   ? read_static(request)
                                        : read_bridge(request);
   // What is not quoted here would be escaped in the answer, and hard to read.
   if (!result.ok()) require_one_line(result.error().msg());
@@ -120,7 +138,7 @@ std::string_view word(std::string_view line, std::initializer_list<std::string_v
 void fuzz_one(std::string_view text) {
   const std::string_view line = text.substr(0, std::min(text.find('\n'), text.size()));
   const std::string_view config = text.substr(std::min(line.size() + 1, text.size()));
-  const std::string_view plugin = word(line, {"bridge", "host-local", "loopback"});
+  const std::string_view plugin = word(line, {"bridge", "host-local", "loopback", "static"});
   const std::string_view command = word(line, {"ADD", "DEL", "CHECK", "STATUS", "GC"});
 
   static const UniqueFd in(memfd_create("stdin", 0));
