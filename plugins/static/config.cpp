@@ -15,7 +15,6 @@ namespace {
 
 using ipam::Requested;
 using protocol::Fields;
-using protocol::IpConfig;
 using protocol::Request;
 using protocol::Route;
 
