@@ -211,9 +211,9 @@ Result<std::vector<IpAddr>> parse_all_requested(const Request& request) {
   if (const auto text = arguments.find("IP"); text != arguments.end()) {
     CNIO_TRY(append(addrs, {ipam::Requested{text->second, "IP", true}}));
   }
-  CNIO_LET(const std::vector<ipam::Requested> by_args, ipam::requested_by_args(request));
+  CNIO_LET(const std::vector<ipam::Requested> by_args, ipam::requested_by_args(request.fields()));
   CNIO_TRY(append(addrs, by_args));
-  CNIO_LET(const std::vector<ipam::Requested> by_runtime, ipam::requested_by_runtime(request));
+  CNIO_LET(const std::vector<ipam::Requested> by_runtime, ipam::requested_by_runtime(request.fields()));
   CNIO_TRY(append(addrs, by_runtime));
   return addrs;
 }

@@ -152,9 +152,9 @@ Result<std::vector<Entry>> parse_entries(const Request& request, const Fields& i
   CNIO_LET(const auto arguments, ipam::parse_arguments(request));
   append(entries, listed(arguments, "IP"));
   CNIO_LET(std::vector<Gateway> gateways, parse_gateways(listed(arguments, "GATEWAY")));
-  CNIO_LET(std::vector<Requested> by_args, ipam::requested_by_args(request));
+  CNIO_LET(std::vector<Requested> by_args, ipam::requested_by_args(request.fields()));
   replace(entries, gateways, std::move(by_args));
-  CNIO_LET(std::vector<Requested> by_runtime, ipam::requested_by_runtime(request));
+  CNIO_LET(std::vector<Requested> by_runtime, ipam::requested_by_runtime(request.fields()));
   replace(entries, gateways, std::move(by_runtime));
   CNIO_TRY(read_addresses(entries));
   for (const Gateway& each : gateways) CNIO_TRY(assign(each, entries, routes));

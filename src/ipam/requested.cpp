@@ -29,14 +29,14 @@ Result<std::map<std::string, std::string, std::less<>>> parse_arguments(const Re
   return protocol::parse_cni_args(request.cni_args, {"IP", "GATEWAY"}, {"MAC"});
 }
 
-Result<std::vector<Requested>> requested_by_args(const Request& request) {
-  CNIO_LET(const Fields args, request.fields().object("args"));
+Result<std::vector<Requested>> requested_by_args(const Fields& config) {
+  CNIO_LET(const Fields args, config.object("args"));
   CNIO_LET(const Fields cni, args.object("cni"));
   return requested_in(cni);
 }
 
-Result<std::vector<Requested>> requested_by_runtime(const Request& request) {
-  CNIO_LET(const Fields runtime, request.fields().object("runtimeConfig"));
+Result<std::vector<Requested>> requested_by_runtime(const Fields& config) {
+  CNIO_LET(const Fields runtime, config.object("runtimeConfig"));
   return requested_in(runtime);
 }
 

@@ -28,9 +28,9 @@ struct Requested {
 // calls, which passes the same string on. Errors: code 4.
 Result<std::map<std::string, std::string, std::less<>>> parse_arguments(const protocol::Request& request);
 
-// args.cni.ips, and runtimeConfig.ips (capability `ips`). Errors: code 7.
-Result<std::vector<Requested>> requested_by_args(const protocol::Request& request);
-Result<std::vector<Requested>> requested_by_runtime(const protocol::Request& request);
+// args.cni.ips, and runtimeConfig.ips (capability `ips`), of a configuration. Errors: code 7.
+Result<std::vector<Requested>> requested_by_args(const protocol::Fields& config);
+Result<std::vector<Requested>> requested_by_runtime(const protocol::Fields& config);
 
 // Why a host of the network cannot use this gateway, which it has to reach on its link: it must be an address of the
 // network that a host can have, or in IPv6 a link-local one. Empty: it can. Begins with the gateway: "10.2.0.1 is not
