@@ -61,7 +61,8 @@ function(cnio_add_plugin name)
     # static_runtime.cpp says what is wrapped, and why.
     target_sources(${name} PRIVATE static_runtime.cpp)
     target_link_options(${name} PRIVATE -static
-      -Wl,--wrap=getaddrinfo,--wrap=getnameinfo,--wrap=freeaddrinfo,--wrap=getprotobyname,--wrap=getprotobynumber)
+      -Wl,--wrap=getaddrinfo,--wrap=getnameinfo,--wrap=freeaddrinfo,--wrap=getprotobyname,--wrap=getprotobynumber
+      -Wl,--wrap=__isoc99_sscanf,--wrap=__isoc99_fscanf,--wrap=__isoc23_sscanf,--wrap=__isoc23_fscanf)
   endif()
   install(PROGRAMS "$<TARGET_FILE:${name}>" DESTINATION "${CNIO_PLUGIN_DIR}")
 endfunction()

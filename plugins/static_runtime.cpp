@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 // Part of every static plugin: ends calls that no plugin ever makes, but which would bring large parts of the C and C++
 // libraries into each executable.
+#include <cstdio>
 #include <cstdlib>
 #include <netdb.h>
 
@@ -32,5 +33,20 @@ int __wrap_getnameinfo(const sockaddr* /*address*/, socklen_t /*length*/, char* 
 void __wrap_freeaddrinfo(addrinfo* /*found*/) {}
 protoent* __wrap_getprotobyname(const char* /*name*/) { return nullptr; }
 protoent* __wrap_getprotobynumber(int /*number*/) { return nullptr; }
+}
+// libnl takes text apart with these, which bring glibc's reading of floating-point numbers in all sizes and of wide
+// characters: addresses given as text (nl_addr_parse), which no plugin gives it, and the units of packet schedulers
+// (/proc/net/psched, nl_us2ticks). A plugin that shapes traffic will need the latter, and hear of it here. glibc has
+// two names for each, the other since 2.38.
+extern "C" {
+int __wrap___isoc99_sscanf(const char* text, const char* format, ...);
+int __wrap___isoc99_fscanf(FILE* file, const char* format, ...);
+int __wrap___isoc23_sscanf(const char* text, const char* format, ...);
+int __wrap___isoc23_fscanf(FILE* file, const char* format, ...);
+
+int __wrap___isoc99_sscanf(const char* /*text*/, const char* /*format*/, ...) { std::abort(); }
+int __wrap___isoc99_fscanf(FILE* /*file*/, const char* /*format*/, ...) { std::abort(); }
+int __wrap___isoc23_sscanf(const char* /*text*/, const char* /*format*/, ...) { std::abort(); }
+int __wrap___isoc23_fscanf(FILE* /*file*/, const char* /*format*/, ...) { std::abort(); }
 }
 // NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)

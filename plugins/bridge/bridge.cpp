@@ -20,6 +20,7 @@
 #include "bridge/check.hpp"
 #include "bridge/config.hpp"
 #include "bridge/ipam.hpp"
+#include "bridge/keys.hpp"
 #include "bridge/removal.hpp"
 #include "bridge/steps.hpp"
 
@@ -405,7 +406,8 @@ protocol::Plugin plugin() {
           .del = del,
           .check = check,
           .status = status,
-          .gc = gc};
+          .gc = gc,
+          .keys = kKeys};
 }
 
 }  // namespace cnio::bridge

@@ -8,6 +8,8 @@
 #include "cnio/ipam/requested.hpp"
 #include "cnio/ipam/reservation_store.hpp"
 
+#include "host-local/keys.hpp"
+
 namespace cnio::host_local {
 namespace {
 
@@ -167,7 +169,7 @@ Status check_disjoint(const std::vector<NamedSet>& sets) {
 
 Result<std::vector<RangeSet>> parse_sets(const Request& request, const Fields& ipam) {
   std::vector<NamedSet> sets;
-  CNIO_LET(const Fields runtime, request.fields().object("runtimeConfig"));
+  CNIO_LET(const Fields runtime, request.fields(kKeys).at(protocol::kRuntimeConfig));
   CNIO_TRY(append_sets(sets, runtime, "ipRanges"));
   CNIO_LET(const std::optional<Range> single, parse_range(ipam));
   if (single) {
@@ -207,13 +209,13 @@ Status append(std::vector<IpAddr>& addrs, const std::vector<ipam::Requested>& re
 
 Result<std::vector<IpAddr>> parse_all_requested(const Request& request) {
   std::vector<IpAddr> addrs;
-  CNIO_LET(const auto arguments, ipam::parse_arguments(request));
+  CNIO_LET(const auto arguments, ipam::parse_arguments(request, kKeys));
   if (const auto text = arguments.find("IP"); text != arguments.end()) {
     CNIO_TRY(append(addrs, {ipam::Requested{text->second, "IP", true}}));
   }
-  CNIO_LET(const std::vector<ipam::Requested> by_args, ipam::requested_by_args(request.fields()));
+  CNIO_LET(const std::vector<ipam::Requested> by_args, ipam::requested_by_args(request.fields(kKeys)));
   CNIO_TRY(append(addrs, by_args));
-  CNIO_LET(const std::vector<ipam::Requested> by_runtime, ipam::requested_by_runtime(request.fields()));
+  CNIO_LET(const std::vector<ipam::Requested> by_runtime, ipam::requested_by_runtime(request.fields(kKeys)));
   CNIO_TRY(append(addrs, by_runtime));
   return addrs;
 }
@@ -248,7 +250,7 @@ Result<StoreConfig> parse_store_keys(const Request& request, const Fields& ipam)
 }  // namespace
 
 Result<Config> parse_config(const Request& request) {
-  const Fields top = request.fields();
+  const Fields top = request.fields(kKeys);
   if (!top.has("ipam")) return top.fault("ipam", "is missing");
   CNIO_LET(const Fields ipam, top.object("ipam"));
   CNIO_TRY(ipam.text("type"));  // whoever called us knows why
@@ -261,7 +263,7 @@ Result<Config> parse_config(const Request& request) {
 }
 
 StoreConfig parse_store(const Request& request, std::vector<std::string>& ignored) {
-  const auto ipam = request.fields().object("ipam");
+  const auto ipam = request.fields(kKeys).object("ipam");
   const Result<std::string> data_dir = ipam.ok() ? ipam.value().text("dataDir") : ipam.error();
   StoreConfig store{store_folder(request, data_dir.ok() ? data_dir.value() : std::string()),
                     ipam::ReservationStore::kLockLimit, false};

@@ -21,7 +21,7 @@ struct StoreConfig {
   bool reclaim = true;
 };
 
-// A valid configuration; README.md lists its keys.
+// A valid configuration; keys.hpp has the table for users.
 struct Config {
   // One address each for an attachment: runtimeConfig.ipRanges, ipam.subnet, ipam.ranges, in this order.
   // At least one; disjoint; before CNI 0.3.0 at most one of each family. What ipam.exclude names is excluded from each,

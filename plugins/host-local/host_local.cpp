@@ -12,6 +12,7 @@
 
 #include "host-local/allocation.hpp"
 #include "host-local/config.hpp"
+#include "host-local/keys.hpp"
 
 namespace cnio::host_local {
 namespace {
@@ -212,7 +213,8 @@ protocol::Plugin plugin() {
           .del = del,
           .check = check,
           .status = status,
-          .gc = gc};
+          .gc = gc,
+          .keys = kKeys};
 }
 
 }  // namespace cnio::host_local

@@ -90,7 +90,8 @@ protocol::Plugin plugin() {
           .del = del,
           .check = check,
           .status = protocol::nothing_to_do("loopback depends on nothing that could be unavailable"),
-          .gc = protocol::nothing_to_do("loopback keeps nothing outside the sandbox")};
+          .gc = protocol::nothing_to_do("loopback keeps nothing outside the sandbox"),
+          .keys = {}};  // none of its own
 }
 
 }  // namespace cnio::loopback

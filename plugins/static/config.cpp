@@ -10,6 +10,8 @@
 
 #include "cnio/ipam/requested.hpp"
 
+#include "static/keys.hpp"
+
 namespace cnio::static_ipam {
 namespace {
 
@@ -149,12 +151,12 @@ Status check_gateway(const Entry& entry, const std::vector<Route>& routes) {
 // All that may be given, in order, and the gateways that CNI_ARGS has for them.
 Result<std::vector<Entry>> parse_entries(const Request& request, const Fields& ipam, const std::vector<Route>& routes) {
   CNIO_LET(std::vector<Entry> entries, configured(ipam));
-  CNIO_LET(const auto arguments, ipam::parse_arguments(request));
+  CNIO_LET(const auto arguments, ipam::parse_arguments(request, kKeys));
   append(entries, listed(arguments, "IP"));
   CNIO_LET(std::vector<Gateway> gateways, parse_gateways(listed(arguments, "GATEWAY")));
-  CNIO_LET(std::vector<Requested> by_args, ipam::requested_by_args(request.fields()));
+  CNIO_LET(std::vector<Requested> by_args, ipam::requested_by_args(request.fields(kKeys)));
   replace(entries, gateways, std::move(by_args));
-  CNIO_LET(std::vector<Requested> by_runtime, ipam::requested_by_runtime(request.fields()));
+  CNIO_LET(std::vector<Requested> by_runtime, ipam::requested_by_runtime(request.fields(kKeys)));
   replace(entries, gateways, std::move(by_runtime));
   CNIO_TRY(read_addresses(entries));
   for (const Gateway& each : gateways) CNIO_TRY(assign(each, entries, routes));
@@ -167,7 +169,7 @@ Result<std::vector<Entry>> parse_entries(const Request& request, const Fields& i
 }  // namespace
 
 Result<Config> parse_config(const Request& request) {
-  const Fields top = request.fields();
+  const Fields top = request.fields(kKeys);
   if (!top.has("ipam")) return top.fault("ipam", "is missing");
   CNIO_LET(const Fields ipam, top.object("ipam"));
   CNIO_TRY(ipam.text("type"));  // whoever called us knows why

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "static/config.hpp"
+#include "static/keys.hpp"
 
 namespace cnio::static_ipam {
 namespace {
@@ -72,7 +73,8 @@ protocol::Plugin plugin() {
           .del = protocol::nothing_to_do("static keeps nothing, whatever the configuration says"),
           .check = check,
           .status = status,
-          .gc = protocol::nothing_to_do("static keeps nothing")};
+          .gc = protocol::nothing_to_do("static keeps nothing"),
+          .keys = kKeys};
 }
 
 }  // namespace cnio::static_ipam

@@ -25,18 +25,18 @@ Error Requested::fault(std::string_view why) const {
   return Error::make(Code::kInvalidEnvironment, "CNI_ARGS: " + key + " " + std::string(why));
 }
 
-Result<std::map<std::string, std::string, std::less<>>> parse_arguments(const Request& request) {
-  return protocol::parse_cni_args(request.cni_args, {"IP", "GATEWAY"}, {"MAC"});
+Result<std::map<std::string, std::string, std::less<>>> parse_arguments(const Request& request,
+                                                                        const protocol::Keys& keys) {
+  return protocol::parse_cni_args(request.cni_args, protocol::cni_args_keys(keys), {"IP", "GATEWAY", "MAC"});
 }
 
 Result<std::vector<Requested>> requested_by_args(const Fields& config) {
-  CNIO_LET(const Fields args, config.object("args"));
-  CNIO_LET(const Fields cni, args.object("cni"));
+  CNIO_LET(const Fields cni, config.at(protocol::kArgsCni));
   return requested_in(cni);
 }
 
 Result<std::vector<Requested>> requested_by_runtime(const Fields& config) {
-  CNIO_LET(const Fields runtime, config.object("runtimeConfig"));
+  CNIO_LET(const Fields runtime, config.at(protocol::kRuntimeConfig));
   return requested_in(runtime);
 }
 

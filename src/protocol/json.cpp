@@ -134,6 +134,28 @@ std::string shown(const Json& value) {
   return value.dump();
 }
 
+bool holds(const Json& value, KeyType type) {
+  switch (type) {
+    case KeyType::kBoolean:
+      return value.is_boolean();
+    case KeyType::kInteger:
+    case KeyType::kIntegerOrAuto:
+      return value.is_number_integer() && !(value.is_number_unsigned() && value.get<uint64_t>() > INT64_MAX);
+    case KeyType::kText:
+      return value.is_string();
+    case KeyType::kObject:
+      return value.is_object();
+    case KeyType::kTexts:
+    case KeyType::kObjects:
+    case KeyType::kObjectLists:
+      break;
+  }
+  return value.is_array();
+}
+
+// "auto" is read by `is_auto`, anything else as an integer.
+KeyType shape(KeyType type) { return type == KeyType::kIntegerOrAuto ? KeyType::kInteger : type; }
+
 }  // namespace
 
 Result<Json> parse_json(std::string_view text) {
@@ -160,8 +182,29 @@ std::string format_json(const Json& value) {
   return out;
 }
 
+Fields Fields::knowing(Keys keys, Place place) const {
+  Fields out = *this;
+  out.keys_ = keys;
+  out.place_ = place;
+  return out;
+}
+
+Result<Fields> Fields::at(Place place) const {
+  const Fields all = knowing({});
+  CNIO_LET(Fields inner, all.object(place == kRuntimeConfig ? "runtimeConfig" : "args"));
+  if (place == kArgsCni) {
+    CNIO_LET(inner, inner.object("cni"));
+  }
+  return inner.knowing(keys_, place);
+}
+
+const Key* Fields::row(std::string_view key) const {
+  const Key* own = find_key(keys_, key, place_);
+  return own == nullptr && path_.empty() ? find_key(kCommonKeys, key, place_) : own;
+}
+
 const Json* Fields::find(std::string_view key) const {
-  if (!object_->is_object()) return nullptr;
+  if (!object_->is_object() || (!keys_.empty() && row(key) == nullptr)) return nullptr;
   const auto& members = object_->get_ref<const Json::object_t&>();
   // The last that is not null: null leaves what an earlier duplicate said.
   for (auto member = members.rbegin(); member != members.rend(); ++member) {
@@ -204,27 +247,35 @@ Status Fields::refuse_nul(std::string_view key, const std::string& text) const {
   return judge.fault(key, "must not hold a NUL character: " + quote(text));
 }
 
-Result<std::string> Fields::text(std::string_view key) const {
+// A value of this type, or nothing.
+Result<const Json*> Fields::value(std::string_view key, KeyType type) const {
   const Json* value = find(key);
-  if (value == nullptr) return std::string();
-  if (!value->is_string()) return wrong_type(key, *value, "a string");
-  CNIO_TRY(refuse_nul(key, value->get_ref<const std::string&>()));
-  return value->get<std::string>();
+  if (value == nullptr || (!keys_.empty() && shape(row(key)->kind.type) != type)) return nullptr;
+  if (!holds(*value, type)) return wrong_type(key, *value, to_string(type));
+  return value;
+}
+
+Result<std::string> Fields::text(std::string_view key) const {
+  CNIO_LET(const Json* text, value(key, KeyType::kText));
+  if (text == nullptr) return std::string();
+  CNIO_TRY(refuse_nul(key, text->get_ref<const std::string&>()));
+  return text->get<std::string>();
 }
 
 Result<bool> Fields::boolean(std::string_view key, bool otherwise) const {
-  const Json* value = find(key);
-  if (value == nullptr) return otherwise;
-  if (!value->is_boolean()) return wrong_type(key, *value, "true or false");
-  return value->get<bool>();
+  CNIO_LET(const Json* flag, value(key, KeyType::kBoolean));
+  return flag == nullptr ? otherwise : flag->get<bool>();
 }
 
 Result<std::optional<int64_t>> Fields::integer(std::string_view key) const {
+  CNIO_LET(const Json* number, value(key, KeyType::kInteger));
+  return number == nullptr ? std::optional<int64_t>() : number->get<int64_t>();
+}
+
+bool Fields::is_auto(std::string_view key) const {
   const Json* value = find(key);
-  if (value == nullptr) return std::optional<int64_t>();
-  const bool too_large = value->is_number_unsigned() && value->get<uint64_t>() > INT64_MAX;
-  if (!value->is_number_integer() || too_large) return wrong_type(key, *value, "an integer");
-  return std::optional(value->get<int64_t>());
+  const bool text = value != nullptr && value->is_string() && value->get_ref<const std::string&>() == "auto";
+  return text && (keys_.empty() || row(key)->kind.type == KeyType::kIntegerOrAuto);
 }
 
 Result<std::optional<int64_t>> Fields::integer_within(std::string_view key, int64_t low, int64_t high) const {
@@ -236,14 +287,8 @@ Result<std::optional<int64_t>> Fields::integer_within(std::string_view key, int6
   return value;
 }
 
-Result<const Json*> Fields::list(std::string_view key) const {
-  const Json* value = find(key);
-  if (value != nullptr && !value->is_array()) return wrong_type(key, *value, "a list");
-  return value;
-}
-
 Result<std::vector<std::string>> Fields::texts(std::string_view key) const {
-  CNIO_LET(const Json* values, list(key));
+  CNIO_LET(const Json* values, value(key, KeyType::kTexts));
   std::vector<std::string> out;
   if (values == nullptr) return out;
   for (const Json& value : *values) {
@@ -271,38 +316,42 @@ Result<std::optional<Cidr>> Fields::cidr(std::string_view key) const {
   return parsed;
 }
 
-Result<Fields> Fields::object(std::string_view key) const {
-  static const Json kEmpty = Json::object();
-  const Json* value = find(key);
-  if (value == nullptr) return Fields(kEmpty, path_of(key), code_);
-  if (!value->is_object()) return wrong_type(key, *value, "an object");
-  return Fields(*value, path_of(key), code_);
+// One that the object has below `key`.
+Fields Fields::inside(const Json& object, std::string_view key, std::string path) const {
+  const Key* holder = keys_.empty() ? nullptr : row(key);
+  return Fields(object, std::move(path), code_).knowing(holder == nullptr ? Keys() : holder->members);
 }
 
-Result<std::vector<Fields>> Fields::elements(const Json& values, const std::string& path) const {
+Result<Fields> Fields::object(std::string_view key) const {
+  static const Json kEmpty = Json::object();
+  CNIO_LET(const Json* object, value(key, KeyType::kObject));
+  return inside(object == nullptr ? kEmpty : *object, key, path_of(key));
+}
+
+Result<std::vector<Fields>> Fields::elements(const Json& values, std::string_view key, const std::string& path) const {
   std::vector<Fields> out;
   for (const Json& value : values) {
     const std::string place = path + "[" + std::to_string(out.size()) + "]";
     if (!value.is_object()) return Fields(*object_, {}, code_).wrong_type(place, value, "an object");
-    out.emplace_back(value, place, code_);
+    out.push_back(inside(value, key, place));
   }
   return out;
 }
 
 Result<std::vector<Fields>> Fields::objects(std::string_view key) const {
-  CNIO_LET(const Json* values, list(key));
+  CNIO_LET(const Json* values, value(key, KeyType::kObjects));
   if (values == nullptr) return std::vector<Fields>();
-  return elements(*values, path_of(key));
+  return elements(*values, key, path_of(key));
 }
 
 Result<std::vector<std::vector<Fields>>> Fields::object_lists(std::string_view key) const {
-  CNIO_LET(const Json* values, list(key));
+  CNIO_LET(const Json* values, value(key, KeyType::kObjectLists));
   std::vector<std::vector<Fields>> out;
   if (values == nullptr) return out;
   for (const Json& value : *values) {
     const std::string place = path_of(key) + "[" + std::to_string(out.size()) + "]";
     if (!value.is_array()) return Fields(*object_, {}, code_).wrong_type(place, value, "a list");
-    CNIO_LET(std::vector<Fields> inner, elements(value, place));
+    CNIO_LET(std::vector<Fields> inner, elements(value, key, place));
     out.push_back(std::move(inner));
   }
   return out;

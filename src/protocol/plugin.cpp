@@ -1,7 +1,6 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "cnio/protocol/plugin.hpp"
 
-#include <cstring>
 #include <exception>
 #include <fcntl.h>
 #include <poll.h>
@@ -38,24 +37,41 @@ int answer_error(const Plugin& plugin, const Streams& streams, SpecVersion versi
   return 1;
 }
 
-void print_about(const Plugin& plugin, const Streams& streams, bool help) {
+std::string version_text(const Plugin& plugin) {
+  return "CNI " + std::string(plugin.name) +
+         " plugin v" CNIO_VERSION "\nCNI protocol versions supported: " + supported_versions_text() + "\n";
+}
+
+std::string help_text(const Plugin& plugin) {
   const std::string name(plugin.name);
-  std::string text =
-      "CNI " + name + " plugin v" CNIO_VERSION "\nCNI protocol versions supported: " + supported_versions_text();
-  if (help) {
-    text +=
-        "\n\n" + std::string(plugin.about) +
-        "\n\nContainer runtimes call it with the command in CNI_COMMAND (ADD, DEL, CHECK, STATUS, GC or VERSION) and"
-        "\nthe network configuration on stdin. By hand, as root, in a sandbox made for the purpose:\n"
-        "\n  ip netns add demo"
-        "\n  echo '" +
-        std::string(plugin.example_config) +
-        "' |"
-        "\n    CNI_COMMAND=ADD CNI_CONTAINERID=demo CNI_NETNS=/run/netns/demo CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin"
-        " \\\n    /opt/cni/bin/" +
-        name + "\n\nThe same with CNI_COMMAND=DEL removes it again; then: ip netns delete demo";
-  }
-  say(streams.err, text);
+  std::string text = version_text(plugin);
+  text.append("\n")
+      .append(plugin.about)
+      .append(
+          "\n\nContainer runtimes call it with the command in CNI_COMMAND (ADD, DEL, CHECK, STATUS, GC or VERSION) and"
+          "\nthe network configuration on stdin. By hand, as root, in a sandbox made for the purpose:\n"
+          "\n  ip netns add demo"
+          "\n  echo '");
+  text.append(plugin.example_config)
+      .append(
+          "' |"
+          "\n    CNI_COMMAND=ADD CNI_CONTAINERID=demo CNI_NETNS=/run/netns/demo CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin"
+          " \\\n    /opt/cni/bin/");
+  text.append(name).append(
+      "\n\nThe same with CNI_COMMAND=DEL removes it again; then: ip netns delete demo"
+      "\n\nKeys of the configuration, each with its type and what holds without it; * marks those that the reference"
+      "\nimplementation does not know. Others are ignored.\n");
+  if (!plugin.keys.empty()) text.append("\nKeys of ").append(name).append(":\n\n").append(describe(plugin.keys));
+  text.append("\nKeys of every plugin:\n\n").append(describe(kCommonKeys));
+  return text;
+}
+
+// A call by hand, or by a program that asks what this is.
+int answer_about(const Plugin& plugin, const Streams& streams, std::string_view option) {
+  if (option == "--help" || option == "-h") return answer(streams, help_text(plugin)).ok() ? 0 : 1;
+  if (option == "--version") return answer(streams, version_text(plugin)).ok() ? 0 : 1;
+  (void)write_all(streams.err, version_text(plugin), "stderr");
+  return 0;
 }
 
 int answer_version(const Streams& streams) {
@@ -178,9 +194,7 @@ std::function<Status(const Request&)> nothing_to_do(std::string_view /*why*/) {
 int run_plugin(const Plugin& plugin, int argc, const char* const* argv, const Environment& environment,
                const Streams& streams) {
   if (environment.get("CNI_COMMAND").empty()) {
-    const bool help = argc > 1 && (std::strcmp(argv[1], "--help") == 0 || std::strcmp(argv[1], "-h") == 0);
-    print_about(plugin, streams, help);
-    return 0;
+    return answer_about(plugin, streams, argc > 1 ? argv[1] : "");
   }
   SpecVersion version = kLatestVersion;
   try {

@@ -298,7 +298,8 @@ std::string with_name(const Json& config, const std::string& network) {
   return format_json(named);
 }
 
-Status check_common_keys(const Fields& config) {
+Status check_common_keys(const Fields& whole) {
+  const Fields config = whole.knowing(kCommonKeys);
   CNIO_TRY(config.text("type"));
   CNIO_LET(const Fields capabilities, config.object("capabilities"));
   for (const std::string& name : capabilities.keys()) CNIO_TRY(capabilities.boolean(name));
@@ -350,7 +351,8 @@ Result<std::map<std::string, std::string, std::less<>>> parse_cni_args(
   return out;
 }
 
-Result<std::vector<Attachment>> parse_valid_attachments(const Fields& config) {
+Result<std::vector<Attachment>> parse_valid_attachments(const Fields& whole) {
+  const Fields config = whole.knowing(kCommonKeys);
   static constexpr char kKey[] = "cni.dev/valid-attachments";
   if (!config.has(kKey)) {
     return Error::config(kKey, "is missing: without it GC cannot tell valid attachments from stale ones");

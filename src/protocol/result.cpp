@@ -268,7 +268,8 @@ Result<AddResult> parse_delegate_result(std::string_view text, SpecVersion confi
   return parse_result(value, text_version.empty() ? config_version : *own, delegate, Code::kDelegate);
 }
 
-Result<std::optional<AddResult>> parse_prev_result(const Fields& config, SpecVersion config_version) {
+Result<std::optional<AddResult>> parse_prev_result(const Fields& whole, SpecVersion config_version) {
+  const Fields config = whole.knowing(kCommonKeys);
   const Json* value = config.find("prevResult");
   if (value == nullptr) return std::optional<AddResult>();
   CNIO_LET(const Fields fields, config.object("prevResult"));

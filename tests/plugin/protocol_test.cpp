@@ -56,15 +56,27 @@ TEST_P(EachPlugin, WithoutCommandTellsNameAndVersionsOnStderr) {
   EXPECT_TRUE(outcome.err.ends_with("\nCNI protocol versions supported: " + kSupported + "\n")) << outcome.err;
 }
 
-TEST_P(EachPlugin, HelpShowsACallByHand) {
-  Command help = command("");
-  help.argv.push_back("--help");
-  const Outcome outcome = run(help);
-  EXPECT_TRUE(succeeded(outcome));
-  const std::string text = outcome.out + outcome.err;
-  for (const char* word : {"CNI_COMMAND=", "CNI_CONTAINERID=", "CNI_IFNAME=", "CNI_PATH=", "cniVersion"}) {
-    EXPECT_NE(text.find(word), std::string::npos) << word << " is missing in: " << text;
+TEST_P(EachPlugin, HelpShowsACallByHandAndTheKeysOnStdout) {
+  for (const char* option : {"--help", "-h"}) {
+    Command help = command("");
+    help.argv.push_back(option);
+    const Outcome outcome = run(help);
+    EXPECT_TRUE(succeeded(outcome));
+    EXPECT_EQ(outcome.err, "");
+    for (const char* word : {"CNI_COMMAND=", "CNI_CONTAINERID=", "CNI_IFNAME=", "CNI_PATH=", "Keys of every plugin:",
+                             "\n  cniVersion: ", "\n  ipam.type: "}) {
+      EXPECT_NE(outcome.out.find(word), std::string::npos) << word << " is missing in: " << outcome.out;
+    }
   }
+}
+
+TEST_P(EachPlugin, VersionOnRequestGoesToStdout) {
+  Command version = command("");
+  version.argv.push_back("--version");
+  const Outcome outcome = run(version);
+  EXPECT_TRUE(succeeded(outcome));
+  EXPECT_EQ(outcome.out, run(command("")).err);
+  EXPECT_EQ(outcome.err, "");
 }
 
 TEST_P(EachPlugin, HelpDoesNotHideARealCall) {

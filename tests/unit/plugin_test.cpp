@@ -367,16 +367,36 @@ TEST_F(RunPlugin, WithoutCommandTellsWhatItIs) {
   EXPECT_EQ(run_with({}, "", {}).status, 0);  // not even a name
 }
 
-TEST_F(RunPlugin, HelpShowsACallByHand) {
+TEST_F(RunPlugin, HelpShowsACallByHandAndTheKeys) {
+  static constexpr Key kOwn[] = {{"speed", KeyType::kInteger, "10", "how fast", "1 to 20"}};
+  plugin_.keys = kOwn;
   for (const char* option : {"--help", "-h"}) {
     const Answer answer = run_with({}, "", {"fake", option});
     EXPECT_EQ(answer.status, 0);
-    EXPECT_EQ(answer.out, "");
-    EXPECT_THAT(answer.err, StartsWith("CNI fake plugin v" CNIO_VERSION "\n"));
-    EXPECT_THAT(answer.err, HasSubstr("Does nothing."));
-    EXPECT_THAT(answer.err, HasSubstr("echo '{\"name\": \"demo\"}' |"));
-    EXPECT_THAT(answer.err, HasSubstr("CNI_COMMAND=ADD"));
+    EXPECT_EQ(answer.err, "");
+    EXPECT_THAT(answer.out, StartsWith("CNI fake plugin v" CNIO_VERSION "\n"));
+    EXPECT_THAT(answer.out, HasSubstr("Does nothing."));
+    EXPECT_THAT(answer.out, HasSubstr("echo '{\"name\": \"demo\"}' |"));
+    EXPECT_THAT(answer.out, HasSubstr("CNI_COMMAND=ADD"));
+    EXPECT_THAT(answer.out,
+                HasSubstr("\nKeys of fake:\n\n  speed: 1 to 20; 10\n      how fast\n\nKeys of every plugin:\n"));
+    EXPECT_THAT(answer.out, HasSubstr("\n  cniVersion: "));
   }
+}
+
+TEST_F(RunPlugin, VersionOnRequestGoesToStdout) {
+  const Answer answer = run_with({}, "", {"fake", "--version"});
+  EXPECT_EQ(answer.status, 0);
+  EXPECT_EQ(answer.out, run_with({}, "", {"fake"}).err);
+  EXPECT_EQ(answer.err, "");
+}
+
+TEST_F(RunPlugin, HelpThatCannotBeWrittenIsAFailure) {
+  const UniqueFd full(open("/dev/full", O_WRONLY | O_CLOEXEC));
+  const UniqueFd in = memory_file(), err = memory_file();
+  const char* const argv[] = {"fake", "--help"};
+  EXPECT_EQ(run_plugin(plugin_, 2, argv, Environment({}), {in.get(), full.get(), err.get()}), 1);
+  EXPECT_THAT(content_of(err), HasSubstr("stdout"));
 }
 
 TEST_F(RunPlugin, VersionNeedsNothingElse) {

@@ -24,11 +24,12 @@ struct Requested {
   [[nodiscard]] Error fault(std::string_view why) const;
 };
 
-// The keys of CNI_ARGS that are for IPAM plugins, IP and GATEWAY, as far as they are there. MAC is for the plugin that
+// What CNI_ARGS has of the keys that are for this plugin. The others are for other IPAM plugins and for the plugin that
 // calls, which passes the same string on. Errors: code 4.
-Result<std::map<std::string, std::string, std::less<>>> parse_arguments(const protocol::Request& request);
+Result<std::map<std::string, std::string, std::less<>>> parse_arguments(const protocol::Request& request,
+                                                                        const protocol::Keys& keys);
 
-// args.cni.ips, and runtimeConfig.ips (capability `ips`), of a configuration. Errors: code 7.
+// args.cni.ips, and runtimeConfig.ips (capability `ips`), of a configuration whose table knows them. Errors: code 7.
 Result<std::vector<Requested>> requested_by_args(const protocol::Fields& config);
 Result<std::vector<Requested>> requested_by_runtime(const protocol::Fields& config);
 

@@ -11,6 +11,7 @@
 
 #include "cnio/base/ip.hpp"
 #include "cnio/base/result.hpp"
+#include "cnio/protocol/keys.hpp"
 
 // JSON as CNI configurations are written: decoded by the rules that users of the reference (Go's encoding/json) rely
 // on. Keys match regardless of case, the last of equal keys wins, null counts as absent, unknown keys are ignored, a
@@ -31,11 +32,19 @@ std::string format_json(const Json& value);
 
 // A JSON object seen by key. Getters name the key by its full path ("ipam.ranges[0][1].subnet") in their errors, which
 // carry the code given to the constructor (7 for configurations). Borrows the Json, which must outlive it.
+//
+// With a table of keys, `knowing` it, there is nothing else to be seen: what is not in the table, or is read as another
+// type than the table says, is absent. So the table has all that a parser can read.
 class Fields {
  public:
   // `path` is the object's own place, "" for the top level. `object` must be an object or null (no fields).
   explicit Fields(const Json& object, std::string path = {}, Code code = Code::kInvalidConfig)
       : object_(&object), path_(std::move(path)), code_(code) {}
+
+  // The same object, seen by a table. At the top level kCommonKeys belong to each.
+  [[nodiscard]] Fields knowing(Keys keys, Place place = kConfiguration) const;
+  // What the table's keys are at another place of the configuration; no fields if it is not there.
+  [[nodiscard]] Result<Fields> at(Place place) const;
 
   // Absent and null: nullptr.
   [[nodiscard]] const Json* find(std::string_view key) const;
@@ -51,6 +60,8 @@ class Fields {
   [[nodiscard]] Result<std::string> text(std::string_view key) const;
   [[nodiscard]] Result<bool> boolean(std::string_view key, bool otherwise = false) const;
   [[nodiscard]] Result<std::optional<int64_t>> integer(std::string_view key) const;
+  // Is it the text "auto", and may be?
+  [[nodiscard]] bool is_auto(std::string_view key) const;
   // An integer within [low, high], or absent.
   [[nodiscard]] Result<std::optional<int64_t>> integer_within(std::string_view key, int64_t low, int64_t high) const;
   [[nodiscard]] Result<std::vector<std::string>> texts(std::string_view key) const;
@@ -70,14 +81,19 @@ class Fields {
   [[nodiscard]] Error fault(std::string_view key, std::string_view why) const;
 
  private:
+  [[nodiscard]] const Key* row(std::string_view key) const;
+  [[nodiscard]] Result<const Json*> value(std::string_view key, KeyType type) const;
+  [[nodiscard]] Fields inside(const Json& object, std::string_view key, std::string path) const;
   [[nodiscard]] Error wrong_type(std::string_view key, const Json& value, std::string_view wanted) const;
-  [[nodiscard]] Result<std::vector<Fields>> elements(const Json& values, const std::string& path) const;
-  [[nodiscard]] Result<const Json*> list(std::string_view key) const;
+  [[nodiscard]] Result<std::vector<Fields>> elements(const Json& values, std::string_view key,
+                                                     const std::string& path) const;
   [[nodiscard]] Status refuse_nul(std::string_view key, const std::string& text) const;
 
   const Json* object_;
   std::string path_;
   Code code_;
+  Keys keys_;  // empty: no table
+  Place place_ = kConfiguration;
 };
 
 }  // namespace cnio::protocol

@@ -7,6 +7,7 @@
 
 #include "cnio/base/result.hpp"
 #include "cnio/base/rollback.hpp"
+#include "cnio/protocol/keys.hpp"
 #include "cnio/protocol/request.hpp"
 #include "cnio/protocol/result.hpp"
 
@@ -24,6 +25,8 @@ struct Plugin {
   std::function<Status(const Request&)> check;
   std::function<Status(const Request&)> status;
   std::function<Status(const Request&)> gc;
+
+  Keys keys = {};  // of its own; kCommonKeys come besides
 };
 
 // One line on standard error, for people: what a call did, or did not, besides its answer.
@@ -40,7 +43,9 @@ struct Streams {
 };
 
 // One call from environment to exit status: parses, checks the version, runs the verb, writes the one JSON answer.
-// Nothing escapes it: every failure, exceptions of libraries included, becomes an error object and status 1.
+// Without CNI_COMMAND it says what it is: with --help or --version on standard output, else on standard error, where
+// programs look for it. Nothing escapes it: every failure, exceptions of libraries included, becomes an error object
+// and status 1.
 int run_plugin(const Plugin& plugin, int argc, const char* const* argv, const Environment& environment,
                const Streams& streams);
 

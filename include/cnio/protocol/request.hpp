@@ -62,6 +62,8 @@ struct Request {
   std::string network;  // `name` of the configuration
 
   [[nodiscard]] Fields fields() const { return Fields(*config); }
+  // What the keys of a plugin say.
+  [[nodiscard]] Fields fields(Keys keys) const { return fields().knowing(keys); }
 };
 
 // Reads and checks the environment: the command, and the variables it needs (code 4, naming them).

@@ -46,6 +46,7 @@ struct Dns {
   std::vector<std::string> search;
   std::vector<std::string> options;
 
+  bool operator==(const Dns&) const = default;
   [[nodiscard]] bool empty() const {
     return nameservers.empty() && domain.empty() && search.empty() && options.empty();
   }

@@ -1,0 +1,345 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnio/protocol/keys.hpp"
+
+#include <cstdio>
+#include <functional>
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "bridge/config.hpp"
+#include "bridge/keys.hpp"
+#include "host-local/config.hpp"
+#include "host-local/keys.hpp"
+#include "support/matchers.hpp"
+
+namespace cnio::protocol {
+namespace {
+
+using ::testing::ElementsAre;
+
+// ---- a table is all that can be read
+
+constexpr Key kInner[] = {{"id", KeyType::kInteger, "none", "a number"}};
+constexpr Key kTable[] = {
+    {"speed", KeyType::kIntegerOrAuto, "10", "how fast", "1 to 20"},
+    {"lanes", ours(KeyType::kObjects), "[]", "where", "", kInner},
+    {"free", KeyType::kObject, "{}", "anything"},
+    {"mac", {KeyType::kText, kRuntimeConfig | kArgsCni}, "none", "who"},
+    {"MAC", {KeyType::kText, kCniArgs}, "none", "who"},
+};
+
+TEST(Keys, WhatIsNotInTheTableIsAbsent) {
+  const Json json = Json::parse(R"({"speed": 3, "other": true, "type": "t", "lanes": [{"id": 1, "other": 2}],
+                                    "free": {"x": 1}})");
+  const Fields fields = Fields(json).knowing(kTable);
+  EXPECT_EQ(fields.integer("speed").value(), 3);
+  EXPECT_FALSE(fields.has("other") || fields.boolean("other").value());
+  EXPECT_EQ(fields.text("type").value(), "t") << "the specification's belong to each table";
+  const Fields lane = fields.objects("lanes").value().at(0);
+  EXPECT_EQ(lane.integer("id").value(), 1);
+  EXPECT_FALSE(lane.has("other") || lane.has("type"));
+  EXPECT_TRUE(fields.object("free").value().has("x")) << "members that no table has are for their own reader";
+  EXPECT_TRUE(Fields(json).has("other")) << "without a table";
+}
+
+TEST(Keys, WhatIsReadAsAnotherTypeIsAbsent) {
+  const Json json = Json::parse(R"({"speed": "fast", "free": {"x": 1}})");
+  const Fields fields = Fields(json).knowing(kTable);
+  EXPECT_EQ(fields.text("speed").value(), "");
+  EXPECT_ERROR(fields.integer("speed"), Code::kInvalidConfig, "\"speed\"", "an integer", "fast");
+  EXPECT_TRUE(fields.texts("free").value().empty());
+}
+
+TEST(Keys, AutoIsForThoseThatMayBe) {
+  const Json json = Json::parse(R"({"speed": "auto", "mac": "auto", "type": "auto"})");
+  const Fields fields = Fields(json).knowing(kTable);
+  EXPECT_TRUE(fields.is_auto("speed"));
+  EXPECT_FALSE(fields.is_auto("type") || fields.is_auto("mac") || fields.is_auto("lanes"));
+}
+
+TEST(Keys, EachPlaceHasItsOwn) {
+  const Json json = Json::parse(R"({"mac": "1", "speed": 1, "runtimeConfig": {"mac": "2", "speed": 2},
+                                    "args": {"cni": {"mac": "3"}}})");
+  const Fields fields = Fields(json).knowing(kTable);
+  EXPECT_FALSE(fields.has("mac") || fields.has("runtimeConfig"));
+  EXPECT_EQ(fields.at(kRuntimeConfig).value().text("mac").value(), "2");
+  EXPECT_FALSE(fields.at(kRuntimeConfig).value().has("speed"));
+  EXPECT_EQ(fields.at(kArgsCni).value().text("mac").value(), "3");
+  EXPECT_THAT(cni_args_keys(kTable), ElementsAre("MAC"));
+  const Json odd = Json::parse(R"({"runtimeConfig": 1, "args": {"cni": 2}})");
+  EXPECT_ERROR(Fields(odd).knowing(kTable).at(kRuntimeConfig), Code::kInvalidConfig, "\"runtimeConfig\"", "an object");
+  EXPECT_ERROR(Fields(odd).knowing(kTable).at(kArgsCni), Code::kInvalidConfig, "\"args.cni\"", "an object");
+}
+
+TEST(Keys, AreDescribedInTwoLinesEach) {
+  EXPECT_EQ(describe(kTable),
+            "  speed: 1 to 20; 10\n      how fast\n"
+            "  lanes *: list of objects; []\n      where\n"
+            "  lanes[].id: integer; none\n      a number\n"
+            "  free: object; {}\n      anything\n"
+            "  runtimeConfig.mac, args.cni.mac: string; none\n      who\n"
+            "  CNI_ARGS MAC: string; none\n      who\n");
+}
+
+// ---- the tables of the plugins, and what their parsers make of each row
+
+struct Reader {
+  std::string plugin;
+  Keys keys;
+  Json config;                                                    // one in which each key has an effect
+  std::function<Status(const Request&)> read;                     // all that the plugin reads of a configuration
+  std::function<bool(const Request&, const Request&)> same = {};  // do these mean the same?
+  Json least = config;                                            // one without any key that has a default
+};
+
+Request request(const Json& config, const std::string& cni_args = "") {
+  const Environment environment({"CNI_COMMAND=ADD", "CNI_CONTAINERID=c1", "CNI_NETNS=/run/netns/none",
+                                 "CNI_IFNAME=eth0", "CNI_PATH=/opt/cni/bin", "CNI_ARGS=" + cni_args});
+  Request out = parse_environment(environment).value();
+  EXPECT_OK(parse_stdin(out, config.dump())) << config.dump();
+  return out;
+}
+
+template <class T>
+Status status_of(const Result<T>& result) {
+  return result.ok() ? Status() : Status(result.error());
+}
+
+Reader bridge_reader() {
+  const Json least = {{"cniVersion", "1.1.0"}, {"name", "n"}};
+  Json config = least;
+  config.update({{"ipMasq", true}, {"ipam", {{"type", "x"}}}});
+  const auto meaning = [](const Request& request) {
+    bridge::Config out = bridge::parse_config(request, bridge::Validation::kFull).value();
+    out.ip_masq_backend = masquerade_backend(out).value() == firewall::MasqueradeBackend::kNftables ? "n" : "i";
+    return out;
+  };
+  return {"bridge",
+          bridge::kKeys,
+          config,
+          [](const Request& request) { return status_of(bridge::parse_config(request, bridge::Validation::kFull)); },
+          [=](const Request& a, const Request& b) { return meaning(a) == meaning(b); },
+          least};
+}
+
+Reader host_local_reader() {
+  const Json least = {{"cniVersion", "1.1.0"}, {"name", "n"}, {"ipam", {{"subnet", "10.1.0.0/24"}}}};
+  Json config = least;
+  config["ipam"]["routes"] = {{{"dst", "0.0.0.0/0"}}};
+  const auto meaning = [](const Request& request) {
+    const host_local::Config out = host_local::parse_config(request).value();
+    std::string sets;
+    for (const ipam::RangeSet& set : out.sets) sets += set.to_string() + (set.has_excluded() ? " -; " : "; ");
+    return std::tuple(sets, out.requested, out.routes.size(), out.resolv_conf, out.store.folder, out.store.lock_limit,
+                      out.store.reclaim);
+  };
+  return {"host-local",
+          host_local::kKeys,
+          config,
+          [](const Request& request) { return status_of(host_local::parse_config(request)); },
+          [=](const Request& a, const Request& b) { return meaning(a) == meaning(b); },
+          least};
+}
+
+Reader common_reader() {
+  const Json config = {{"cniVersion", "1.1.0"}, {"name", "n"}, {"cni.dev/valid-attachments", Json::array()}};
+  return {"every plugin", kCommonKeys, config, [](const Request& request) -> Status {
+            CNIO_TRY(check_common_keys(request.fields()));
+            CNIO_TRY(parse_prev_result(request.fields(), request.version));
+            CNIO_TRY(parse_valid_attachments(request.fields()));
+            return {};
+          }};
+}
+
+std::vector<Reader> readers() { return {bridge_reader(), host_local_reader(), common_reader()}; }
+
+// A row with the ways to it: the names that it goes by, and what puts a value there.
+struct Row {
+  const Key& key;
+  std::string path;                      // in messages: "vlanTrunk[0].id"
+  std::function<void(Json&, Json)> put;  // into a configuration
+};
+
+void collect(std::vector<Row>& rows, const Keys& keys, const std::string& path,
+             const std::function<Json&(Json&)>& object);
+
+void collect_members(std::vector<Row>& rows, const Key& key, const std::string& path,
+                     const std::function<Json&(Json&)>& object) {
+  const std::string name(key.name);
+  const size_t lists = key.kind.type == KeyType::kObjects ? 1 : key.kind.type == KeyType::kObjectLists ? 2 : 0;
+  std::string inner = path;
+  for (size_t i = 0; i < lists; ++i) inner += "[0]";
+  collect(rows, key.members, inner + ".", [=](Json& config) -> Json& {
+    Json* at = &object(config)[name];
+    for (size_t i = 0; i < lists; ++i) {
+      if (!at->is_array() || at->empty()) *at = Json::array({nullptr});
+      at = &(*at)[0];
+    }
+    if (!at->is_object()) *at = Json::object();
+    return *at;
+  });
+}
+
+void collect(std::vector<Row>& rows, const Keys& keys, const std::string& path,
+             const std::function<Json&(Json&)>& object) {
+  for (const Key& key : keys) {
+    const std::string name(key.name);
+    const auto add = [&](const std::string& before, const std::function<Json&(Json&)>& holder) {
+      rows.push_back(
+          {key, before + path + name, [=](Json& config, Json value) { holder(config)[name] = std::move(value); }});
+      collect_members(rows, key, before + path + name, holder);
+    };
+    if ((key.kind.places & kConfiguration) != 0) add("", object);
+    if ((key.kind.places & kRuntimeConfig) != 0) {
+      add("runtimeConfig.", [](Json& config) -> Json& { return config["runtimeConfig"]; });
+    }
+    if ((key.kind.places & kArgsCni) != 0)
+      add("args.cni.", [](Json& config) -> Json& { return config["args"]["cni"]; });
+  }
+}
+
+std::vector<Row> rows_of(const Keys& keys) {
+  std::vector<Row> rows;
+  collect(rows, keys, "", [](Json& config) -> Json& { return config; });
+  return rows;
+}
+
+// Values of every other type.
+std::vector<Json> wrong_values(KeyType type) {
+  switch (type) {
+    case KeyType::kBoolean:
+      return {1, "true", Json::array(), Json::object()};
+    case KeyType::kInteger:
+    case KeyType::kIntegerOrAuto:
+      return {true, "1", 1.0, Json::array(), Json::object()};
+    case KeyType::kText:
+      return {true, 1, Json::array(), Json::object()};
+    case KeyType::kTexts:
+      return {true, 1, "x", Json::object(), Json::array({1}), Json::array({nullptr})};
+    case KeyType::kObject:
+      return {true, 1, "x", Json::array()};
+    case KeyType::kObjects:
+      return {true, 1, "x", Json::object(), Json::array({1}), Json::array({nullptr})};
+    case KeyType::kObjectLists:
+      return {true, 1, "x", Json::object(), Json::array({1}), Json::array({Json::array({1})})};
+  }
+  return {};
+}
+
+TEST(KeyTables, EachKeyIsReadAsItsType) {
+  for (const Reader& reader : readers()) {
+    for (const Row& row : rows_of(reader.keys)) {
+      if (row.path == "name" || row.path == "cniVersion") continue;  // read with stdin: request_test.cpp
+      for (const Json& wrong : wrong_values(row.key.kind.type)) {
+        Json config = reader.config;
+        row.put(config, wrong);
+        EXPECT_ERROR(reader.read(request(config)), Code::kInvalidConfig, "key \"" + row.path, "must be ")
+            << reader.plugin << " " << config.dump();
+      }
+    }
+  }
+}
+
+TEST(KeyTables, WhatHoldsWithoutAKeyIsWhatTheTableSays) {
+  for (const Reader& reader : readers()) {
+    if (!reader.same) continue;
+    size_t tried = 0;
+    for (const Row& row : rows_of(reader.keys)) {
+      const Json value = Json::parse(row.key.otherwise, nullptr, false);
+      if (value.is_discarded()) continue;
+      Json config = reader.least;
+      row.put(config, value);
+      EXPECT_TRUE(reader.same(request(config), request(reader.least))) << reader.plugin << " " << config.dump();
+      ++tried;
+    }
+    EXPECT_GT(tried, 5U) << reader.plugin;
+  }
+}
+
+TEST(KeyTables, LimitsAreWhatTheTableSays) {
+  for (const Reader& reader : readers()) {
+    for (const Row& row : rows_of(reader.keys)) {
+      int64_t low = 0;
+      int64_t high = 0;
+      if (std::sscanf(row.key.values, "%ld to %ld", &low, &high) != 2) continue;
+      if (row.key.kind.type == KeyType::kText) continue;
+      for (const int64_t outside : {low - 1, high + 1}) {
+        Json config = reader.config;
+        row.put(config, outside);
+        EXPECT_ERROR(reader.read(request(config)), Code::kInvalidConfig, "key \"" + row.path) << config.dump();
+      }
+    }
+  }
+}
+
+TEST(KeyTables, WhatIsWithinTheLimitsIsTaken) {
+  for (const char* text : {R"({"vlan": 0})", R"({"vlan": 4094})", R"({"mtu": 68})", R"({"mtu": 65535})",
+                           R"({"vlanTrunk": [{"id": 1}, {"id": 4094}, {"minID": 1, "maxID": 4094}]})"}) {
+    Json config = bridge_reader().config;
+    config.update(Json::parse(text));
+    EXPECT_OK(bridge_reader().read(request(config))) << config.dump();
+  }
+  for (const int seconds : {1, 3600}) {
+    Json config = host_local_reader().config;
+    config["ipam"]["lockTimeoutSeconds"] = seconds;
+    EXPECT_OK(host_local_reader().read(request(config))) << config.dump();
+  }
+}
+
+// The texts in quotation marks: "nftables" or "iptables".
+std::vector<std::string> choices(std::string_view values) {
+  std::vector<std::string> out;
+  for (size_t at = values.find('"'); at != std::string_view::npos; at = values.find('"', at + 1)) {
+    const size_t end = values.find('"', at + 1);
+    out.emplace_back(values.substr(at + 1, end - at - 1));
+    at = end;
+  }
+  return out;
+}
+
+TEST(KeyTables, ChoicesAreWhatTheTableSays) {
+  for (const Reader& reader : readers()) {
+    for (const Row& row : rows_of(reader.keys)) {
+      std::vector<std::string> taken = choices(row.key.values);
+      if (taken.empty()) continue;
+      for (const std::string& each : taken) {
+        Json config = reader.config;
+        row.put(config, each);
+        EXPECT_OK(reader.read(request(config))) << config.dump();
+      }
+      Json config = reader.config;
+      row.put(config, "another");
+      EXPECT_ERROR(reader.read(request(config)), Code::kInvalidConfig, row.path, "another") << config.dump();
+    }
+  }
+}
+
+TEST(KeyTables, ArgumentsAreWhatTheTableSays) {
+  for (const Reader& reader : {bridge_reader(), host_local_reader()}) {
+    EXPECT_THAT(cni_args_keys(reader.keys), ElementsAre(reader.plugin == "bridge" ? "MAC" : "IP"));
+    for (const std::string_view key : cni_args_keys(reader.keys)) {
+      EXPECT_ERROR(reader.read(request(reader.config, std::string(key) + "=x")), Code::kInvalidEnvironment, key);
+    }
+  }
+}
+
+TEST(KeyTables, NamesAreUniqueAndTextsCanBePrinted) {
+  for (const Reader& reader : readers()) {
+    std::set<std::string> paths;
+    for (const Row& row : rows_of(reader.keys)) {
+      EXPECT_TRUE(paths.insert(row.path).second) << row.path << " is there twice";
+      EXPECT_EQ(row.path.find_first_of(":; "), std::string::npos) << row.path;
+      EXPECT_EQ(std::string_view(row.key.values).find(';'), std::string_view::npos) << row.path;
+      EXPECT_FALSE(*row.key.otherwise == 0 || *row.key.meaning == 0) << row.path;
+      for (const std::string_view text : {row.key.values, row.key.otherwise, row.key.meaning}) {
+        EXPECT_EQ(text.find_first_of("\n|"), std::string_view::npos) << row.path;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace cnio::protocol
