@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "cnio/ipam/requested.hpp"
 #include "cnio/ipam/reservation_store.hpp"
 
 #include "host-local/keys.hpp"
@@ -54,22 +55,11 @@ Result<IpAddr> parse_bound(const Fields& fields, std::string_view key, const Cid
   return fields.fault(key, addr->to_string() + " is not in the subnet " + subnet.to_string());
 }
 
-// A gateway is reached on the link: an address of the subnet that a host can have, or in IPv6 a link-local one.
 Result<IpAddr> parse_gateway(const Fields& fields, const Cidr& subnet, const IpAddr& otherwise) {
   CNIO_LET(const std::optional<IpAddr> gateway, fields.ip("gateway"));
   if (!gateway) return otherwise;
-  if (gateway->family() != subnet.family()) {
-    return fields.fault("gateway", gateway->to_string() + " must be an " + std::string(family_name(subnet.family())) +
-                                       " address, as the subnet " + subnet.to_string() + " is");
-  }
-  const bool link_local = !gateway->is_v4() && gateway->is_link_local_unicast();
-  if (!subnet.contains(*gateway) && !link_local) {
-    return fields.fault("gateway", gateway->to_string() + " is not in the subnet " + subnet.to_string());
-  }
-  if (gateway->is_v4() && (*gateway == subnet.addr || *gateway == subnet.last())) {
-    return fields.fault("gateway",
-                        gateway->to_string() + " is the network or broadcast address of " + subnet.to_string());
-  }
+  const std::string why = ipam::why_no_gateway(subnet, *gateway);
+  if (!why.empty()) return fields.fault("gateway", why);
   return *gateway;
 }
 
@@ -177,20 +167,6 @@ Status check_disjoint(const std::vector<NamedSet>& sets) {
   return {};
 }
 
-// Before 0.3.0 a result has room for one address of each family.
-Status check_room(const std::vector<NamedSet>& sets, protocol::SpecVersion version) {
-  if (version >= protocol::SpecVersion::k030) return {};
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
-    const auto count =
-        std::count_if(sets.begin(), sets.end(), [&](const NamedSet& named) { return named.set.family() == family; });
-    if (count <= 1) continue;
-    return Error::config("cniVersion", "must be 0.3.0 or later for " + std::to_string(count) + " range sets of " +
-                                           std::string(family_name(family)) + ", not " +
-                                           std::string(protocol::to_string(version)));
-  }
-  return {};
-}
-
 Result<std::vector<RangeSet>> parse_sets(const Request& request, const Fields& ipam) {
   std::vector<NamedSet> sets;
   CNIO_LET(const Fields runtime, request.fields(kKeys).at(protocol::kRuntimeConfig));
@@ -203,7 +179,9 @@ Result<std::vector<RangeSet>> parse_sets(const Request& request, const Fields& i
   CNIO_TRY(append_sets(sets, ipam, "ranges"));
   if (sets.empty()) return ipam.fault("ranges", "is missing or empty, and so is ipam.subnet: no address to give");
   CNIO_TRY(check_disjoint(sets));
-  CNIO_TRY(check_room(sets, request.version));
+  std::vector<Family> families;
+  for (const NamedSet& named : sets) families.push_back(named.set.family());
+  CNIO_TRY(ipam::check_room(families, "range sets", request.version));
   CNIO_TRY(apply_excluded(sets, ipam));
   std::vector<RangeSet> out;
   for (NamedSet& named : sets) out.push_back(std::move(named.set));
@@ -220,20 +198,10 @@ void append_once(std::vector<IpAddr>& addrs, const IpAddr& addr) {
   if (std::find(addrs.begin(), addrs.end(), addr) == addrs.end()) addrs.push_back(addr);
 }
 
-// The IP of CNI_ARGS as text. MAC is for the bridge plugin, which passes the same string on.
-Result<std::string> parse_args(const Request& request) {
-  CNIO_LET(const auto args, protocol::parse_cni_args(request.cni_args, protocol::cni_args_keys(kKeys), {"MAC"}));
-  const auto found = args.find("IP");
-  return found == args.end() ? std::string() : found->second;
-}
-
-Status append_list(std::vector<IpAddr>& addrs, const Fields& parent) {
-  CNIO_LET(const std::vector<std::string> texts, parent.texts("ips"));
-  for (size_t i = 0; i < texts.size(); ++i) {
-    const auto addr = parse_requested(texts[i]);
-    if (!addr) {
-      return parent.fault("ips[" + std::to_string(i) + "]", "must be an IP address, not " + quote(texts[i]));
-    }
+Status append(std::vector<IpAddr>& addrs, const std::vector<ipam::Requested>& requested) {
+  for (const ipam::Requested& each : requested) {
+    const auto addr = parse_requested(each.text);
+    if (!addr) return each.fault("must be an IP address, not " + quote(each.text));
     append_once(addrs, *addr);
   }
   return {};
@@ -241,16 +209,14 @@ Status append_list(std::vector<IpAddr>& addrs, const Fields& parent) {
 
 Result<std::vector<IpAddr>> parse_all_requested(const Request& request) {
   std::vector<IpAddr> addrs;
-  CNIO_LET(const std::string text, parse_args(request));
-  const auto addr = parse_requested(text);
-  if (!text.empty() && !addr) {
-    return Error::make(Code::kInvalidEnvironment, "CNI_ARGS: IP must be an IP address, not " + quote(text));
+  CNIO_LET(const auto arguments, ipam::parse_arguments(request, kKeys));
+  if (const auto text = arguments.find("IP"); text != arguments.end()) {
+    CNIO_TRY(append(addrs, {ipam::Requested{text->second, "IP", true}}));
   }
-  if (addr) append_once(addrs, *addr);
-  CNIO_LET(const Fields cni, request.fields(kKeys).at(protocol::kArgsCni));
-  CNIO_TRY(append_list(addrs, cni));
-  CNIO_LET(const Fields runtime, request.fields(kKeys).at(protocol::kRuntimeConfig));
-  CNIO_TRY(append_list(addrs, runtime));
+  CNIO_LET(const std::vector<ipam::Requested> by_args, ipam::requested_by_args(request.fields(kKeys)));
+  CNIO_TRY(append(addrs, by_args));
+  CNIO_LET(const std::vector<ipam::Requested> by_runtime, ipam::requested_by_runtime(request.fields(kKeys)));
+  CNIO_TRY(append(addrs, by_runtime));
   return addrs;
 }
 

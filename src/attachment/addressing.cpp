@@ -76,25 +76,13 @@ Result<net::RouteSpec> kernel_route(const AddResult& result, const Route& route)
   return spec;
 }
 
-// Why no interface can have the address; empty if one can.
-std::string_view why_unusable(const Cidr& address) {
-  const bool has_broadcast = address.family() == Family::kIpv4 && address.prefix < 31;
-  static const auto kAllHosts = IpAddr::from_v4(0xffffffff);
-  if (address.addr.is_unspecified()) return "which is no address but stands for none";
-  if (address.prefix == 0) return "whose prefix length of 0 would make the whole world its network";
-  if (address.addr.is_multicast()) return "which is a multicast address";
-  if (address.addr.is_loopback()) return "which is a loopback address";
-  if (address.addr == kAllHosts || (has_broadcast && address.addr == address.last()))
-    return "which is a broadcast address";
-  return {};
-}
-
 Status check_addresses(const Completion& completion, const AddResult& result) {
   const std::string returned = "IPAM plugin " + quote(completion.ipam_type) + " returned ";
   const auto check = [&](const std::string& kind, const Cidr& address) -> Status {
-    const std::string_view why = why_unusable(address);
+    const std::string_view why = address.why_no_host();
     if (why.empty()) return {};
-    return Error::make(Code::kDelegate, returned + "the " + kind + " " + address.to_string() + ", " + std::string(why))
+    const std::string clause = ", which " + std::string(why);
+    return Error::make(Code::kDelegate, returned + "the " + kind + " " + address.to_string() + clause)
         .hint("look at the subnets, ranges and addresses in \"ipam\"");
   };
   for (auto ip = result.ips.begin(); ip != result.ips.end(); ++ip) {

@@ -20,7 +20,7 @@ struct MacSource {
 Result<std::string> find_mac_arg(const Request& request, protocol::Keys keys) {
   const std::vector<std::string_view> known = protocol::cni_args_keys(keys);
   if (known.empty()) return std::string();
-  CNIO_LET(auto cni_args, protocol::parse_cni_args(request.cni_args, known, {"IP"}));
+  CNIO_LET(auto cni_args, protocol::parse_cni_args(request.cni_args, known, {"IP", "GATEWAY"}));
   return std::move(cni_args["MAC"]);
 }
 

@@ -158,6 +158,22 @@ bool Cidr::contains(const IpAddr& other) const {
   return other.family() == addr.family() && Cidr{other, prefix}.network() == network();
 }
 
+bool Cidr::is_network_address() const { return prefix + 1U < addr.bits() && addr == network().addr; }
+
+bool Cidr::is_broadcast() const {
+  if (!addr.is_v4()) return false;
+  return addr == IpAddr::from_v4(0xffffffff) || (prefix + 1U < addr.bits() && addr == last());
+}
+
+std::string_view Cidr::why_no_host() const {
+  if (addr.is_unspecified()) return "is no address but stands for none";
+  if (prefix == 0) return "has a prefix length of 0, which would make the whole world its network";
+  if (addr.is_multicast()) return "is a multicast address";
+  if (addr.is_loopback()) return "is a loopback address";
+  if (is_broadcast()) return "is a broadcast address";
+  return {};
+}
+
 bool Cidr::overlaps(const Cidr& other) const { return contains(other.addr) || other.contains(addr); }
 
 }  // namespace cnio

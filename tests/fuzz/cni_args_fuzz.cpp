@@ -9,6 +9,7 @@
 #include "bridge/config.hpp"
 #include "fuzz/fuzz.hpp"
 #include "host-local/config.hpp"
+#include "static/config.hpp"
 
 namespace cnio::fuzz {
 namespace {
@@ -69,6 +70,7 @@ void check_plugins(Request request) {
   (void)host_local::parse_store(request, ignored);  // nor does host-local's, which cannot fail
   const auto config = host_local::parse_config(request);
   check_parsed(config);
+  check_parsed(static_ipam::parse_config(request));
   if (config.ok()) require(config.value().store.folder == "/var/lib/cni/networks/net", "the store is where it is");
 }
 

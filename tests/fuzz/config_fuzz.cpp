@@ -3,6 +3,7 @@
 // A whole call up to the first change: stdin, version gate, configuration, answer. The first line of the input chooses
 // ("host-local CHECK"; bridge and ADD if it says nothing), the rest is the configuration.
 #include <iterator>
+#include <set>
 #include <sstream>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "bridge/config.hpp"
 #include "fuzz/fuzz.hpp"
 #include "host-local/config.hpp"
+#include "static/config.hpp"
 
 namespace cnio::fuzz {
 namespace {
@@ -67,6 +69,21 @@ Result<AddResult> read_bridge(const Request& request) {
   return result;
 }
 
+Result<AddResult> read_static(const Request& request) {
+  CNIO_LET(const static_ipam::Config config, static_ipam::parse_config(request));
+  std::set<IpAddr> seen;
+  for (const protocol::IpConfig& ip : config.addresses) {
+    require(ip.address.why_no_host().empty(), "an interface can have it", ip.address.to_string());
+    require(seen.insert(ip.address.addr).second, "no address is given twice", ip.address.to_string());
+    if (!ip.gateway) continue;
+    require(ip.gateway->family() == ip.address.family() && *ip.gateway != ip.address.addr, "a gateway is a neighbour",
+            ip.address.to_string());
+  }
+  AddResult result{{}, config.addresses, config.routes, config.dns};
+  check_result(result, request.version);
+  return result;
+}
+
 // A plugin that has no reader of its own here.
 Result<AddResult> read_common(const Request& request) {
   CNIO_TRY(protocol::check_common_keys(request.fields()));
@@ -78,6 +95,7 @@ Result<AddResult> read(std::string_view plugin, const Request& request) {
   require(is_path_element(request.network), "a network's name is no path", request.network);
   auto result = plugin == "host-local" ? read_host_local(request)
                 : plugin == "bridge"   ? read_bridge(request)
+                : plugin == "static"   ? read_static(request)
                                        : read_common(request);
   // What is not quoted here would be escaped in the answer, and hard to read.
   if (!result.ok()) require_one_line(result.error().msg());

@@ -37,6 +37,7 @@ std::vector<Json> load_chain(const std::string& file, bool new_runtime = false) 
 struct Example {
   std::string file;
   std::vector<std::string> gateways;  ///< addresses that a pod reaches
+  std::vector<std::string> ips{};     ///< what a second pod asks for, where addresses are not drawn
 };
 
 void PrintTo(const Example& example, std::ostream* out) { *out << example.file; }
@@ -51,6 +52,7 @@ const Example kExamples[] = {
     {"10-layer2.conf", {}},
     {"10-mynet.conf", {"10.240.7.1"}},
     {"10-resolv-routes.conf", {"10.243.1.1"}},
+    {"10-static.conflist", {"10.244.1.1", "fd00:10:244:1::1"}, {"10.244.1.6/24", "fd00:10:244:1::6/64"}},
     {"87-podman-bridge.conflist", {"10.88.0.1"}},
     {"99-loopback.conf", {"127.0.0.1"}},
 };
@@ -72,6 +74,14 @@ class ConfExamples : public BridgeTest, public ::testing::WithParamInterface<Exa
     return result;
   }
 
+  /// As a runtime passes them to whoever has the capability.
+  static std::vector<Json> asking_for(std::vector<Json> chain, const std::vector<std::string>& ips) {
+    for (Json& plugin : chain) {
+      if (!ips.empty() && plugin.at("capabilities").at("ips") == true) plugin["runtimeConfig"]["ips"] = ips;
+    }
+    return chain;
+  }
+
   static std::string bridge_of(const std::vector<Json>& chain) { return chain.back().value("bridge", "none"); }
 };
 
@@ -89,7 +99,7 @@ TEST_P(ConfExamples, AddTalkCheckDelete) {
   };
   const Snapshot before = state();
   const Json first = add_chain(chain, pod("c1"));
-  const Json second = add_chain(chain, pod("c2"));
+  const Json second = add_chain(asking_for(chain, GetParam().ips), pod("c2"));
   for (const std::string& gateway : GetParam().gateways) EXPECT_TRUE(ping(pod("c1").netns, gateway));
   for (const Json& ip : second.value("ips", Json::array())) {
     const std::string address = ip.at("address").get<std::string>();

@@ -27,6 +27,20 @@ inline Json host_local_config(const std::vector<std::string>& subnets = {"10.1.0
   return {{"cniVersion", version}, {"name", "store"}, {"type", "host-local"}, {"ipam", host_local_ipam(subnets)}};
 }
 
+/// As `ipam` of static: the addresses, the first of which has a gateway.
+inline Json static_ipam(const std::vector<std::string>& addresses = {"10.1.0.5/24"},
+                        const std::string& gateway = "10.1.0.1") {
+  Json list = Json::array();
+  for (const std::string& address : addresses) list.push_back({{"address", address}});
+  if (!list.empty()) list[0]["gateway"] = gateway;
+  return {{"type", "static"}, {"addresses", list}};
+}
+
+inline Json static_config(const std::vector<std::string>& addresses = {"10.1.0.5/24"},
+                          const std::string& version = "1.1.0") {
+  return {{"cniVersion", version}, {"name", "fixed"}, {"type", "static"}, {"ipam", static_ipam(addresses)}};
+}
+
 /// Layer 2 without IPAM.
 inline Json layer2_config(const std::string& version = "1.1.0") {
   return {{"cniVersion", version}, {"name", "net"}, {"type", "bridge"}, {"bridge", "br0"}};
@@ -59,6 +73,7 @@ inline Json one_address_ranges(const std::string& last) {
 inline Json minimal_config(const std::string& plugin, const std::string& version = "1.1.0") {
   if (plugin == "bridge") return layer2_config(version);
   if (plugin == "host-local") return host_local_config({"10.1.0.0/24"}, version);
+  if (plugin == "static") return static_config({"10.1.0.5/24"}, version);
   return {{"cniVersion", version}, {"name", "net"}, {"type", plugin}};
 }
 

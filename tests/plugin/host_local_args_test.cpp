@@ -45,7 +45,7 @@ TEST_P(CniArgs, OfKubernetesWorkWithAndWithoutIgnoreUnknown) {
 
 TEST_P(CniArgs, OfBothPluginsMayStandTogether) {
   PARITY("T29 T79 D32");
-  const Json result = whole_life("IP=10.1.0.77;MAC=02:00:00:00:00:77;" + kKubernetes);
+  const Json result = whole_life("IP=10.1.0.77;GATEWAY=10.1.0.1;MAC=02:00:00:00:00:77;" + kKubernetes);
   if (GetParam() != "layer2") {
     EXPECT_EQ(result.at("ips").at(0).at("address"), "10.1.0.77/24");
   }

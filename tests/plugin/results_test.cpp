@@ -88,6 +88,19 @@ TEST_P(Results, HostLocalWithDns) {
   EXPECT_TRUE(matches_golden(outcome.out, golden("host-local-dns")));
 }
 
+TEST_P(Results, StaticWithAllKeys) {
+  PARITY("T-F01");
+  Json config = static_config({"10.1.0.5/24", "fd01::5/64"}, GetParam());
+  config["ipam"]["addresses"][1]["gateway"] = "fe80::1";
+  config["ipam"]["dns"] = {{"nameservers", {"10.0.0.53"}}, {"domain", "d.example"}, {"search", {"a.example"}}};
+  config["ipam"]["routes"] = Json::parse(
+      R"([{"dst": "0.0.0.0/0"}, {"dst": "::/0"}, {"dst": "10.50.0.0/16", "gw": "10.1.0.1", "mtu": 1400,
+           "advmss": 1360, "priority": 77, "table": 100, "scope": 0}])");
+  const Outcome outcome = add(config, {"c1", "/run/netns/c1", "eth0", ""});
+  EXPECT_TRUE(succeeded(outcome));
+  EXPECT_TRUE(matches_golden(outcome.out, golden("static")));
+}
+
 TEST_P(Results, Loopback) {
   PARITY("T87 D5");
   const Outcome outcome = add(loopback_config(GetParam()), pod());

@@ -76,14 +76,23 @@ TEST_F(Mixed, OurBridgeAsksTheReferencesHostLocal) {
   EXPECT_TRUE(nft_objects_with("10.1.0.2").empty());
 }
 
+/// What static gives and a caller uses: a route and dns besides the address.
+Json static_ipam_with_more(const std::vector<std::string>& addresses = {"10.1.0.7/24"}) {
+  Json ipam = static_ipam(addresses);
+  ipam["routes"] = Json::array({{{"dst", "10.50.0.0/16"}}});
+  ipam["dns"] = {{"nameservers", {"10.0.0.53"}}};
+  return ipam;
+}
+
+Json static_behind_bridge() {
+  Json config = bridge_config({}, "1.0.0");
+  config["ipam"] = static_ipam_with_more();
+  return config;
+}
+
 TEST_F(Mixed, OurBridgeAsksTheReferencesStatic) {
   PARITY("T88");
-  Json config = bridge_config({}, "1.0.0");
-  config["ipam"] = {{"type", "static"},
-                    {"addresses", Json::array({{{"address", "10.1.0.7/24"}, {"gateway", "10.1.0.1"}}})},
-                    {"routes", Json::array({{{"dst", "10.50.0.0/16"}}})},
-                    {"dns", {{"nameservers", {"10.0.0.53"}}}}};
-  Chain chain = ours_with_reference(config);
+  Chain chain = ours_with_reference(static_behind_bridge());
   const Json result = chain.add(pod());
   EXPECT_EQ(address_texts("eth0", pod().netns), std::vector<std::string>{"10.1.0.7/24"});
   EXPECT_EQ(result.at("dns").at("nameservers"), Json({"10.0.0.53"}));
@@ -91,6 +100,33 @@ TEST_F(Mixed, OurBridgeAsksTheReferencesStatic) {
   EXPECT_TRUE(ping(pod().netns, "10.1.0.1"));
   EXPECT_TRUE(chain.check(pod()));
   EXPECT_TRUE(chain.del(pod()));
+}
+
+TEST_F(Mixed, PtpOfTheReferenceAsksOurStatic) {
+  PARITY("T88 T-F01");
+  Json ipam = static_ipam_with_more({"10.1.0.7/24", "fd01::7/64"});
+  ipam["addresses"][1]["gateway"] = "fd01::1";
+  Chain chain = reference_with_ours({{"type", "ptp"}, {"ipam", ipam}});
+  EXPECT_EQ(chain.add(pod()).at("ips")[1].at("address"), "fd01::7/64");
+  EXPECT_EQ(routes_to("10.50.0.0/16", pod().netns).at(0).at("gateway"), "10.1.0.1");
+  EXPECT_TRUE(ping(pod().netns, "10.1.0.1"));
+  EXPECT_TRUE(chain.check(pod()));
+  EXPECT_TRUE(chain.del(pod()));
+  EXPECT_TRUE(chain.del(pod())) << "again";
+}
+
+TEST_F(Mixed, StaticIsExchangedUnderARunningPod) {
+  PARITY("T67 T-F07");
+  const Json config = static_behind_bridge();
+  const Json ours = with_prev_result(config, must_add(config, pod("c1")));
+  EXPECT_TRUE(succeeded(by_reference("CHECK", ours, pod("c1"))));
+  EXPECT_TRUE(succeeded(by_reference("DEL", ours, pod("c1"))));
+  const Outcome made = by_reference("ADD", config, pod("c2"));
+  ASSERT_TRUE(succeeded(made)) << "the address is free";
+  const Json reference = with_prev_result(config, Json::parse(made.out));
+  EXPECT_TRUE(succeeded_silently(check(reference, pod("c2"))));
+  EXPECT_TRUE(succeeded_silently(del(reference, pod("c2"))));
+  EXPECT_TRUE(link_names(pod("c2").netns).empty());
 }
 
 /// Our bridge in front, four of the reference's behind it, as container runtimes have them.

@@ -49,6 +49,12 @@ BOUNDS = {
     ("bridge with masquerade", "GC"): (167, 10),
     ("host-local", "GC"): (45, 0),
     ("loopback", "GC"): (17, 0),
+    ("static", "ADD"): (21, 0),
+    ("static", "DEL"): (19, 0),
+    ("static", "CHECK"): (19, 0),
+    ("static", "STATUS"): (17, 0),
+    ("static", "GC"): (17, 0),
+    ("static", "VERSION"): (17, 0),
 }
 STALE = 0.85  # below this part of its bound
 
@@ -62,7 +68,9 @@ def config(what: str) -> dict[str, Any]:
     common = {"cniVersion": "1.1.0", "name": "cost", "type": kind}
     if kind == "bridge":
         return common | {"bridge": "cnio0", "isGateway": True, "ipMasq": "masquerade" in what, "ipam": ipam}
-    return common | ({"ipam": ipam} if kind == "host-local" else {})
+    if kind == "static":
+        ipam = {"type": "static", "addresses": [{"address": "10.240.0.5/16", "gateway": "10.240.0.1"}]}
+    return common | ({"ipam": ipam} if kind != "loopback" else {})
 
 
 class Cost(unittest.TestCase):

@@ -282,5 +282,33 @@ TEST(Cidr, DefaultRoute) {
   EXPECT_FALSE(cidr("10.0.0.0/0").is_default_route());
 }
 
+TEST(Cidr, SomeAddressesNoInterfaceCanHave) {
+  const std::pair<const char*, const char*> kBad[] = {{"0.0.0.0/8", "is no address"},
+                                                      {"::/64", "is no address"},
+                                                      {"10.1.0.5/0", "prefix length of 0"},
+                                                      {"224.0.0.1/24", "is a multicast address"},
+                                                      {"ff02::1/64", "is a multicast address"},
+                                                      {"127.0.0.1/8", "is a loopback address"},
+                                                      {"::1/128", "is a loopback address"},
+                                                      {"10.1.0.255/24", "is a broadcast address"},
+                                                      {"255.255.255.255/32", "is a broadcast address"}};
+  for (const auto& [text, why] : kBad) {
+    EXPECT_NE(cidr(text).why_no_host().find(why), std::string_view::npos) << text << " " << cidr(text).why_no_host();
+  }
+  for (const char* text : {"10.1.0.5/24", "10.1.0.0/24", "10.1.0.255/32", "10.1.0.255/31", "fd00::ffff/112",
+                           "fd00::/64", "169.254.1.1/16", "240.0.0.1/8"}) {
+    EXPECT_EQ(cidr(text).why_no_host(), "") << text;
+  }
+}
+
+TEST(Cidr, TheFirstAddressIsTheNetworksIfThereAreMore) {
+  for (const char* text : {"10.1.0.0/24", "10.1.0.4/30", "fd00::/64", "fd00::/126", "0.0.0.0/0"}) {
+    EXPECT_TRUE(cidr(text).is_network_address()) << text;
+  }
+  for (const char* text : {"10.1.0.1/24", "10.1.0.4/31", "10.1.0.4/32", "fd00::/127", "fd00::/128", "fd00::1/64"}) {
+    EXPECT_FALSE(cidr(text).is_network_address()) << text;
+  }
+}
+
 }  // namespace
 }  // namespace cnio

@@ -69,6 +69,12 @@ struct Cidr {
   [[nodiscard]] bool contains(const IpAddr& other) const;
   [[nodiscard]] bool overlaps(const Cidr& other) const;
   [[nodiscard]] bool is_default_route() const { return prefix == 0 && addr.is_unspecified(); }
+  // Is the address the first of its network, which names the network, or the IPv4 one that reaches all hosts? Networks
+  // of one or two addresses have no such.
+  [[nodiscard]] bool is_network_address() const;
+  [[nodiscard]] bool is_broadcast() const;
+  // Why no interface can have it: "is a multicast address". Empty if one can, as the kernel sees it.
+  [[nodiscard]] std::string_view why_no_host() const;
 
   auto operator<=>(const Cidr&) const = default;
 };

@@ -31,6 +31,8 @@ _NEW_NET, _NEW_NS = 0x40000000, 0x00020000
 _SUBNETS = ("10.240.0.0/24", "fd00:240::/64")
 _IPAM = {"type": "host-local", "ranges": [[{"subnet": subnet}] for subnet in _SUBNETS],
          "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]}
+_STATIC = {"type": "static", "addresses": [{"address": "10.240.0.5/24", "gateway": "10.240.0.1"},
+                                           {"address": "fd00:240::5/64"}]}
 _GATEWAY = {"bridge": "cnio0", "isGateway": True, "ipMasq": True, "macspoofchk": True, "ipam": _IPAM}
 
 
@@ -56,6 +58,7 @@ SCENARIOS = {
     "layer2": Scenario("bridge", "bridge: layer 2 only", {"bridge": "cnio0", "ipam": {}}, True),
     "host-local": Scenario("host-local", "host-local alone, both families", {"ipam": _IPAM}, True),
     "crowded": Scenario("host-local", "host-local alone, with 50 reservations of others", {"ipam": _IPAM}, True, crowd=50),
+    "static": Scenario("static", "static alone, both families", {"ipam": _STATIC}, False),
     "loopback": Scenario("loopback", "loopback", {}, False, verbs=("ADD", "DEL")),
 }
 
