@@ -46,6 +46,7 @@ class PointToPoint : public attachment::Driver {
                                                 at.pair, at.record, undo));
     CNIO_TRY(net::set_alias(at.host, veth.host_end, attachment::host_end_alias(request_.network, request_.attachment)));
     host_end_ = veth.host_end;
+    attachment::be_deaf_to_routers(network_.plugin, host_end_);
     return veth;
   }
 
@@ -58,7 +59,6 @@ class PointToPoint : public attachment::Driver {
 
   Status plan(Places& at, const AddResult& result) override {
     CNIO_TRY(check_addresses_free(at.host, result));
-    attachment::be_deaf_to_routers(network_.plugin, host_end_);
     return has(result, Family::kIpv6) ? prepare_ipv6() : Status();
   }
 
@@ -78,6 +78,11 @@ class PointToPoint : public attachment::Driver {
   Result<std::vector<Interface>> interfaces(Places& /*at*/, const Veth& veth) override {
     return std::vector<Interface>{attachment::entry_of(veth.host_end),
                                   attachment::entry_of(veth.sandbox_end, request_.netns_path)};
+  }
+
+  // There is no neighbour's entry that would tell: the pod's link, and what the host knew there, is gone.
+  Status leave_to_others(net::Netlink& host, std::vector<IpAddr>& addresses) override {
+    return ptp::leave_to_others(host, addresses);
   }
 
  private:
@@ -129,10 +134,19 @@ Status check_host_end(net::Netlink& host, net::Sandbox& sandbox, const net::Link
   return attachment::check_forward_chains(host, *link, addresses, Code::kCheckFailed);
 }
 
+// What is this interface's: the chain may have given the pod others.
+AddResult own_part(AddResult result, const std::string& ifname) {
+  std::erase_if(result.ips, [&](const protocol::IpConfig& ip) {
+    return ip.interface && *ip.interface < result.interfaces.size() && result.interfaces[*ip.interface].name != ifname;
+  });
+  return result;
+}
+
 Status check(const Request& request) {
   CNIO_LET(const attachment::Network network, parse_config(request, Validation::kFull));
   return attachment::check(
-      request, network, [&](net::Netlink& host, net::Sandbox& sandbox, const AddResult& prev) -> Status {
+      request, network, [&](net::Netlink& host, net::Sandbox& sandbox, const AddResult& all) -> Status {
+        const AddResult prev = own_part(all, request.attachment.ifname);
         CNIO_LET(const net::Link sandbox_end, attachment::check_sandbox_end(sandbox, request, network, prev));
         CNIO_TRY(check_host_end(host, sandbox, sandbox_end, network, prev));
         CNIO_TRY(attachment::check_addresses(sandbox, sandbox_end, prev));

@@ -5,7 +5,7 @@
 
 // ptp: connects a sandbox to the host by a veth pair alone. The host's end is the pod's router, and the host has a
 // route to each of the pod's addresses. Reading order: ptp.cpp (the verbs), config.hpp (the keys), routes.hpp (what
-// leads where), check.hpp.
+// leads where).
 namespace cnio::ptp {
 
 protocol::Plugin plugin();

@@ -31,12 +31,32 @@ net::RouteSpec to_pod(const IpAddr& address) {
   return spec;
 }
 
-// Of two addresses that share a gateway or a network the first is the source.
+// Would the kernel take one for the other?
+bool same_place(const net::RouteSpec& one, const net::RouteSpec& other) {
+  constexpr uint32_t kIpv6Priority = 1024;  // IP6_RT_PRIO_USER
+  const uint32_t priority = one.dst.addr.is_v4() ? 0 : kIpv6Priority;
+  return one.dst == other.dst && one.gateway == other.gateway &&
+         one.table.value_or(RT_TABLE_MAIN) == other.table.value_or(RT_TABLE_MAIN) &&
+         one.priority.value_or(priority) == other.priority.value_or(priority);
+}
+
+// Of two addresses that share a gateway or a network the first is the source; what the IPAM plugin says of a route that
+// is there anyway holds for that.
 void add_unless_there(std::vector<net::RouteSpec>& routes, net::RouteSpec route) {
-  const bool there = std::any_of(routes.begin(), routes.end(), [&](const net::RouteSpec& other) {
-    return other.dst == route.dst && other.gateway == route.gateway;
-  });
-  if (!there) routes.push_back(std::move(route));
+  const auto there = std::find_if(routes.begin(), routes.end(),
+                                  [&](const net::RouteSpec& other) { return same_place(other, route); });
+  if (there == routes.end()) return routes.push_back(std::move(route));
+  if (route.mtu) there->mtu = route.mtu;
+  if (route.advmss) there->advmss = route.advmss;
+}
+
+// An address of the pod's networks that is not the host's as a gateway: the kernel would not believe that it is on the
+// link. The host answers for whatever it has.
+bool needs_onlink(const AddResult& result, const net::RouteSpec& route) {
+  const auto is_gateway = [&](const IpConfig& ip) { return ip.gateway == route.gateway; };
+  const auto is_in_network = [&](const IpConfig& ip) { return ip.address.contains(*route.gateway); };
+  return route.gateway && std::none_of(result.ips.begin(), result.ips.end(), is_gateway) &&
+         std::any_of(result.ips.begin(), result.ips.end(), is_in_network);
 }
 
 // The link, other than `own`, by which the host alone reaches the address now.
@@ -44,7 +64,7 @@ Result<std::optional<net::Link>> find_holder(net::Netlink& host, const IpAddr& a
   CNIO_LET(const std::optional<net::RouteMatch> match, net::match_route(host, address));
   if (!match || match->dst.prefix != address.bits() || match->link == own) return std::optional<net::Link>();
   CNIO_LET(std::optional<net::Link> link, net::find_link(host, match->link));
-  const bool alive = link && (match->local || (link->up && link->operational));
+  const bool alive = link && (match->local || (link->up && link->carrier));
   if (!alive) link.reset();
   return link;
 }
@@ -58,14 +78,35 @@ Error taken(const IpAddr& address, const net::Link& holder) {
 
 }  // namespace
 
+namespace {
+
+Status check_gateways(const AddResult& result) {
+  constexpr std::string_view kAdvice =
+      "give each address a \"gateway\" in \"ipam\"; any address that the pod itself does not use will do";
+  for (const IpConfig& ip : result.ips) {
+    const std::string address = ip.address.to_string();
+    if (!ip.gateway) {
+      return Error::make(Code::kDelegate, "the IPAM plugin returned no gateway for the address " + address +
+                                              ": the host's end of the pod's cable needs one")
+          .hint(std::string(kAdvice));
+    }
+    const bool own = std::any_of(result.ips.begin(), result.ips.end(),
+                                 [&](const IpConfig& other) { return other.address.addr == *ip.gateway; });
+    if (!own) continue;
+    return Error::make(Code::kDelegate, "the IPAM plugin returned the gateway " + ip.gateway->to_string() +
+                                            " for the address " + address +
+                                            ", which is the pod's own: both ends of the cable cannot have it")
+        .hint(std::string(kAdvice));
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<std::vector<net::RouteSpec>> sandbox_routes(const AddResult& result) {
+  CNIO_TRY(check_gateways(result));
   std::vector<net::RouteSpec> routes;
   for (const IpConfig& ip : result.ips) {
-    if (!ip.gateway) {
-      return Error::make(Code::kDelegate, "the IPAM plugin returned no gateway for the address " +
-                                              ip.address.to_string() + ": the host's end of the pod's cable needs one")
-          .hint("give each address a \"gateway\" in \"ipam\"; any address that the pod itself does not use will do");
-    }
     add_unless_there(routes, on_link(Cidr::host(*ip.gateway), ip.address.addr));
   }
   for (const IpConfig& ip : result.ips) {
@@ -77,7 +118,10 @@ Result<std::vector<net::RouteSpec>> sandbox_routes(const AddResult& result) {
     add_unless_there(routes, std::move(rest));
   }
   CNIO_LET(std::vector<net::RouteSpec> given, attachment::kernel_routes(result));
-  for (net::RouteSpec& route : given) add_unless_there(routes, std::move(route));
+  for (net::RouteSpec& route : given) {
+    route.gateway_on_link = needs_onlink(result, route);
+    add_unless_there(routes, std::move(route));
+  }
   return routes;
 }
 
@@ -97,6 +141,16 @@ Status check_addresses_free(net::Netlink& host, const AddResult& result) {
     CNIO_LET(const auto holder, find_holder(host, ip.address.addr, net::IfIndex::kNone));
     if (holder) return taken(ip.address.addr, *holder);
   }
+  return {};
+}
+
+Status leave_to_others(net::Netlink& host, std::vector<IpAddr>& addresses) {
+  std::vector<IpAddr> ours;
+  for (const IpAddr& address : addresses) {
+    CNIO_LET(const auto holder, find_holder(host, address, net::IfIndex::kNone));
+    if (!holder) ours.push_back(address);
+  }
+  addresses = std::move(ours);
   return {};
 }
 

@@ -15,16 +15,19 @@ namespace cnio::ptp {
 
 // The sandbox's routes, in the order in which they are added: to each gateway, which is on the link; by it to the rest
 // of each address's network, for nobody else is on the link; then those of the result. Error: code 101 for an address
-// without gateway, and as attachment::kernel_routes.
+// without gateway, a gateway that is the pod's own address, and as attachment::kernel_routes.
 Result<std::vector<net::RouteSpec>> sandbox_routes(const protocol::AddResult& result);
 
 // What the host's end gets: each gateway alone.
 std::vector<Cidr> gateways_of(const protocol::AddResult& result);
 
 // May the host have routes to the pod's addresses? An address that is the host's own, or to which a link leads that
-// carries frames, is somebody else's: error, code 103, naming that link. A route by a link that is down or has lost its
+// is up and has a carrier, is somebody else's: error, code 103, naming that link. A route by a link that is down or has lost its
 // other end is left over, and is replaced.
 Status check_addresses_free(net::Netlink& host, const protocol::AddResult& result);
+
+// Takes those out to which a link of the host leads that carries frames: when the pod's own is gone, another pod's.
+Status leave_to_others(net::Netlink& host, std::vector<IpAddr>& addresses);
 
 // Gives the host's end the gateways, and the host a route to each address. Error: code 103 if another pod has got an
 // address meanwhile.

@@ -200,7 +200,9 @@ Result<AddResult> connect_layer3(const Request& request, const std::shared_ptr<D
   undo.last("forget the addresses of " + request.attachment.container_id, [kept, result, veth]() -> Status {
     CNIO_LET(net::Netlink again, net::Netlink::open(NETLINK_ROUTE));
     CNIO_LET(const auto there, kept->former_neighbourhood(again));
-    return forget_addresses(again, nullptr, there, addresses_of(result), veth.sandbox_end.mac);
+    std::vector<IpAddr> ours = addresses_of(result);
+    CNIO_TRY(kept->leave_to_others(again, ours));
+    return forget_addresses(again, nullptr, there, std::move(ours), veth.sandbox_end.mac);
   });
   CNIO_TRY(configure_sandbox_end(at.host, at.sandbox, veth, network, result, routes, driver.prefix_route()));
   CNIO_TRY(masquerade(request, network, result, at.nft, undo));

@@ -113,7 +113,9 @@ Status forget_owned(Driver& driver, Scene& scene, net::Netlink* netfilter, const
   CNIO_LET(const auto there, driver.former_neighbourhood(scene.host));
   ErrorList errors;
   for (const Leftover::Owned& each : owned) {
-    errors.collect(forget_addresses(scene.host, netfilter, there, each.addresses, each.mac));
+    std::vector<IpAddr> ours = each.addresses;
+    const Status told = driver.leave_to_others(scene.host, ours);
+    errors.collect(told.ok() ? forget_addresses(scene.host, netfilter, there, std::move(ours), each.mac) : told);
   }
   return errors.status();
 }

@@ -56,8 +56,8 @@ Result<std::optional<net::Link>> find_marked_host_end(net::Netlink& host, const 
     CNIO_LET(std::optional<net::Link> link, net::find_link(host, names[i]));
     if (!link) continue;
     const bool marked = link->alias.starts_with(kAliasMark);
-    const bool in_place = network.ports ? bridge && link->master == bridge->index : link->master == net::IfIndex::kNone;
-    const bool unmarked = i < kNameAttempts && !marked && link->kind == "veth" && in_place;
+    const bool unmarked =
+        i < kNameAttempts && !marked && link->kind == "veth" && is_in_place(network, *link, bridge);
     if (unmarked || link->alias == alias_of(request)) return link;
   }
   return std::optional<net::Link>();
@@ -93,6 +93,11 @@ Result<Leftover> find_unrecorded(net::Netlink& host, std::optional<net::Sandbox>
 }
 
 }  // namespace
+
+bool is_in_place(const Network& network, const net::Link& link, const std::optional<net::Link>& bridge) {
+  if (!network.ports) return link.master == net::IfIndex::kNone;
+  return bridge && link.master == bridge->index;
+}
 
 Result<Leftover> find_leftover(net::Netlink& host, std::optional<net::Sandbox>& sandbox, const Request& request,
                                const Network& network, const std::vector<RecordedPair>& pairs,

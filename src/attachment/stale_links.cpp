@@ -43,7 +43,7 @@ class Sorter {
     if (link.kind != "veth") return {Kind::kNotOurs, {}};
     if (const auto living = aliases_.find(link.alias); living != aliases_.end()) return {Kind::kLiving, living->second};
     if (link.alias.starts_with(kAliasMark)) return {sort_by_alias(link.alias), {}};
-    if (!bridge || link.master != bridge->index || !looks_like_host_end(link, network_.host_prefix))
+    if (!is_in_place(network_, link, bridge) || !looks_like_host_end(link, network_.host_prefix))
       return {Kind::kNotOurs, {}};
     if (const auto living = names_.find(link.name); living != names_.end()) return {Kind::kLiving, living->second};
     return {Kind::kUnknown, {}};

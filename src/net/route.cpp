@@ -98,6 +98,7 @@ std::string to_string(const RouteSpec& spec) {
   add("mtu", spec.mtu);
   add("advmss", spec.advmss);
   if (spec.source) text += " src " + spec.source->to_string();
+  if (spec.gateway_on_link) text += " onlink";
   return text;
 }
 
@@ -138,6 +139,7 @@ Status add_route(Netlink& route, const Link& link, const RouteSpec& spec, IfTher
   rtnl_nexthop* hop = checked(rtnl_route_nh_alloc());
   rtnl_route_nh_set_ifindex(hop, static_cast<int>(link.index));
   if (spec.gateway) rtnl_route_nh_set_gateway(hop, to_nl_addr(Cidr::host(*spec.gateway)).get());
+  if (spec.gateway_on_link) rtnl_route_nh_set_flags(hop, RTNH_F_ONLINK);
   rtnl_route_add_nexthop(entry.get(), hop);  // takes the next hop
   nl_msg* message = nullptr;
   CNIO_TRY(built(rtnl_route_build_add_request(entry.get(), flags_for(if_there), &message), operation));

@@ -29,17 +29,18 @@ class BridgeTest : public HostTest {
   /// A call with the stand-in as IPAM plugin.
   static Command with_fake(const FakeIpam& fake, const std::string& verb, const Json& config,
                            const Attachment& attachment) {
-    Command command = plugin_command({"bridge", verb, attachment, config.dump()});
+    Command command = plugin_command({config.at("type").get<std::string>(), verb, attachment, config.dump()});
     command.env["CNI_PATH"] = fake.path() + ":" + plugin_dir();
     command.env.merge(fake.environment());
     return command;
   }
 
-  /// The same call of the reference's bridge with the reference's IPAM plugins, in a version that old ones know, too.
+  /// A call of the reference's plugin with the reference's IPAM plugins, in a version that old ones know, too.
   static Outcome by_reference(const std::string& verb, Json config, const Attachment& attachment) {
     config["cniVersion"] = "1.0.0";
-    Command command = plugin_command({"bridge", verb, attachment, config.dump()});
-    command.argv = {reference_dir() + "/bridge"};
+    const auto plugin = config.at("type").get<std::string>();
+    Command command = plugin_command({plugin, verb, attachment, config.dump()});
+    command.argv = {reference_dir() + "/" + plugin};
     command.env["CNI_PATH"] = reference_dir();
     return run(command);
   }

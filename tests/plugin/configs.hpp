@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -59,6 +60,22 @@ inline Json dual_stack_config(const std::string& version = "1.1.0") {
   return bridge_config({"10.1.0.0/24", "fd01::/64"}, version);
 }
 
+/// The host as the router of each pod, with a default route for each family.
+inline Json ptp_config(const std::vector<std::string>& subnets = {"10.1.0.0/24"},
+                       const std::string& version = "1.1.0") {
+  Json config = {{"cniVersion", version}, {"name", "net"}, {"type", "ptp"}, {"ipam", host_local_ipam(subnets)}};
+  for (const std::string& subnet : subnets) {
+    const Json route = {{"dst", subnet.find(':') != std::string::npos ? "::/0" : "0.0.0.0/0"}};
+    Json& routes = config["ipam"]["routes"];
+    if (std::find(routes.begin(), routes.end(), route) == routes.end()) routes.push_back(route);
+  }
+  return config;
+}
+
+inline Json dual_ptp_config(const std::string& version = "1.1.0") {
+  return ptp_config({"10.1.0.0/24", "fd01::/64"}, version);
+}
+
 /// Ranges of dual_stack_config() with one address each, whose last part is given.
 inline Json one_address_ranges(const std::string& last) {
   Json list = Json::array();
@@ -74,6 +91,7 @@ inline Json minimal_config(const std::string& plugin, const std::string& version
   if (plugin == "bridge") return layer2_config(version);
   if (plugin == "host-local") return host_local_config({"10.1.0.0/24"}, version);
   if (plugin == "static") return static_config({"10.1.0.5/24"}, version);
+  if (plugin == "ptp") return ptp_config({"10.1.0.0/24"}, version);
   return {{"cniVersion", version}, {"name", "net"}, {"type", plugin}};
 }
 

@@ -57,6 +57,7 @@ TEST_P(Mutations, NeverCrashAPlugin) {
   const char* const verbs[] = {"ADD", "DEL", "CHECK", "GC", "STATUS"};
   Json good = minimal_config(GetParam());
   if (GetParam() == "bridge") good = dual_stack_config();
+  if (GetParam() == "ptp") good = dual_ptp_config();
   good["prevResult"] = Json::parse(R"({"cniVersion": "1.1.0", "ips": [{"address": "10.1.0.2/24", "interface": 0}],
     "interfaces": [{"name": "eth0", "sandbox": "/run/netns/c1"}], "routes": [{"dst": "0.0.0.0/0"}]})");
   good = with_valid_attachments(good, {{"c1", "eth0"}});

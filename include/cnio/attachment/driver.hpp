@@ -77,6 +77,9 @@ class Driver {
   virtual Result<std::optional<net::Link>> former_neighbourhood(net::Netlink& /*host*/) {
     return std::optional<net::Link>();
   }
+  // Takes those out of the addresses of a pod that is gone which are another pod's by now, as far as this driver can
+  // tell: what the host remembers of these is the other's. Also for the undo of an ADD.
+  virtual Status leave_to_others(net::Netlink& /*host*/, std::vector<IpAddr>& /*addresses*/) { return {}; }
   // What goes with the last attachment.
   virtual Status tidy_up(net::Netlink& /*host*/) { return {}; }
 };

@@ -38,6 +38,9 @@ Result<Leftover> find_leftover(net::Netlink& host, std::optional<net::Sandbox>& 
                                const std::vector<RecordedPair>& pairs,
                                const std::optional<protocol::AddResult>& prev_result);
 
+// Is the link where host ends of the network are: in its `bridge`, or in none at all?
+bool is_in_place(const Network& network, const net::Link& link, const std::optional<net::Link>& bridge);
+
 // Removes the links of this network's attachments that are not valid, for GC, wherever they are: those that are
 // recorded, and those with its mark. Goes on past failures and reports all. Error: code 103 if there are links that may
 // be of an attachment that is not valid, but do not say so; then no address may be released.

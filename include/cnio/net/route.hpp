@@ -32,6 +32,7 @@ struct RouteSpec {
   std::optional<uint32_t> mtu;
   std::optional<uint32_t> advmss;
   std::optional<IpAddr> source;  // of packets that choose none
+  bool gateway_on_link = false;  // whatever the routes to the gateway say
 
   bool operator==(const RouteSpec&) const = default;
 };

@@ -108,6 +108,7 @@ std::optional<Link> parse_link(nlmsghdr& header) {
   link.name = text_of(at[IFLA_IFNAME]);
   link.up = (info->ifi_flags & IFF_UP) != 0;
   link.promiscuous = (info->ifi_flags & IFF_PROMISC) != 0;
+  link.carrier = (info->ifi_flags & IFF_LOWER_UP) != 0;
   if (at[IFLA_ADDRESS] != nullptr && nla_len(at[IFLA_ADDRESS]) == 6) {
     link.mac = MacAddr::from_bytes(nla_data(at[IFLA_ADDRESS]));
   }

@@ -38,6 +38,7 @@ struct Link {
   uint32_t mtu = 0;
   bool up = false;           // IFF_UP: set up by the administrator
   bool operational = false;  // IF_OPER_UP: can pass frames
+  bool carrier = false;      // IFF_LOWER_UP: somebody is at the other end, or it is of a kind that knows of none
   bool promiscuous = false;  // IFF_PROMISC as an administrator sets it; a packet capture does not count
   IfIndex master = IfIndex::kNone;
   IfIndex peer = IfIndex::kNone;      // IFLA_LINK: a veth's other end, by its index in its own namespace

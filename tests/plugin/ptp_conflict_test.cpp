@@ -1,0 +1,256 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+//
+// ADD of ptp where something is in the way: of the pod's addresses, of its routes, of its interface, of the settings.
+#include "plugin/ptp_fixture.hpp"
+
+namespace cnio::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+// ---- addresses
+
+/// A route of the host to the pod's address, or that address itself.
+struct Holder {
+  std::string name;
+  std::string commands;  ///< of a shell
+  std::string link;      ///< named in the error; empty: it gives way
+};
+void PrintTo(const Holder& holder, std::ostream* out) { *out << holder.name; }
+
+class PtpAddress : public PtpTest, public ::testing::WithParamInterface<Holder> {};
+INSTANTIATE_TEST_SUITE_P(
+    Table, PtpAddress,
+    ::testing::Values(
+        Holder{"OfTheHost", "ip addr add $A dev lo", "lo"},
+        Holder{"OfABridge", "ip link add br7 type bridge; ip addr add $A dev br7 $NODAD; ip link set br7 up", "br7"},
+        Holder{"BehindACable",
+               "ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up; ip route add $A dev up0",
+               "up0"},
+        // Like tunnels, it never says whether it is operational.
+        Holder{"BehindALoopback", "ip route add $A dev lo", "lo"},
+        Holder{"BehindARouter",
+               "ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up;"
+               "ip addr add $NET dev up0 $NODAD; ip route add $A via $VIA",
+               "up0"},
+        Holder{"BehindADeadCable",
+               "ip link add up0 type veth peer name up1; ip link set up0 up; ip route add $A dev up0", ""},
+        Holder{"InAWiderNetwork",
+               "ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up; ip route add $WIDE dev up0",
+               ""},
+        Holder{"InANetworkOfTheHost",
+               "ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up;"
+               "ip addr add $NEAR dev up0 $NODAD",
+               ""}),
+    [](const auto& test) { return test.param.name; });
+
+TEST_P(PtpAddress, IsRefusedIfALiveLinkLeadsToIt) {
+  PARITY("T-M17 M11");
+  using Words = std::map<std::string, std::string>;
+  for (const auto& [subnet, words] :
+       {std::pair("10.1.0.0/24",
+                  Words{{"A", "10.1.0.2/32"}, {"NODAD", ""}, {"NET", "10.7.0.1/24"}, {"VIA", "10.7.0.9"},
+                        {"WIDE", "10.1.0.0/30"}, {"NEAR", "10.1.0.77/24"}}),
+        std::pair("fd01::/64", Words{{"A", "fd01::2/128"}, {"NODAD", "nodad"}, {"NET", "fd07::1/64"},
+                                     {"VIA", "fd07::9"}, {"WIDE", "fd01::/120"}, {"NEAR", "fd01::77/64"}})}) {
+    Command scene{.argv = {"sh", "-ec", GetParam().commands}};
+    scene.env.insert(words.begin(), words.end());
+    const Outcome made = run(scene);
+    ASSERT_EQ(made.exit_code, 0) << describe(made);
+    const Snapshot before = state();
+    const Json config = ptp_config({subnet});
+    const Outcome added = add(config, pod());
+    const std::string address = words.at("A").substr(0, words.at("A").find('/'));
+    if (GetParam().link.empty()) {
+      ASSERT_TRUE(succeeded(added));
+      EXPECT_TRUE(ping("", address));
+      EXPECT_TRUE(succeeded_silently(check(with_prev_result(config, Json::parse(added.out)), pod())));
+      must_del(config, pod());
+    } else {
+      EXPECT_TRUE(failed(added, code::kInTheWay, {address, "interface " + GetParam().link}));
+      EXPECT_TRUE(same(before, state()));
+      EXPECT_THAT(link_names(pod().netns), IsEmpty());
+      EXPECT_FALSE(store_holds(address));
+      EXPECT_EQ(records(), 0U);
+    }
+    for (const char* link : {"up0", "br7"}) run(Command{.argv = {"ip", "link", "del", link}});
+    run(Command{.argv = {"ip", "addr", "del", words.at("A"), "dev", "lo"}});
+  }
+}
+
+class PtpConflict : public PtpTest {};
+
+TEST_F(PtpConflict, APodOfAnotherNetworkKeepsItsAddress) {
+  PARITY("T-M17 M11");
+  Json other = dual_ptp_config();
+  other["name"] = "othernet";
+  const Json result = must_add(other, pod("c2"));
+  const Snapshot before = state();
+  for (const char* subnet : {"10.1.0.0/24", "fd01::/64"}) {
+    EXPECT_TRUE(failed(add(ptp_config({subnet}), pod()), code::kInTheWay, {host_end(result)}));
+  }
+  EXPECT_TRUE(same(before, state()));
+  expect_reached(pod("c2").netns, "10.1.0.2", "10.1.0.1");
+  must_run({"ip", "link", "set", "eth0", "down"}, pod("c2").netns);  // it is dead now
+  must_add(dual_ptp_config(), pod());
+  expect_reached(pod().netns, "10.1.0.2", "10.1.0.1");
+}
+
+// The last moment: both have found it free.
+TEST_F(PtpConflict, OfTwoThatGetAnAddressAtOnceOneHasIt) {
+  PARITY("T-M17 M11");
+  Json config = ptp_config();
+  config["ipam"]["ranges"] = Json::array({one_address_ranges("2").at(0)});
+  Json other = config;
+  other["name"] = "othernet";
+  for (int round = 0; round < rounds(10); ++round) {
+    Child first(plugin_command({"ptp", "ADD", pod("c1"), config.dump()}));
+    Child second(plugin_command({"ptp", "ADD", pod("c2"), other.dump()}));
+    const Outcome one = first.wait();
+    const Outcome two = second.wait();
+    EXPECT_TRUE(one.exit_code == 0 || failed(one, code::kInTheWay, {"10.1.0.2"})) << describe(one);
+    EXPECT_TRUE(two.exit_code == 0 || failed(two, code::kInTheWay, {"10.1.0.2"})) << describe(two);
+    EXPECT_NE(one.exit_code + two.exit_code, 0) << "both have it";
+    EXPECT_LE(host_ends().size(), 1U);
+    must_del(config, pod("c1"));
+    must_del(other, pod("c2"));
+    EXPECT_THAT(host_ends(), IsEmpty());
+  }
+}
+
+TEST_F(PtpConflict, AnInterfaceOfThatNameIsKept) {
+  PARITY("T-M26");
+  must_run({"ip", "link", "add", "eth0", "type", "bridge"}, pod().netns);
+  const Snapshot before = state();
+  EXPECT_TRUE(failed(add(dual_ptp_config(), pod()), code::kInTheWay, {"eth0"}));
+  EXPECT_TRUE(same(before, state()));
+  EXPECT_THAT(link_names(pod().netns), ElementsAre("eth0"));
+  EXPECT_FALSE(store_holds("10.1.0.2"));
+}
+
+// ---- routes
+
+TEST_F(PtpConflict, RoutesHaveAllTheirAttributes) {
+  PARITY("T-M18 T-M19 M31");
+  Json config = dual_ptp_config();
+  config["ipam"]["routes"] = Json::parse(R"([{"dst": "0.0.0.0/0"}, {"dst": "::/0"},
+    {"dst": "10.50.0.0/16", "gw": "10.1.0.1", "table": 100, "priority": 7, "mtu": 1400, "advmss": 1360},
+    {"dst": "fd50::/32", "gw": "fd01::1", "table": 100, "priority": 7, "mtu": 1400, "advmss": 1360},
+    {"dst": "10.51.0.0/16", "scope": 253}, {"dst": "10.1.0.0/24", "table": 101}, {"dst": "fd01::/64", "table": 101},
+    {"dst": "10.1.0.0/24", "priority": 9}])");
+  const Json result = must_add(config, pod());
+  const auto shown = [](const char* family, const char* table) {
+    return must_run({"ip", family, "route", "show", "table", table}, pod().netns);
+  };
+  EXPECT_THAT(shown("-4", "100"), HasSubstr("10.50.0.0/16 via 10.1.0.1 dev eth0 metric 7 mtu 1400 advmss 1360"));
+  EXPECT_THAT(shown("-6", "100"), HasSubstr("fd50::/32 via fd01::1 dev eth0 metric 7 mtu 1400 advmss 1360"));
+  EXPECT_THAT(shown("-4", "main"), HasSubstr("10.51.0.0/16 dev eth0 scope link"));
+  EXPECT_THAT(shown("-4", "main"), HasSubstr("10.1.0.0/24 via 10.1.0.1 dev eth0 metric 9"));
+  EXPECT_THAT(shown("-4", "101"), HasSubstr("10.1.0.0/24 via 10.1.0.1 dev eth0"));
+  EXPECT_THAT(shown("-6", "101"), HasSubstr("fd01::/64 via fd01::1 dev eth0"));
+  EXPECT_TRUE(succeeded_silently(check(with_prev_result(config, result), pod())));
+}
+
+// As with the reference, where it is on the link when the route is added.
+TEST_F(PtpConflict, AnotherGatewayOfThePodsNetworkIsTaken) {
+  const OutsideHost outside;
+  outside.learn_route("10.1.0.2");
+  must_run({"ip", "addr", "add", "10.1.0.99/32", "dev", "lo"});  // the host answers for all that it has
+  Json config = ptp_config();
+  config["ipam"]["routes"] = Json::parse(R"([{"dst": "192.0.2.0/24", "gw": "10.1.0.99"}])");
+  const Json result = must_add(config, pod());
+  EXPECT_TRUE(ping(pod().netns, "192.0.2.2"));
+  EXPECT_TRUE(succeeded_silently(check(with_prev_result(config, result), pod())));
+  config["ipam"]["routes"] = Json::parse(R"([{"dst": "192.0.2.0/24", "gw": "10.9.0.99"}])");
+  EXPECT_TRUE(failed(add(config, pod("c2")), code::kKernel, {"10.9.0.99"}));
+  EXPECT_THAT(link_names(pod("c2").netns), IsEmpty());
+}
+
+// ---- settings
+
+class ReadOnlySettings {
+ public:
+  ReadOnlySettings() {
+    must_run({"mount", "--bind", "/proc/sys", "/proc/sys"});
+    must_run({"mount", "-o", "remount,bind,ro", "/proc/sys"});
+  }
+  ~ReadOnlySettings() { must_run({"umount", "/proc/sys"}); }
+};
+
+TEST_F(PtpConflict, ForwardingThatCannotBeSwitchedOn) {
+  PARITY("T-M25 M5");
+  pod();
+  const Snapshot before = Snapshot::of_host().without_cursors();
+  {
+    const ReadOnlySettings settings;
+    EXPECT_TRUE(failed(add(ptp_config(), pod()), code::kIo, {"ip_forward"}));
+    EXPECT_FALSE(store_holds("10.1.0.2"));
+    EXPECT_THAT(link_names(pod().netns), IsEmpty());
+  }
+  EXPECT_TRUE(same(before, Snapshot::of_host().without_cursors()));
+}
+
+TEST_F(PtpConflict, ReadOnlySettingsAreNoObstacleIfForwardingIsOn) {
+  PARITY("T-M25");
+  set_sysctl("net/ipv4/ip_forward", "1");
+  set_sysctl("net/ipv6/conf/all/forwarding", "1");
+  const ReadOnlySettings settings;
+  must_add(dual_ptp_config(), pod());
+  expect_reached(pod().netns, "10.1.0.2", "10.1.0.1");
+}
+
+TEST_F(PtpConflict, Ipv6ThatIsOffForNewInterfacesIsSwitchedOn) {
+  PARITY("T-M29 M33");
+  for (const std::string& place : {std::string(), pod("c2").netns}) set_sysctl("net/ipv6/conf/default/disable_ipv6", "1", place);
+  for (const char* id : {"c1", "c2"}) {
+    const Json result = must_add(ptp_config({"fd01::/64"}), pod(id));
+    EXPECT_TRUE(ping(pod(id).netns, "fd01::1")) << id;
+    EXPECT_TRUE(ping("", address_of(result))) << id;
+  }
+  const Json result = must_add(ptp_config(), pod("c3"));
+  EXPECT_EQ(sysctl("net/ipv6/conf/" + host_end(result) + "/disable_ipv6"), "1") << "it has no use for it";
+}
+
+TEST_F(PtpConflict, TheHostIsDeafToRouterAdvertisementsOfPods) {
+  const Json result = must_add(dual_ptp_config(), pod());
+  EXPECT_EQ(sysctl("net/ipv6/conf/" + host_end(result) + "/accept_ra"), "0");
+  // From the moment at which the pod could send any: an IPAM plugin that uses the link has it up.
+  FakeIpam fake;
+  fake.script("ADD", {{.out = answer_of("fd02::2/64", "fd02::1").dump(),
+                       .hook = "! grep -qv 0 /proc/sys/net/ipv6/conf/veth*/accept_ra"}});
+  ASSERT_TRUE(succeeded(run(with_fake(fake, "ADD", fake_ptp(), pod("c2")))));
+}
+
+// ---- announcements
+
+TEST_F(PtpConflict, AddressesAreAnnouncedToTheHost) {
+  PARITY("T-M30 M22");
+  Command capture{.argv = {"tcpdump", "-i", "any", "-nl", "--immediate-mode", "-c", "2",
+                           "(arp[6:2]=1 and arp[14:4]=arp[24:4]) or icmp6[0]=136"}};
+  Child heard(capture);
+  const auto listens = [] {
+    const std::string sockets = read_file("/proc/net/packet");
+    return std::count(sockets.begin(), sockets.end(), '\n') > 1;
+  };
+  ASSERT_TRUE(happens(listens));
+  must_add(dual_ptp_config(), pod());
+  const std::string seen = heard.wait().out;
+  EXPECT_THAT(seen, HasSubstr("10.1.0.2"));
+  EXPECT_THAT(seen, HasSubstr("fd01::2"));
+}
+
+TEST_F(PtpConflict, AnAddressThatAnotherPodHadWorksAtOnce) {
+  PARITY("T-M30");
+  Json config = dual_ptp_config();
+  config["ipam"]["ranges"] = one_address_ranges("2");
+  for (const char* id : {"c1", "c2", "c3"}) {
+    must_add(config, pod(id));
+    for (const char* address : {"10.1.0.2", "fd01::2"}) EXPECT_TRUE(ping("", address)) << id;
+    must_del(config, pod(id));
+  }
+}
+
+}  // namespace
+}  // namespace cnio::test
