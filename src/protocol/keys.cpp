@@ -55,7 +55,7 @@ const Key* find_key(const Keys& keys, std::string_view name, Place place) {
 std::vector<std::string_view> cni_args_keys(const Keys& keys) {
   std::vector<std::string_view> out;
   for (const Key& key : keys) {
-    if ((key.kind.places & kCniArgs) != 0) out.push_back(key.name);
+    if ((key.kind.places & kCniArgs) != 0) out.emplace_back(key.name);
   }
   return out;
 }

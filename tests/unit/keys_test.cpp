@@ -260,33 +260,30 @@ TEST(KeyTables, WhatHoldsWithoutAKeyIsWhatTheTableSays) {
 }
 
 TEST(KeyTables, LimitsAreWhatTheTableSays) {
+  size_t tried = 0;
   for (const Reader& reader : readers()) {
     for (const Row& row : rows_of(reader.keys)) {
       int64_t low = 0;
       int64_t high = 0;
-      if (std::sscanf(row.key.values, "%ld to %ld", &low, &high) != 2) continue;
-      if (row.key.kind.type == KeyType::kText) continue;
-      for (const int64_t outside : {low - 1, high + 1}) {
+      if (row.key.kind.type == KeyType::kText || std::sscanf(row.key.values, "%ld to %ld", &low, &high) != 2) continue;
+      const auto with = [&](int64_t value) {
         Json config = reader.config;
-        row.put(config, outside);
-        EXPECT_ERROR(reader.read(request(config)), Code::kInvalidConfig, "key \"" + row.path) << config.dump();
+        // One of these needs the other.
+        if (row.path.ends_with(".minID") || row.path.ends_with(".maxID")) {
+          config["vlanTrunk"] = Json::array({{{"minID", value}, {"maxID", value}}});
+        }
+        row.put(config, value);
+        return reader.read(request(config));
+      };
+      for (const int64_t outside : {low - 1, high + 1}) {
+        EXPECT_ERROR(with(outside), Code::kInvalidConfig, "key \"" + row.path.substr(0, row.path.find('.')))
+            << row.path << " " << outside;
       }
+      for (const int64_t inside : {low, high}) EXPECT_OK(with(inside)) << row.path << " " << inside;
+      ++tried;
     }
   }
-}
-
-TEST(KeyTables, WhatIsWithinTheLimitsIsTaken) {
-  for (const char* text : {R"({"vlan": 0})", R"({"vlan": 4094})", R"({"mtu": 68})", R"({"mtu": 65535})",
-                           R"({"vlanTrunk": [{"id": 1}, {"id": 4094}, {"minID": 1, "maxID": 4094}]})"}) {
-    Json config = bridge_reader().config;
-    config.update(Json::parse(text));
-    EXPECT_OK(bridge_reader().read(request(config))) << config.dump();
-  }
-  for (const int seconds : {1, 3600}) {
-    Json config = host_local_reader().config;
-    config["ipam"]["lockTimeoutSeconds"] = seconds;
-    EXPECT_OK(host_local_reader().read(request(config))) << config.dump();
-  }
+  EXPECT_EQ(tried, 6U);
 }
 
 // The texts in quotation marks: "nftables" or "iptables".

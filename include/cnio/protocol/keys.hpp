@@ -58,12 +58,12 @@ constexpr Kind ours(KeyType type) { return {type, kConfiguration, true}; }
 
 // Plain pointers, for each executable carries its table.
 struct Key {
-  const char* name;
-  Kind kind;
-  const char* otherwise;    // what holds if it is absent: JSON, or words for what is no constant
-  const char* meaning;      // one line, in Markdown
-  const char* values = "";  // which of its type are allowed, if not all: "0 to 4094"
-  Keys members = {};        // of the objects that it holds; none: they belong to somebody else, or have any
+  const char* name = "";
+  Kind kind = KeyType::kText;
+  const char* otherwise = "";  // what holds if it is absent: JSON, or words for what is no constant
+  const char* meaning = "";    // one line, in Markdown
+  const char* values = "";     // which of its type are allowed, if not all: "0 to 4094"
+  Keys members = {};           // of the objects that it holds; none: they belong to somebody else, or have any
 };
 
 constexpr const Key* Keys::end() const { return rows + count; }
