@@ -62,6 +62,8 @@ def config(what: str) -> dict[str, Any]:
     common = {"cniVersion": "1.1.0", "name": "cost", "type": kind}
     if kind == "bridge":
         return common | {"bridge": "cnio0", "isGateway": True, "ipMasq": "masquerade" in what, "ipam": ipam}
+    if kind == "ptp":
+        return common | {"ipMasq": "masquerade" in what, "ipam": ipam}
     return common | ({"ipam": ipam} if kind == "host-local" else {})
 
 
