@@ -7,12 +7,10 @@
 namespace cnio::ptp {
 
 // Unlike those that can do without addresses.
-inline constexpr protocol::Key kIpamKey = {.name = "ipam",
-                                           .type = protocol::KeyType::kObject,
-                                           .otherwise = "required",
-                                           .meaning = "the IPAM plugin and its keys; it has to give a gateway for "
-                                                      "each address",
-                                           .members = protocol::kIpamTypeKeys};
+inline constexpr protocol::Key kIpamKey = {
+    "ipam",     protocol::KeyType::kObject,
+    "required", "the IPAM plugin and its keys; it has to give a gateway for each address",
+    "",         protocol::kIpamTypeKeys};
 
 inline constexpr protocol::Key kKeys[] = {
     attachment::kIpMasqKey, attachment::kIpMasqBackendKey, attachment::kIpMasqExcludeKey, attachment::kIpMasqOnlyKey,

@@ -146,6 +146,20 @@ Status add_route(Netlink& route, const Link& link, const RouteSpec& spec, IfTher
   return route.request(MsgPtr(message).get(), operation);
 }
 
+namespace {
+
+// The kernel chooses a source for what it looks up, and fails if the only one for a route of scope host is lo's own.
+Result<std::optional<RouteMatch>> find_host_route(Netlink& route, const IpAddr& address, const std::string& operation) {
+  CNIO_LET(const std::vector<ParsedRoute> routes, dump_routes(route, address.family(), operation));
+  const auto found = std::find_if(routes.begin(), routes.end(), [&](const ParsedRoute& each) {
+    return each.route.dst == Cidr::host(address) && each.route.table == RT_TABLE_MAIN && !each.hops.empty();
+  });
+  if (found == routes.end()) return std::optional<RouteMatch>();
+  return std::optional(RouteMatch{found->route.dst, found->hops.front().link, false});
+}
+
+}  // namespace
+
 Result<std::optional<RouteMatch>> match_route(Netlink& route, const IpAddr& address) {
   const MsgPtr message(checked(nlmsg_alloc_simple(RTM_GETROUTE, 0)));
   rtmsg info{};
@@ -164,10 +178,12 @@ Result<std::optional<RouteMatch>> match_route(Netlink& route, const IpAddr& addr
     if (!local && found->rtm_type != RTN_UNICAST) return;
     match = RouteMatch{Cidr{address, found->rtm_dst_len}.network(), IfIndex{value_of<int>(at[RTA_OIF])}, local};
   };
-  const Status asked = route.query(message.get(), "look for the route to " + address.to_string(), read);
+  const std::string operation = "look for the route to " + address.to_string();
+  const Status asked = route.query(message.get(), operation, read);
   if (asked.ok()) return match;
+  if (asked.error().errnum() == EINVAL) return find_host_route(route, address, operation);
   // How the kernel says that there is none, or what kind of barrier.
-  for (const int none : {ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL, EAGAIN}) {
+  for (const int none : {ENETUNREACH, EHOSTUNREACH, EACCES, EAGAIN}) {
     if (asked.error().errnum() == none) return std::optional<RouteMatch>();
   }
   return asked.error();

@@ -15,6 +15,7 @@
 #include "bridge/config.hpp"
 #include "fuzz/fuzz.hpp"
 #include "host-local/config.hpp"
+#include "ptp/config.hpp"
 #include "static/config.hpp"
 
 namespace cnio::fuzz {
@@ -84,6 +85,19 @@ Result<AddResult> read_static(const Request& request) {
   return result;
 }
 
+Result<AddResult> read_ptp(const Request& request) {
+  const auto types = ptp::parse_config(request, ptp::Validation::kTypes);
+  require(types.ok(), "DEL takes everything");
+  CNIO_LET(const attachment::Network network, ptp::parse_config(request, ptp::Validation::kFull));
+  require(!network.ipam_type.empty(), "nothing is added without an address");
+  require(network.ipam_type == types.value().ipam_type && network.host_prefix == types.value().host_prefix,
+          "what ADD makes, DEL finds");
+  require(network.mtu <= 65535 && !network.mac && !network.ports, "what only bridge has stays as it is");
+  AddResult result;
+  if (network.dns) result.dns = *network.dns;
+  return result;
+}
+
 // A plugin that has no reader of its own here.
 Result<AddResult> read_common(const Request& request) {
   CNIO_TRY(protocol::check_common_keys(request.fields()));
@@ -96,6 +110,7 @@ Result<AddResult> read(std::string_view plugin, const Request& request) {
   auto result = plugin == "host-local" ? read_host_local(request)
                 : plugin == "bridge"   ? read_bridge(request)
                 : plugin == "static"   ? read_static(request)
+                : plugin == "ptp"      ? read_ptp(request)
                                        : read_common(request);
   // What is not quoted here would be escaped in the answer, and hard to read.
   if (!result.ok()) require_one_line(result.error().msg());

@@ -33,7 +33,7 @@ INSTANTIATE_TEST_SUITE_P(
         PtpDamage{"HostRouteGone", "ip route del 10.1.0.2", "the host's route to 10.1.0.2"},
         PtpDamage{"HostRouteOfSixGone", "ip -6 route del fd01::2", "the host's route to fd01::2"},
         PtpDamage{"HostRouteElsewhere",
-                  "ip link add u0 type veth peer name u1; ip link set u0 up; ip route replace 10.1.0.2 dev u0 scope host",
+                  "ip link add u0 type veth peer name u1; ip link set u0 up; ip route replace 10.1.0.2 dev u0",
                   "leads elsewhere"},
         PtpDamage{"GatewayAddressGone", "ip addr del 10.1.0.1/32 dev $H", "10.1.0.1"},
         PtpDamage{"GatewayAddressOfSixGone", "ip addr del fd01::1/128 dev $H", "fd01::1"},

@@ -228,7 +228,7 @@ TEST_F(PtpConflict, TheHostIsDeafToRouterAdvertisementsOfPods) {
 TEST_F(PtpConflict, AddressesAreAnnouncedToTheHost) {
   PARITY("T-M30 M22");
   Command capture{.argv = {"tcpdump", "-i", "any", "-nl", "--immediate-mode", "-c", "2",
-                           "(arp[6:2]=1 and arp[14:4]=arp[24:4]) or icmp6[0]=136"}};
+                           "(arp[6:2]=1 and arp[14:4]=arp[24:4]) or (icmp6[0]=136 and icmp6[8:2]=0xfd01)"}};
   Child heard(capture);
   const auto listens = [] {
     const std::string sockets = read_file("/proc/net/packet");

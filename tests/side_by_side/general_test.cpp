@@ -19,6 +19,14 @@ TEST(GeneralDifferences, AreAllSeen) {
   }
 }
 
+TEST(GeneralDifferences, OfPtpAreAllSeen) {
+  PARITY("M10 M22");
+  const Case dual{"Dual", "", dual_ptp_config(), "{}", {"ADD", "DEL"}};
+  const auto reference = play(dual, Side::kReference);
+  const auto ours = play(dual, Side::kOurs);
+  for (const Difference& each : differences_of("ptp")) EXPECT_TRUE(shows(each, reference, ours)) << each.reason;
+}
+
 // A comparison that sees nothing would pass everything.
 TEST(GeneralDifferences, AnythingElseIsSeen) {
   const Case one{"One", "", bridge_config(), "{}", {"ADD", "DEL"}};

@@ -62,6 +62,9 @@ std::vector<Observation> play(const Case& one, Side side);
 /// Differences that show in nearly every case: D41 and the like. Each is declared once, here.
 const std::vector<Difference>& general_differences();
 
+/// Those that show in nearly every case of one plugin.
+const std::vector<Difference>& differences_of(const std::string& plugin);
+
 /// Is all the same but for what is declared?
 ::testing::AssertionResult same_work(const Case& one, const std::vector<Observation>& reference,
                                      const std::vector<Observation>& ours);

@@ -68,6 +68,8 @@ def config(what: str) -> dict[str, Any]:
     common = {"cniVersion": "1.1.0", "name": "cost", "type": kind}
     if kind == "bridge":
         return common | {"bridge": "cnio0", "isGateway": True, "ipMasq": "masquerade" in what, "ipam": ipam}
+    if kind == "ptp":
+        return common | {"ipMasq": "masquerade" in what, "ipam": ipam}
     if kind == "static":
         ipam = {"type": "static", "addresses": [{"address": "10.240.0.5/16", "gateway": "10.240.0.1"}]}
     return common | ({"ipam": ipam} if kind != "loopback" else {})

@@ -81,7 +81,7 @@ TEST(PtpRoutes, WithoutAGatewayOfTheHostsThereAreNone) {
                            R"({"ips": [{"address": "10.1.0.2/24", "gateway": "10.1.0.2"}]})",
                            R"({"ips": [{"address": "fd01::2/64", "gateway": "fd01::3"},
                                        {"address": "fd01::3/64", "gateway": "fd01::1"}]})"}) {
-    EXPECT_CODE(sandbox_routes(answer(text)), Code::kDelegate) << text;
+    EXPECT_ERROR(sandbox_routes(answer(text)), Code::kDelegate, "gateway");
   }
 }
 

@@ -56,6 +56,7 @@ SCENARIOS = {
     "iptables": Scenario("bridge", "the same with ipMasqBackend iptables", _GATEWAY | {"ipMasqBackend": "iptables"}, True,
                          foreign=True),
     "layer2": Scenario("bridge", "bridge: layer 2 only", {"bridge": "cnio0", "ipam": {}}, True),
+    "ptp": Scenario("ptp", "ptp: ipMasq, both families", {"ipMasq": True, "ipam": _IPAM}, True),
     "host-local": Scenario("host-local", "host-local alone, both families", {"ipam": _IPAM}, True),
     "crowded": Scenario("host-local", "host-local alone, with 50 reservations of others", {"ipam": _IPAM}, True, crowd=50),
     "static": Scenario("static", "static alone, both families", {"ipam": _STATIC}, False),
@@ -223,7 +224,7 @@ class Stage:
 
     def snapshot(self) -> Snapshot:
         kinds = {"pod": ip_state("-n", POD), "host": ip_state()}
-        if self.scenario.plugin == "bridge":
+        if self.scenario.plugin in ("bridge", "ptp"):
             rules = world.run("nft", "--stateless", "list", "ruleset").stdout
             kinds["rule"] = [line.strip() for line in rules.splitlines() if line.strip() not in ("", "}")]
         kinds["store"] = [f"{path}: {path.read_text()!r}" for path in sorted(STORE.rglob("*")) if counts(path)]
