@@ -10,8 +10,9 @@ namespace cnio::ptp {
 inline constexpr protocol::Key kIpamKey = {.name = "ipam",
                                            .type = protocol::KeyType::kObject,
                                            .otherwise = "required",
-                                           .meaning = "the IPAM plugin and its keys; it has to give a gateway for "
-                                                      "each address",
+                                           .meaning =
+                                               "the IPAM plugin and its keys; it has to give a gateway for "
+                                               "each address",
                                            .members = protocol::kIpamTypeKeys};
 
 inline constexpr protocol::Key kKeys[] = {

@@ -43,8 +43,8 @@ bool same_place(const net::RouteSpec& one, const net::RouteSpec& other) {
 // Of two addresses that share a gateway or a network the first is the source; what the IPAM plugin says of a route that
 // is there anyway holds for that.
 void add_unless_there(std::vector<net::RouteSpec>& routes, net::RouteSpec route) {
-  const auto there = std::find_if(routes.begin(), routes.end(),
-                                  [&](const net::RouteSpec& other) { return same_place(other, route); });
+  const auto there =
+      std::find_if(routes.begin(), routes.end(), [&](const net::RouteSpec& other) { return same_place(other, route); });
   if (there == routes.end()) return routes.push_back(std::move(route));
   if (route.mtu) there->mtu = route.mtu;
   if (route.advmss) there->advmss = route.advmss;

@@ -26,9 +26,10 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Holder{"OfTheHost", "ip addr add $A dev lo", "lo"},
         Holder{"OfABridge", "ip link add br7 type bridge; ip addr add $A dev br7 $NODAD; ip link set br7 up", "br7"},
-        Holder{"BehindACable",
-               "ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up; ip route add $A dev up0",
-               "up0"},
+        Holder{
+            "BehindACable",
+            "ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up; ip route add $A dev up0",
+            "up0"},
         // Like tunnels, it never says whether it is operational.
         Holder{"BehindALoopback", "ip route add $A dev lo", "lo"},
         Holder{"BehindARouter",
@@ -38,7 +39,8 @@ INSTANTIATE_TEST_SUITE_P(
         Holder{"BehindADeadCable",
                "ip link add up0 type veth peer name up1; ip link set up0 up; ip route add $A dev up0", ""},
         Holder{"InAWiderNetwork",
-               "ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up; ip route add $WIDE dev up0",
+               "ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up; ip route add $WIDE "
+               "dev up0",
                ""},
         Holder{"InANetworkOfTheHost",
                "ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up;"
@@ -49,12 +51,18 @@ INSTANTIATE_TEST_SUITE_P(
 TEST_P(PtpAddress, IsRefusedIfALiveLinkLeadsToIt) {
   PARITY("T-M17 M11");
   using Words = std::map<std::string, std::string>;
-  for (const auto& [subnet, words] :
-       {std::pair("10.1.0.0/24",
-                  Words{{"A", "10.1.0.2/32"}, {"NODAD", ""}, {"NET", "10.7.0.1/24"}, {"VIA", "10.7.0.9"},
-                        {"WIDE", "10.1.0.0/30"}, {"NEAR", "10.1.0.77/24"}}),
-        std::pair("fd01::/64", Words{{"A", "fd01::2/128"}, {"NODAD", "nodad"}, {"NET", "fd07::1/64"},
-                                     {"VIA", "fd07::9"}, {"WIDE", "fd01::/120"}, {"NEAR", "fd01::77/64"}})}) {
+  for (const auto& [subnet, words] : {std::pair("10.1.0.0/24", Words{{"A", "10.1.0.2/32"},
+                                                                     {"NODAD", ""},
+                                                                     {"NET", "10.7.0.1/24"},
+                                                                     {"VIA", "10.7.0.9"},
+                                                                     {"WIDE", "10.1.0.0/30"},
+                                                                     {"NEAR", "10.1.0.77/24"}}),
+                                      std::pair("fd01::/64", Words{{"A", "fd01::2/128"},
+                                                                   {"NODAD", "nodad"},
+                                                                   {"NET", "fd07::1/64"},
+                                                                   {"VIA", "fd07::9"},
+                                                                   {"WIDE", "fd01::/120"},
+                                                                   {"NEAR", "fd01::77/64"}})}) {
     Command scene{.argv = {"sh", "-ec", GetParam().commands}};
     scene.env.insert(words.begin(), words.end());
     const Outcome made = run(scene);
@@ -203,7 +211,8 @@ TEST_F(PtpConflict, ReadOnlySettingsAreNoObstacleIfForwardingIsOn) {
 
 TEST_F(PtpConflict, Ipv6ThatIsOffForNewInterfacesIsSwitchedOn) {
   PARITY("T-M29 M33");
-  for (const std::string& place : {std::string(), pod("c2").netns}) set_sysctl("net/ipv6/conf/default/disable_ipv6", "1", place);
+  for (const std::string& place : {std::string(), pod("c2").netns})
+    set_sysctl("net/ipv6/conf/default/disable_ipv6", "1", place);
   for (const char* id : {"c1", "c2"}) {
     const Json result = must_add(ptp_config({"fd01::/64"}), pod(id));
     EXPECT_TRUE(ping(pod(id).netns, "fd01::1")) << id;
