@@ -42,10 +42,10 @@ bool same_place(const net::RouteSpec& one, const net::RouteSpec& other) {
 
 // Of two addresses that share a gateway or a network the first is the source; what the IPAM plugin says of a route that
 // is there anyway holds for that.
-void add_unless_there(std::vector<net::RouteSpec>& routes, net::RouteSpec route) {
-  const auto there = std::find_if(routes.begin(), routes.end(),
-                                  [&](const net::RouteSpec& other) { return same_place(other, route); });
-  if (there == routes.end()) return routes.push_back(std::move(route));
+void add_unless_there(std::vector<net::RouteSpec>& routes, const net::RouteSpec& route) {
+  const auto there =
+      std::find_if(routes.begin(), routes.end(), [&](const net::RouteSpec& other) { return same_place(other, route); });
+  if (there == routes.end()) return routes.push_back(route);
   if (route.mtu) there->mtu = route.mtu;
   if (route.advmss) there->advmss = route.advmss;
 }
@@ -59,20 +59,26 @@ bool needs_onlink(const AddResult& result, const net::RouteSpec& route) {
          std::any_of(result.ips.begin(), result.ips.end(), is_in_network);
 }
 
-// The link, other than `own`, by which the host alone reaches the address now.
-Result<std::optional<net::Link>> find_holder(net::Netlink& host, const IpAddr& address, net::IfIndex own) {
+struct Holder {
+  net::Link link;
+  bool local = false;  // it has the address; otherwise it leads to it
+};
+
+// The link, other than `own`, by which the host reaches the address, and no other, now.
+Result<std::optional<Holder>> find_holder(net::Netlink& host, const IpAddr& address, net::IfIndex own) {
   CNIO_LET(const std::optional<net::RouteMatch> match, net::match_route(host, address));
-  if (!match || match->dst.prefix != address.bits() || match->link == own) return std::optional<net::Link>();
+  if (!match || match->dst.prefix != address.bits() || match->link == own) return std::optional<Holder>();
   CNIO_LET(std::optional<net::Link> link, net::find_link(host, match->link));
   const bool alive = link && (match->local || (link->up && link->carrier));
-  if (!alive) link.reset();
-  return link;
+  if (!alive) return std::optional<Holder>();
+  return std::optional(Holder{*std::move(link), match->local});
 }
 
-Error taken(const IpAddr& address, const net::Link& holder) {
-  return Error::make(Code::kConflict, "the address " + address.to_string() + " is in use already: interface " +
-                                          holder.name + " of this host leads to it, or has it")
-      .hint("see `ip route get " + address.to_string() + "` and `ip -d link show " + holder.name +
+Error taken(std::string_view what, const IpAddr& address, const Holder& holder) {
+  return Error::make(Code::kConflict, "the " + std::string(what) + " " + address.to_string() +
+                                          " is in use already: interface " + holder.link.name + " of this host " +
+                                          (holder.local ? "has it" : "leads to it"))
+      .hint("see `ip route get " + address.to_string() + "` and `ip -d link show " + holder.link.name +
             "`; if its pod is gone, remove that interface; otherwise two networks give the same addresses");
 }
 
@@ -115,12 +121,12 @@ Result<std::vector<net::RouteSpec>> sandbox_routes(const AddResult& result) {
     rest.dst = ip.address.network();
     rest.gateway = ip.gateway;
     rest.source = ip.address.addr;
-    add_unless_there(routes, std::move(rest));
+    add_unless_there(routes, rest);
   }
   CNIO_LET(std::vector<net::RouteSpec> given, attachment::kernel_routes(result));
   for (net::RouteSpec& route : given) {
     route.gateway_on_link = needs_onlink(result, route);
-    add_unless_there(routes, std::move(route));
+    add_unless_there(routes, route);
   }
   return routes;
 }
@@ -139,7 +145,12 @@ Status check_addresses_free(net::Netlink& host, const AddResult& result) {
   for (const IpConfig& ip : result.ips) {
     if (ip.address.addr.is_link_local_unicast()) continue;  // means another interface on each link
     CNIO_LET(const auto holder, find_holder(host, ip.address.addr, net::IfIndex::kNone));
-    if (holder) return taken(ip.address.addr, *holder);
+    if (holder) return taken("address", ip.address.addr, *holder);
+  }
+  for (const Cidr& gateway : gateways_of(result)) {
+    if (gateway.addr.is_link_local_unicast()) continue;
+    CNIO_LET(const auto holder, find_holder(host, gateway.addr, net::IfIndex::kNone));
+    if (holder && !holder->local) return taken("gateway", gateway.addr, *holder);
   }
   return {};
 }
@@ -163,7 +174,7 @@ Status connect_host_end(net::Netlink& host, const net::Link& host_end, const Add
     Status added = net::add_route(host, host_end, route, net::IfThere::kFail);
     if (!added.ok() && added.error().errnum() == EEXIST) {
       CNIO_LET(const auto holder, find_holder(host, ip.address.addr, host_end.index));
-      if (holder) return taken(ip.address.addr, *holder);
+      if (holder) return taken("address", ip.address.addr, *holder);
       added = net::add_route(host, host_end, route, net::IfThere::kReplace);
     }
     CNIO_TRY(std::move(added));

@@ -22,8 +22,8 @@ Result<std::vector<net::RouteSpec>> sandbox_routes(const protocol::AddResult& re
 std::vector<Cidr> gateways_of(const protocol::AddResult& result);
 
 // May the host have routes to the pod's addresses? An address that is the host's own, or to which a link leads that
-// is up and has a carrier, is somebody else's: error, code 103, naming that link. A route by a link that is down or has lost its
-// other end is left over, and is replaced.
+// is up and has a carrier, is somebody else's: error, code 103, naming that link. A route by a link that is down or has
+// lost its other end is left over, and is replaced. A gateway may be the host's own already, but not another pod's.
 Status check_addresses_free(net::Netlink& host, const protocol::AddResult& result);
 
 // Takes those out to which a link of the host leads that carries frames: when the pod's own is gone, another pod's.

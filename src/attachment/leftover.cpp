@@ -56,8 +56,7 @@ Result<std::optional<net::Link>> find_marked_host_end(net::Netlink& host, const 
     CNIO_LET(std::optional<net::Link> link, net::find_link(host, names[i]));
     if (!link) continue;
     const bool marked = link->alias.starts_with(kAliasMark);
-    const bool unmarked =
-        i < kNameAttempts && !marked && link->kind == "veth" && is_in_place(network, *link, bridge);
+    const bool unmarked = i < kNameAttempts && !marked && link->kind == "veth" && is_in_place(network, *link, bridge);
     if (unmarked || link->alias == alias_of(request)) return link;
   }
   return std::optional<net::Link>();

@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 //
-// ADD of ptp where something is in the way: of the pod's addresses, of its routes, of its interface, of the settings.
+// ADD of ptp where something is in the way: of the pod's addresses, of its routes, of its interface. What the host's
+// settings say is in ptp_host_test.cpp.
 #include "plugin/ptp_fixture.hpp"
 
 namespace cnio::test {
@@ -26,9 +27,10 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Holder{"OfTheHost", "ip addr add $A dev lo", "lo"},
         Holder{"OfABridge", "ip link add br7 type bridge; ip addr add $A dev br7 $NODAD; ip link set br7 up", "br7"},
-        Holder{"BehindACable",
-               "ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up; ip route add $A dev up0",
-               "up0"},
+        Holder{
+            "BehindACable",
+            "ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up; ip route add $A dev up0",
+            "up0"},
         // Like tunnels, it never says whether it is operational.
         Holder{"BehindALoopback", "ip route add $A dev lo", "lo"},
         Holder{"BehindARouter",
@@ -38,7 +40,8 @@ INSTANTIATE_TEST_SUITE_P(
         Holder{"BehindADeadCable",
                "ip link add up0 type veth peer name up1; ip link set up0 up; ip route add $A dev up0", ""},
         Holder{"InAWiderNetwork",
-               "ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up; ip route add $WIDE dev up0",
+               "ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up; ip route add $WIDE "
+               "dev up0",
                ""},
         Holder{"InANetworkOfTheHost",
                "ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up;"
@@ -49,12 +52,18 @@ INSTANTIATE_TEST_SUITE_P(
 TEST_P(PtpAddress, IsRefusedIfALiveLinkLeadsToIt) {
   PARITY("T-M17 M11");
   using Words = std::map<std::string, std::string>;
-  for (const auto& [subnet, words] :
-       {std::pair("10.1.0.0/24",
-                  Words{{"A", "10.1.0.2/32"}, {"NODAD", ""}, {"NET", "10.7.0.1/24"}, {"VIA", "10.7.0.9"},
-                        {"WIDE", "10.1.0.0/30"}, {"NEAR", "10.1.0.77/24"}}),
-        std::pair("fd01::/64", Words{{"A", "fd01::2/128"}, {"NODAD", "nodad"}, {"NET", "fd07::1/64"},
-                                     {"VIA", "fd07::9"}, {"WIDE", "fd01::/120"}, {"NEAR", "fd01::77/64"}})}) {
+  for (const auto& [subnet, words] : {std::pair("10.1.0.0/24", Words{{"A", "10.1.0.2/32"},
+                                                                     {"NODAD", ""},
+                                                                     {"NET", "10.7.0.1/24"},
+                                                                     {"VIA", "10.7.0.9"},
+                                                                     {"WIDE", "10.1.0.0/30"},
+                                                                     {"NEAR", "10.1.0.77/24"}}),
+                                      std::pair("fd01::/64", Words{{"A", "fd01::2/128"},
+                                                                   {"NODAD", "nodad"},
+                                                                   {"NET", "fd07::1/64"},
+                                                                   {"VIA", "fd07::9"},
+                                                                   {"WIDE", "fd01::/120"},
+                                                                   {"NEAR", "fd01::77/64"}})}) {
     Command scene{.argv = {"sh", "-ec", GetParam().commands}};
     scene.env.insert(words.begin(), words.end());
     const Outcome made = run(scene);
@@ -96,6 +105,44 @@ TEST_F(PtpConflict, APodOfAnotherNetworkKeepsItsAddress) {
   must_run({"ip", "link", "set", "eth0", "down"}, pod("c2").netns);  // it is dead now
   must_add(dual_ptp_config(), pod());
   expect_reached(pod().netns, "10.1.0.2", "10.1.0.1");
+}
+
+// The host's end would have it, and the host would look no further.
+TEST_F(PtpConflict, AGatewayThatIsAnotherPodsAddressIsRefused) {
+  FakeIpam fake;
+  Json other = fake_ptp();
+  other["name"] = "othernet";
+  fake.script("ADD", {{.out = answer_of("10.1.0.1/24", "10.1.0.254").dump()},
+                      {.out = answer_of("fd01::1/64", "fd01::fe").dump()},
+                      {.out = answer_of("10.1.0.2/24", "10.1.0.1").dump()},
+                      {.out = answer_of("fd01::2/64", "fd01::1").dump()}});
+  for (const char* id : {"c1", "c2"}) ASSERT_TRUE(succeeded(run(with_fake(fake, "ADD", fake_ptp(), pod(id)))));
+  const Snapshot before = state();
+  for (const char* gateway : {"10.1.0.1", "fd01::1"}) {
+    EXPECT_TRUE(failed(run(with_fake(fake, "ADD", other, pod("c3"))), code::kInTheWay, {"gateway", gateway}));
+  }
+  EXPECT_TRUE(same(before, state()));
+}
+
+TEST_F(PtpConflict, FiftyAtOnceOnAFreshHostSomeByTheReference) {
+  constexpr int kPods = 50;
+  const Json config = ptp_config({"10.1.0.0/24"}, "1.0.0");
+  const Snapshot before = state();
+  std::vector<Child> all;
+  for (int number = 0; number < kPods; ++number) {
+    Command command = plugin_command({"ptp", "ADD", pod("c" + std::to_string(number)), config.dump()});
+    if (number % 5 == 0) command.argv = {reference_dir() + "/ptp"};
+    all.emplace_back(command);
+  }
+  for (Child& child : all) EXPECT_TRUE(succeeded(child.wait()));
+  EXPECT_EQ(host_ends().size(), static_cast<std::size_t>(kPods));
+  for (const char* id : {"c0", "c1", "c49"}) EXPECT_TRUE(ping(pod(id).netns, "10.1.0.1")) << id;
+  std::vector<Child> deletions;
+  for (int number = 0; number < kPods; ++number)
+    deletions.emplace_back(plugin_command({"ptp", "DEL", pod("c" + std::to_string(number)), config.dump()}));
+  for (Child& child : deletions) EXPECT_TRUE(succeeded_silently(child.wait()));
+  EXPECT_THAT(host_ends(), IsEmpty());
+  EXPECT_TRUE(same(before, state()));
 }
 
 // The last moment: both have found it free.
@@ -166,90 +213,6 @@ TEST_F(PtpConflict, AnotherGatewayOfThePodsNetworkIsTaken) {
   config["ipam"]["routes"] = Json::parse(R"([{"dst": "192.0.2.0/24", "gw": "10.9.0.99"}])");
   EXPECT_TRUE(failed(add(config, pod("c2")), code::kKernel, {"10.9.0.99"}));
   EXPECT_THAT(link_names(pod("c2").netns), IsEmpty());
-}
-
-// ---- settings
-
-class ReadOnlySettings {
- public:
-  ReadOnlySettings() {
-    must_run({"mount", "--bind", "/proc/sys", "/proc/sys"});
-    must_run({"mount", "-o", "remount,bind,ro", "/proc/sys"});
-  }
-  ~ReadOnlySettings() { must_run({"umount", "/proc/sys"}); }
-};
-
-TEST_F(PtpConflict, ForwardingThatCannotBeSwitchedOn) {
-  PARITY("T-M25 M5");
-  pod();
-  const Snapshot before = Snapshot::of_host().without_cursors();
-  {
-    const ReadOnlySettings settings;
-    EXPECT_TRUE(failed(add(ptp_config(), pod()), code::kIo, {"ip_forward"}));
-    EXPECT_FALSE(store_holds("10.1.0.2"));
-    EXPECT_THAT(link_names(pod().netns), IsEmpty());
-  }
-  EXPECT_TRUE(same(before, Snapshot::of_host().without_cursors()));
-}
-
-TEST_F(PtpConflict, ReadOnlySettingsAreNoObstacleIfForwardingIsOn) {
-  PARITY("T-M25");
-  set_sysctl("net/ipv4/ip_forward", "1");
-  set_sysctl("net/ipv6/conf/all/forwarding", "1");
-  const ReadOnlySettings settings;
-  must_add(dual_ptp_config(), pod());
-  expect_reached(pod().netns, "10.1.0.2", "10.1.0.1");
-}
-
-TEST_F(PtpConflict, Ipv6ThatIsOffForNewInterfacesIsSwitchedOn) {
-  PARITY("T-M29 M33");
-  for (const std::string& place : {std::string(), pod("c2").netns}) set_sysctl("net/ipv6/conf/default/disable_ipv6", "1", place);
-  for (const char* id : {"c1", "c2"}) {
-    const Json result = must_add(ptp_config({"fd01::/64"}), pod(id));
-    EXPECT_TRUE(ping(pod(id).netns, "fd01::1")) << id;
-    EXPECT_TRUE(ping("", address_of(result))) << id;
-  }
-  const Json result = must_add(ptp_config(), pod("c3"));
-  EXPECT_EQ(sysctl("net/ipv6/conf/" + host_end(result) + "/disable_ipv6"), "1") << "it has no use for it";
-}
-
-TEST_F(PtpConflict, TheHostIsDeafToRouterAdvertisementsOfPods) {
-  const Json result = must_add(dual_ptp_config(), pod());
-  EXPECT_EQ(sysctl("net/ipv6/conf/" + host_end(result) + "/accept_ra"), "0");
-  // From the moment at which the pod could send any: an IPAM plugin that uses the link has it up.
-  FakeIpam fake;
-  fake.script("ADD", {{.out = answer_of("fd02::2/64", "fd02::1").dump(),
-                       .hook = "! grep -qv 0 /proc/sys/net/ipv6/conf/veth*/accept_ra"}});
-  ASSERT_TRUE(succeeded(run(with_fake(fake, "ADD", fake_ptp(), pod("c2")))));
-}
-
-// ---- announcements
-
-TEST_F(PtpConflict, AddressesAreAnnouncedToTheHost) {
-  PARITY("T-M30 M22");
-  Command capture{.argv = {"tcpdump", "-i", "any", "-nl", "--immediate-mode", "-c", "2",
-                           "(arp[6:2]=1 and arp[14:4]=arp[24:4]) or (icmp6[0]=136 and icmp6[8:2]=0xfd01)"}};
-  Child heard(capture);
-  const auto listens = [] {
-    const std::string sockets = read_file("/proc/net/packet");
-    return std::count(sockets.begin(), sockets.end(), '\n') > 1;
-  };
-  ASSERT_TRUE(happens(listens));
-  must_add(dual_ptp_config(), pod());
-  const std::string seen = heard.wait().out;
-  EXPECT_THAT(seen, HasSubstr("10.1.0.2"));
-  EXPECT_THAT(seen, HasSubstr("fd01::2"));
-}
-
-TEST_F(PtpConflict, AnAddressThatAnotherPodHadWorksAtOnce) {
-  PARITY("T-M30");
-  Json config = dual_ptp_config();
-  config["ipam"]["ranges"] = one_address_ranges("2");
-  for (const char* id : {"c1", "c2", "c3"}) {
-    must_add(config, pod(id));
-    for (const char* address : {"10.1.0.2", "fd01::2"}) EXPECT_TRUE(ping("", address)) << id;
-    must_del(config, pod(id));
-  }
 }
 
 }  // namespace

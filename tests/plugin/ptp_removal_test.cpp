@@ -101,7 +101,8 @@ TEST_F(PtpRemoval, LeavesNothing) {
 
 TEST_F(PtpRemoval, AnInterfaceThatIsNotOfThisNetworkIsLeftAlone) {
   must_run({"ip", "link", "add", "other", "type", "bridge"});
-  must_run({"ip", "link", "add", "veth12345678", "master", "other", "type", "veth", "peer", "name", "eth0", "netns", pod().container});
+  must_run({"ip", "link", "add", "veth12345678", "master", "other", "type", "veth", "peer", "name", "eth0", "netns",
+            pod().container});
   must_del(config_, pod());
   EXPECT_THAT(link_names(pod().netns), ElementsAre("eth0"));
 }

@@ -14,9 +14,9 @@ class PtpAdd : public PtpTest {};
 TEST_F(PtpAdd, RoutesOfBothSidesAreTheReferences) {
   PARITY("T-M03 T-M05");
   const std::string host = host_end(must_add(ptp_config(), pod()));
-  EXPECT_THAT(routes("-4", pod().netns), ElementsAre("default via 10.1.0.1 dev eth0",
-                                                     "10.1.0.0/24 via 10.1.0.1 dev eth0 src 10.1.0.2",
-                                                     "10.1.0.1 dev eth0 scope link src 10.1.0.2"));
+  EXPECT_THAT(routes("-4", pod().netns),
+              ElementsAre("default via 10.1.0.1 dev eth0", "10.1.0.0/24 via 10.1.0.1 dev eth0 src 10.1.0.2",
+                          "10.1.0.1 dev eth0 scope link src 10.1.0.2"));
   EXPECT_THAT(routes("-4", ""), ElementsAre("10.1.0.2 dev " + host + " scope host"));
   EXPECT_THAT(address_texts(host), ElementsAre("10.1.0.1/32"));
   EXPECT_THAT(address_texts("eth0", pod().netns), ElementsAre("10.1.0.2/24"));
@@ -34,12 +34,10 @@ TEST_F(PtpAdd, DualStackIsReadyAtOnce) {
     for (const Json& link : ip_json({"addr", "show", "tentative"}, netns))
       EXPECT_TRUE(link.value("addr_info", Json::array()).empty()) << link.dump();
   }
-  EXPECT_THAT(routes("-6", pod().netns),
-              ElementsAre("fd01::1 dev eth0 src fd01::2 metric 1024",
-                          "fd01::/64 via fd01::1 dev eth0 src fd01::2 metric 1024",
-                          "default via fd01::1 dev eth0 metric 1024"));
-  EXPECT_THAT(routes("-6", "", host),
-              ElementsAre("fd01::1 metric 256", "fd01::2 metric 1024"));
+  EXPECT_THAT(routes("-6", pod().netns), ElementsAre("fd01::1 dev eth0 src fd01::2 metric 1024",
+                                                     "fd01::/64 via fd01::1 dev eth0 src fd01::2 metric 1024",
+                                                     "default via fd01::1 dev eth0 metric 1024"));
+  EXPECT_THAT(routes("-6", "", host), ElementsAre("fd01::1 metric 256", "fd01::2 metric 1024"));
   EXPECT_THAT(address_texts(host), ElementsAre("10.1.0.1/32", "fd01::1/128"));
   EXPECT_EQ(sysctl("net/ipv6/conf/all/forwarding"), "1");
   expect_reached(pod().netns, "fd01::2", "fd01::1");
@@ -213,8 +211,7 @@ TEST_F(PtpAdd, TwoSubnetsOfOneFamily) {
   const Json result = must_add(ptp_config({"10.1.0.0/24", "10.2.0.0/24"}), pod());
   EXPECT_THAT(routes("-4", pod().netns),
               ElementsAre("default via 10.1.0.1 dev eth0", "10.1.0.0/24 via 10.1.0.1 dev eth0 src 10.1.0.2",
-                          "10.1.0.1 dev eth0 scope link src 10.1.0.2",
-                          "10.2.0.0/24 via 10.2.0.1 dev eth0 src 10.2.0.2",
+                          "10.1.0.1 dev eth0 scope link src 10.1.0.2", "10.2.0.0/24 via 10.2.0.1 dev eth0 src 10.2.0.2",
                           "10.2.0.1 dev eth0 scope link src 10.2.0.2"));
   expect_reached(pod().netns, "10.1.0.2", "10.1.0.1");
   expect_reached(pod().netns, "10.2.0.2", "10.2.0.1");
@@ -223,8 +220,8 @@ TEST_F(PtpAdd, TwoSubnetsOfOneFamily) {
 
 TEST_F(PtpAdd, TwoAddressesOfOneSubnetShareTheGateway) {
   PARITY("T-M16 M20");
-  for (const auto& [first, second, gateway] : {std::tuple("10.1.0.2", "10.1.0.3", "10.1.0.1"),
-                                               std::tuple("fd01::2", "fd01::3", "fd01::1")}) {
+  for (const auto& [first, second, gateway] :
+       {std::tuple("10.1.0.2", "10.1.0.3", "10.1.0.1"), std::tuple("fd01::2", "fd01::3", "fd01::1")}) {
     const std::string prefix = gateway == std::string("fd01::1") ? "/64" : "/24";
     FakeIpam fake;
     const Outcome added = add_with(fake, answer(Json::array({{{"address", first + prefix}, {"gateway", gateway}},

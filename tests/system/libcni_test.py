@@ -20,6 +20,7 @@ SOURCE = pathlib.Path(__file__).parent / "libcni"
 WORK = pathlib.Path("/run/libcni-test")
 RECORDS = WORK / "cache/results"
 STORE = pathlib.Path("/var/lib/cni/networks")
+EXAMPLES = pathlib.Path(os.environ["CNIO_EXAMPLES_DIR"])
 BORROWED = ("portmap", "tuning", "bandwidth", "firewall")
 MAPPING = {"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}
 SERVER = """import socket
@@ -236,6 +237,50 @@ class OnePlugin(LibcniTest):
         self.call("check", config, options=("-ifname", "eth1"))
         self.call("del", config, options=("-ifname", "eth1"))
         traces.expect_same(before)
+
+
+class Router(LibcniTest):
+    """ptp as the lists have it that people ship, with what is left out of conf-examples."""
+
+    @staticmethod
+    def example(name: str) -> Json:
+        loaded: Json = json.loads((EXAMPLES / name).read_text())
+        return loaded
+
+    def live(self, listed: Json, gateways: tuple[str, ...], given: Json | None = None) -> Json:
+        before = traces.snapshot()
+        config = self.write(listed)
+        added: Json = self.result("add", config, given=given)
+        self.assertEqual(self.result("cached", config), added)
+        for gateway in gateways:
+            self.in_pod("ping", "-c", "1", "-W", "5", gateway)
+        self.check_if_known(listed["cniVersion"], config)
+        if given:
+            with server_in("c1"):
+                self.assertEqual(said_by(added["ips"][0]["address"].split("/")[0], 80), "here is the pod")
+        self.call("del", config, given=given)
+        self.call("del", config, given=given)
+        traces.expect_same(before)
+        return added
+
+    def test_kind(self) -> None:
+        added = self.live(self.example("10-kind-ptp.conflist"), ("10.244.0.1", "fd00:10:244::1"))
+        self.assertEqual([link["name"] for link in added["interfaces"]][1:], ["eth0"])
+
+    def test_kind_with_portmap_behind(self) -> None:
+        listed = self.example("10-kind-ptp.conflist")
+        listed["plugins"].append({"type": "portmap", "capabilities": {"portMappings": True}})
+        given = {"portMappings": [MAPPING]}
+        for verb in ("add", "del"):  # the reference's chains stay for the next pod
+            self.call(verb, self.write(listed), given=given)
+        self.live(listed, ("10.244.0.1",), given)
+
+    def test_firecracker(self) -> None:
+        """Its tc-redirect-tap takes the first address and the DNS settings from this result."""
+        added = self.live(self.example("10-fcnet.conflist"), ("192.168.127.1",))
+        self.assertEqual([ip["address"] for ip in added["ips"]], ["192.168.127.2/24"])
+        self.assertEqual(added["interfaces"][added["ips"][0]["interface"]]["name"], "eth0")
+        self.assertIn("dns", added)
 
 
 class Removal(LibcniTest):

@@ -9,6 +9,8 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "cnio/attachment/masquerading.hpp"
+
 #include "bridge/config.hpp"
 #include "bridge/keys.hpp"
 #include "host-local/config.hpp"
@@ -114,7 +116,8 @@ Reader bridge_reader() {
   config.update({{"ipMasq", true}, {"ipam", {{"type", "x"}}}});
   const auto meaning = [](const Request& request) {
     bridge::Config out = bridge::parse_config(request, bridge::Validation::kFull).value();
-    out.ip_masq_backend = masquerade_backend(out).value() == firewall::MasqueradeBackend::kNftables ? "n" : "i";
+    out.ip_masq_backend =
+        attachment::masquerade_backend(out).value() == firewall::MasqueradeBackend::kNftables ? "n" : "i";
     return out;
   };
   return {"bridge",

@@ -77,9 +77,9 @@ TEST(PtpRoutes, AnotherGatewayOfTheNetworkIsOnTheLink) {
 
 TEST(PtpRoutes, WithoutAGatewayOfTheHostsThereAreNone) {
   PARITY("T-M10 M20");
-  for (const char* text : {R"({"ips": [{"address": "10.1.0.2/24"}]})",
-                           R"({"ips": [{"address": "10.1.0.2/24", "gateway": "10.1.0.2"}]})",
-                           R"({"ips": [{"address": "fd01::2/64", "gateway": "fd01::3"},
+  for (const char* text :
+       {R"({"ips": [{"address": "10.1.0.2/24"}]})", R"({"ips": [{"address": "10.1.0.2/24", "gateway": "10.1.0.2"}]})",
+        R"({"ips": [{"address": "fd01::2/64", "gateway": "fd01::3"},
                                        {"address": "fd01::3/64", "gateway": "fd01::1"}]})"}) {
     EXPECT_ERROR(sandbox_routes(answer(text)), Code::kDelegate, "gateway");
   }

@@ -18,14 +18,15 @@ from support import world
 
 Snapshot = dict[str, list[str]]
 STORES = ("/var/lib/cni",)  # reservations of host-local and results that libcni keeps
-OUTLASTS = "bridge"  # a DEL's caretaker waits for the kernel for up to 2 s after the answer (include/cnio/base/caretaker.hpp)
+# A DEL's caretaker waits for the kernel for up to 2 s after the answer (include/cnio/base/caretaker.hpp).
+OUTLAST = {"bridge", "ptp"}
 NETNS_FOLDER = "/run/netns"
 
 
 def snapshot(stores: Iterable[str] = STORES) -> Snapshot:
     """Interfaces, addresses, routes, firewall rules, namespaces, files in `stores`, mounts, containers' processes and
     control groups of this world, as they are now but for caretakers of earlier DELs: those have to end first."""
-    world.wait_until(f"process {OUTLASTS} ended", lambda: OUTLASTS not in _processes())
+    world.wait_until("caretakers ended", lambda: not OUTLAST.intersection(_processes()))
     bridges = {link["ifname"] for link in _ip("-d", "link") if link.get("linkinfo", {}).get("info_kind") == "bridge"}
     return {
         "interface": sorted(link["ifname"] for link in _ip("link") if link["ifname"] not in bridges),
