@@ -64,14 +64,19 @@ struct Holder {
   bool local = false;  // it has the address; otherwise it leads to it
 };
 
-// The link, other than `own`, by which the host reaches the address, and no other, now.
-Result<std::optional<Holder>> find_holder(net::Netlink& host, const IpAddr& address, net::IfIndex own) {
-  CNIO_LET(const std::optional<net::RouteMatch> match, net::match_route(host, address));
+// The link, other than `own`, by which the host reaches the address, and no other, as the match of it says.
+Result<std::optional<Holder>> holder_of(net::Netlink& host, const IpAddr& address,
+                                        const std::optional<net::RouteMatch>& match, net::IfIndex own) {
   if (!match || match->dst.prefix != address.bits() || match->link == own) return std::optional<Holder>();
   CNIO_LET(std::optional<net::Link> link, net::find_link(host, match->link));
   const bool alive = link && (match->local || (link->up && link->carrier));
   if (!alive) return std::optional<Holder>();
   return std::optional(Holder{*std::move(link), match->local});
+}
+
+Result<std::optional<Holder>> find_holder(net::Netlink& host, const IpAddr& address, net::IfIndex own) {
+  CNIO_LET(const std::optional<net::RouteMatch> match, net::match_route(host, address));
+  return holder_of(host, address, match, own);
 }
 
 Error taken(std::string_view what, const IpAddr& address, const Holder& holder) {
@@ -149,8 +154,10 @@ Status check_addresses_free(net::Netlink& host, const AddResult& result) {
   }
   for (const Cidr& gateway : gateways_of(result)) {
     if (gateway.addr.is_link_local_unicast()) continue;
-    CNIO_LET(const auto holder, find_holder(host, gateway.addr, net::IfIndex::kNone));
-    if (holder && !holder->local) return taken("gateway", gateway.addr, *holder);
+    CNIO_LET(const std::optional<net::RouteMatch> match, net::match_route(host, gateway.addr));
+    if (match && match->local) continue;  // the host's, as with every pod but the first
+    CNIO_LET(const auto holder, holder_of(host, gateway.addr, match, net::IfIndex::kNone));
+    if (holder) return taken("gateway", gateway.addr, *holder);
   }
   return {};
 }
