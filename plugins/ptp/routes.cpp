@@ -146,6 +146,23 @@ std::vector<Cidr> gateways_of(const AddResult& result) {
   return out;
 }
 
+namespace {
+
+// Another pod's address? The host has those of its own ends as routes only, for as long as the kernel has not made them
+// local (IPv6).
+Status check_gateway_free(net::Netlink& host, const IpAddr& gateway) {
+  CNIO_LET(const std::optional<net::RouteMatch> match, net::match_route(host, gateway));
+  if (match && match->local) return {};  // as with every pod but the first
+  CNIO_LET(const auto holder, holder_of(host, gateway, match, net::IfIndex::kNone));
+  if (!holder) return {};
+  CNIO_LET(const std::vector<net::Address> present, net::list_addresses(host, holder->link, gateway.family()));
+  const bool own = std::any_of(present.begin(), present.end(),
+                               [&](const net::Address& address) { return address.cidr.addr == gateway; });
+  return own ? Status() : Status(taken("gateway", gateway, *holder));
+}
+
+}  // namespace
+
 Status check_addresses_free(net::Netlink& host, const AddResult& result) {
   for (const IpConfig& ip : result.ips) {
     if (ip.address.addr.is_link_local_unicast()) continue;  // means another interface on each link
@@ -153,11 +170,7 @@ Status check_addresses_free(net::Netlink& host, const AddResult& result) {
     if (holder) return taken("address", ip.address.addr, *holder);
   }
   for (const Cidr& gateway : gateways_of(result)) {
-    if (gateway.addr.is_link_local_unicast()) continue;
-    CNIO_LET(const std::optional<net::RouteMatch> match, net::match_route(host, gateway.addr));
-    if (match && match->local) continue;  // the host's, as with every pod but the first
-    CNIO_LET(const auto holder, holder_of(host, gateway.addr, match, net::IfIndex::kNone));
-    if (holder) return taken("gateway", gateway.addr, *holder);
+    if (!gateway.addr.is_link_local_unicast()) CNIO_TRY(check_gateway_free(host, gateway.addr));
   }
   return {};
 }
