@@ -64,14 +64,19 @@ struct Holder {
   bool local = false;  // it has the address; otherwise it leads to it
 };
 
-// The link, other than `own`, by which the host reaches the address, and no other, now.
-Result<std::optional<Holder>> find_holder(net::Netlink& host, const IpAddr& address, net::IfIndex own) {
-  CNIO_LET(const std::optional<net::RouteMatch> match, net::match_route(host, address));
+// The link, other than `own`, by which the host reaches the address, and no other, as the match of it says.
+Result<std::optional<Holder>> holder_of(net::Netlink& host, const IpAddr& address,
+                                        const std::optional<net::RouteMatch>& match, net::IfIndex own) {
   if (!match || match->dst.prefix != address.bits() || match->link == own) return std::optional<Holder>();
   CNIO_LET(std::optional<net::Link> link, net::find_link(host, match->link));
   const bool alive = link && (match->local || (link->up && link->carrier));
   if (!alive) return std::optional<Holder>();
   return std::optional(Holder{*std::move(link), match->local});
+}
+
+Result<std::optional<Holder>> find_holder(net::Netlink& host, const IpAddr& address, net::IfIndex own) {
+  CNIO_LET(const std::optional<net::RouteMatch> match, net::match_route(host, address));
+  return holder_of(host, address, match, own);
 }
 
 Error taken(std::string_view what, const IpAddr& address, const Holder& holder) {
@@ -141,6 +146,23 @@ std::vector<Cidr> gateways_of(const AddResult& result) {
   return out;
 }
 
+namespace {
+
+// Another pod's address? The host has those of its own ends as routes only, for as long as the kernel has not made them
+// local (IPv6).
+Status check_gateway_free(net::Netlink& host, const IpAddr& gateway) {
+  CNIO_LET(const std::optional<net::RouteMatch> match, net::match_route(host, gateway));
+  if (match && match->local) return {};  // as with every pod but the first
+  CNIO_LET(const auto holder, holder_of(host, gateway, match, net::IfIndex::kNone));
+  if (!holder) return {};
+  CNIO_LET(const std::vector<net::Address> present, net::list_addresses(host, holder->link, gateway.family()));
+  const bool own = std::any_of(present.begin(), present.end(),
+                               [&](const net::Address& address) { return address.cidr.addr == gateway; });
+  return own ? Status() : Status(taken("gateway", gateway, *holder));
+}
+
+}  // namespace
+
 Status check_addresses_free(net::Netlink& host, const AddResult& result) {
   for (const IpConfig& ip : result.ips) {
     if (ip.address.addr.is_link_local_unicast()) continue;  // means another interface on each link
@@ -148,9 +170,7 @@ Status check_addresses_free(net::Netlink& host, const AddResult& result) {
     if (holder) return taken("address", ip.address.addr, *holder);
   }
   for (const Cidr& gateway : gateways_of(result)) {
-    if (gateway.addr.is_link_local_unicast()) continue;
-    CNIO_LET(const auto holder, find_holder(host, gateway.addr, net::IfIndex::kNone));
-    if (holder && !holder->local) return taken("gateway", gateway.addr, *holder);
+    if (!gateway.addr.is_link_local_unicast()) CNIO_TRY(check_gateway_free(host, gateway.addr));
   }
   return {};
 }

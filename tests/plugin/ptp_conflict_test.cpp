@@ -126,7 +126,7 @@ TEST_F(PtpConflict, AGatewayThatIsAnotherPodsAddressIsRefused) {
 
 TEST_F(PtpConflict, FiftyAtOnceOnAFreshHostSomeByTheReference) {
   constexpr int kPods = 50;
-  const Json config = ptp_config({"10.1.0.0/24"}, "1.0.0");
+  const Json config = dual_ptp_config("1.0.0");
   const Snapshot before = state();
   std::vector<Child> all;
   for (int number = 0; number < kPods; ++number) {
@@ -137,6 +137,7 @@ TEST_F(PtpConflict, FiftyAtOnceOnAFreshHostSomeByTheReference) {
   for (Child& child : all) EXPECT_TRUE(succeeded(child.wait()));
   EXPECT_EQ(host_ends().size(), static_cast<std::size_t>(kPods));
   for (const char* id : {"c0", "c1", "c49"}) EXPECT_TRUE(ping(pod(id).netns, "10.1.0.1")) << id;
+  for (const char* id : {"c1", "c49"}) EXPECT_TRUE(ping(pod(id).netns, "fd01::1")) << id;
   std::vector<Child> deletions;
   for (int number = 0; number < kPods; ++number)
     deletions.emplace_back(plugin_command({"ptp", "DEL", pod("c" + std::to_string(number)), config.dump()}));
