@@ -178,8 +178,10 @@ const std::vector<NetlinkOperation>& netlink_operations() {
       {"can-create", with_route([](Netlink& route) { (void)value_of(net::can_create(route, "veth")); })},
       {"set-link-up", with_route([](Netlink& route) { done(net::set_link_up(route, port())); })},
       {"add-route-refused", with_route([](Netlink& route) {
-         done(net::add_route(route, bridge(),
-                             {*Cidr::parse("10.9.0.0/16"), *IpAddr::parse("192.0.2.1"), {}, {}, {}, {}, {}}));
+         net::RouteSpec refused;
+         refused.dst = *Cidr::parse("10.9.0.0/16");
+         refused.gateway = *IpAddr::parse("192.0.2.1");
+         done(net::add_route(route, bridge(), refused));
        })},
       {"wait-operational", with_route(wait_operational)},
       {"wait-settled", with_route(wait_settled)},
