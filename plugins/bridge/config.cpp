@@ -128,7 +128,7 @@ Result<Config> parse_config(const Request& request, Validation validation) {
 
 attachment::Network network_of(const Config& config) {
   attachment::Network network;
-  static_cast<attachment::MainConfig&>(network) = config;
+  static_cast<attachment::MainConfig&>(network) = static_cast<const attachment::MainConfig&>(config);
   network.plugin = "bridge";
   network.ports = true;
   network.bridge = config.bridge;
