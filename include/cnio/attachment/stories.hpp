@@ -17,8 +17,7 @@ namespace cnio::attachment {
 
 // CNI 1.1.0, section 2, ADD: all of it, or nothing (`undo`). Errors: code 4, 100, 101, 103, 11, and those of the IPAM
 // plugin. The driver is `kept` for the undo.
-Result<protocol::AddResult> add(const protocol::Request& request, const std::shared_ptr<Driver>& kept,
-                                Rollback& undo);
+Result<protocol::AddResult> add(const protocol::Request& request, const std::shared_ptr<Driver>& kept, Rollback& undo);
 
 // The driver of a request's configuration, of which DEL and GC want nothing: what cannot be read is as good as absent.
 using MakeDriver = std::function<Result<std::unique_ptr<Driver>>(const protocol::Request&)>;
