@@ -98,7 +98,7 @@ std::string with_name(const Json& config, const std::string& network);
 
 // The types of the keys that the specification gives to every configuration: type, capabilities, ipam, dns. Error:
 // code 7.
-Status check_common_keys(const Fields& config);
+Status check_common_keys(const Fields& whole);
 
 // The pairs of CNI_ARGS ("K=V;K2=V2"). Only the keys in `known` are returned; others are an error unless
 // IgnoreUnknown is true in the string. Never unknown are `known_elsewhere`, the keys that other plugins of the suite
@@ -109,6 +109,6 @@ Result<std::map<std::string, std::string, std::less<>>> parse_cni_args(
 
 // `cni.dev/valid-attachments` of GC (CNI 1.1.0, section 2, "GC"). A missing list is an error (code 7), since it cannot
 // be told from "none is valid"; an empty list means that every attachment of the network is stale.
-Result<std::vector<Attachment>> parse_valid_attachments(const Fields& config);
+Result<std::vector<Attachment>> parse_valid_attachments(const Fields& whole);
 
 }  // namespace cnio::protocol

@@ -69,7 +69,7 @@ Result<AddResult> parse_delegate_result(std::string_view text, SpecVersion confi
 
 // Reads the `prevResult` of a configuration: nothing if absent. Its cniVersion may be absent, or of the same group of
 // shapes as the configuration's. Errors: code 7.
-Result<std::optional<AddResult>> parse_prev_result(const Fields& config, SpecVersion config_version);
+Result<std::optional<AddResult>> parse_prev_result(const Fields& whole, SpecVersion config_version);
 
 // Reads the routes of a configuration, or a dns object.
 Result<std::vector<Route>> parse_routes(const Fields& config, std::string_view key);
