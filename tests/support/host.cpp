@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -28,7 +29,10 @@ constexpr const char* kPrivateFolders[] = {"/run", "/var/lib"};
 
 }  // namespace
 
-IsolatedHost::IsolatedHost() {
+IsolatedHost::IsolatedHost()
+    : machine_(::open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC)), folder_(::open(".", O_PATH | O_CLOEXEC)) {
+  require(machine_ < 0 ? -1 : 0, "/proc/self/ns/mnt");
+  require(folder_ < 0 ? -1 : 0, "working folder");
   require(::unshare(CLONE_NEWNET | CLONE_NEWNS), "unshare");
   require(::mount("none", "/", "none", MS_REC | MS_PRIVATE, nullptr), "make mounts private");
   for (const char* folder : kPrivateFolders) {
@@ -40,9 +44,11 @@ IsolatedHost::IsolatedHost() {
 }
 
 IsolatedHost::~IsolatedHost() {
-  // A program run by hand holds many tests: detach, so that namespaces mounted below do not pile up.
-  ::umount2("/sys", MNT_DETACH);
-  for (const char* folder : kPrivateFolders) ::umount2(folder, MNT_DETACH);
+  // Leaves the mounts rather than taking them down: a process that outlives the test would find the machine's folders
+  // in their place. They go with the last one. (A program run by hand holds many tests.)
+  if (::setns(machine_, CLONE_NEWNS) != 0 || ::fchdir(folder_) != 0) std::abort();
+  ::close(machine_);
+  ::close(folder_);
 }
 
 std::string add_netns(const std::string& name) {

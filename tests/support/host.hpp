@@ -23,6 +23,10 @@ class IsolatedHost {
   IsolatedHost(const IsolatedHost&) = delete;
   IsolatedHost& operator=(const IsolatedHost&) = delete;
   ~IsolatedHost();
+
+ private:
+  int machine_;  // the mount namespace from before, and the working folder in it
+  int folder_;
 };
 
 /// Makes a namespace with `ip netns add` and returns its path. lo stays down, as a runtime leaves it.
