@@ -15,6 +15,7 @@ PLUGINS = pathlib.Path(os.environ["CNIO_PLUGIN_DIR"])
 STORE = pathlib.Path("/var/lib/cni/networks/cost")
 CROWD = 2000
 ATTEMPTS = 3  # what is said twice by chance (an interruption) does not count
+PATIENCE = 12  # attempts before too much is held not to be chance: what other work does to this may last a second
 # How often they come depends on who is faster.
 NOT_COUNTED = ("poll", "recvfrom", "restart_syscall", "pause")
 SENDING = ("sendmsg", "sendto")
@@ -85,6 +86,10 @@ def config(what: str) -> dict[str, Any]:
     return common | ({"ipam": ipam} if kind != "loopback" else {})
 
 
+def counts(calls: list[str]) -> tuple[int, int]:
+    return len(calls), sum(call in SENDING for call in calls)
+
+
 class Cost(unittest.TestCase):
     def trace(self, what: str, verb: str, pod: str, **more: Any) -> list[str]:
         """The names of all calls. `more` is for the configuration."""
@@ -97,9 +102,9 @@ class Cost(unittest.TestCase):
         self.answer = done.out
         return [call for calls in done.calls for call in calls]
 
-    def cost(self, what: str, verb: str) -> tuple[int, int]:
-        costs = []
-        for _ in range(ATTEMPTS):
+    def cost(self, what: str, verb: str, bound: tuple[int, int]) -> list[str]:
+        attempts: list[list[str]] = []
+        while len(attempts) < ATTEMPTS or (len(attempts) < PATIENCE and counts(min(attempts, key=len)) > bound):
             world.run("ip", "netns", "add", "pod")
             more: dict[str, Any] = {}
             if verb in ("DEL", "CHECK"):
@@ -113,8 +118,8 @@ class Cost(unittest.TestCase):
             if verb in ("ADD", "CHECK") and "full" not in what:
                 self.trace(what, "DEL", "pod")
             world.run("ip", "netns", "delete", "pod")
-            costs.append((len(calls), sum(call in SENDING for call in calls)))
-        return min(costs)
+            attempts.append(calls)
+        return min(attempts, key=len)
 
     def test_no_call_costs_more_than_recorded(self) -> None:
         world.run("ip", "netns", "add", "resident")
@@ -128,9 +133,10 @@ class Cost(unittest.TestCase):
                     (STORE / f"10.240.{200 + number // 256}.{number % 256}").write_text(f"other{number}\r\neth0")
                 self.trace(what, "ADD", "another")  # which reads them all
             with self.subTest(what=what, verb=verb):
-                calls, messages = self.cost(what, verb)
+                cheapest = self.cost(what, verb, (most_calls, most_messages))
+                calls, messages = counts(cheapest)
                 print(f"{what} {verb}: {calls} system calls, {messages} messages")
-                self.assertLessEqual(calls, most_calls)
+                self.assertLessEqual(calls, most_calls, cheapest)
                 self.assertLessEqual(messages, most_messages)
                 self.assertGreaterEqual(calls, most_calls * STALE, "better than recorded: record it")
 
