@@ -11,6 +11,7 @@
 #include "cnio/attachment/routers.hpp"
 #include "cnio/attachment/stories.hpp"
 #include "cnio/net/forwarding.hpp"
+#include "cnio/net/own_address.hpp"
 #include "cnio/net/sysctl.hpp"
 
 #include "ptp/config.hpp"
@@ -70,6 +71,16 @@ class PointToPoint : public attachment::Driver {
       if (has(result, family)) CNIO_TRY(net::switch_on_forwarding(at.host, family, believes));
     }
     return connect_host_end(at.host, veth.host_end, result);
+  }
+
+  // The end's own address, too: from there the host asks for the pod when others send to it.
+  Result<std::optional<attachment::HostAddresses>> host_addresses(Places& at, const Veth& veth,
+                                                                  const AddResult& result) override {
+    CNIO_LET(std::vector<IpAddr> addresses, net::list_link_local_addresses(at.host, veth.host_end));
+    for (const Cidr& gateway : gateways_of(result)) {
+      if (!gateway.addr.is_v4()) addresses.push_back(gateway.addr);
+    }
+    return std::optional(attachment::HostAddresses{veth.host_end, std::move(addresses)});
   }
 
   // The host can know nobody behind a new cable.

@@ -112,28 +112,18 @@ Result<Veth> create_pair(net::Netlink& host, net::Sandbox& sandbox, const Reques
   return Veth{*host_end, sandbox_end};
 }
 
-namespace {
-
-// `listen` opens the notifications of the namespace that the link is in; it is the exception that they are needed.
-Status wait_for_end(net::Netlink& route, const net::Link& end, const std::function<Result<net::LinkEvents>()>& listen) {
-  CNIO_LET(const std::optional<net::Link> now, net::find_link(route, end.index));
+// It is the exception that notifications are needed.
+Status wait_operational(net::Netlink& route, const net::Link& link, const net::Listen& listen) {
+  CNIO_LET(const std::optional<net::Link> now, net::find_link(route, link.index));
   if (now && now->operational) return {};
-  CNIO_LET(net::LinkEvents events, listen());
-  return events.wait_operational(route, end, kPortTimeoutMs);
+  CNIO_LET(net::LinkEvents events, net::LinkEvents::open(listen));
+  return events.wait_operational(route, link, kPortTimeoutMs);
 }
 
-}  // namespace
-
 Status wait_for_pair(net::Netlink& host, net::Sandbox& sandbox, const Veth& veth) {
-  CNIO_TRY(wait_for_end(host, veth.host_end, net::LinkEvents::open));
-  return wait_for_end(sandbox.route(), veth.sandbox_end, [&]() -> Result<net::LinkEvents> {
-    std::optional<net::LinkEvents> events;
-    CNIO_TRY(sandbox.run([&]() -> Status {
-      CNIO_LET(events, net::LinkEvents::open());
-      return {};
-    }));
-    return *std::move(events);
-  });
+  CNIO_TRY(wait_operational(host, veth.host_end, net::listen_here));
+  return wait_operational(sandbox.route(), veth.sandbox_end,
+                          [&](const std::vector<int>& groups) { return sandbox.listen(groups); });
 }
 
 }  // namespace cnio::attachment

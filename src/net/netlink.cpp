@@ -405,4 +405,17 @@ Result<bool> Netlink::wait_for(int timeout_ms, const std::function<bool(nlmsghdr
   }
 }
 
+Result<bool> Netlink::look_until(int timeout_ms, const std::function<Result<bool>()>& look,
+                                 const std::function<bool(nlmsghdr& message)>& concerns) {
+  Result<bool> seen = look();
+  if (!seen.ok() || seen.value()) return seen;
+  CNIO_TRY(wait_for(timeout_ms, [&](nlmsghdr* message) {
+    if (message == nullptr || concerns(*message)) seen = look();
+    return !seen.ok() || seen.value();
+  }));
+  return seen;
+}
+
+Result<Netlink> listen_here(const std::vector<int>& groups) { return Netlink::open(NETLINK_ROUTE, groups); }
+
 }  // namespace cnio::net
