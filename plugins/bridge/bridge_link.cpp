@@ -6,9 +6,7 @@
 
 #include "cnio/attachment/identity.hpp"
 #include "cnio/attachment/routers.hpp"
-#include "cnio/attachment/sandbox_end.hpp"
 #include "cnio/attachment/turns.hpp"
-#include "cnio/net/forwarding.hpp"
 #include "cnio/net/link/bridge.hpp"
 #include "cnio/net/netns.hpp"
 #include "cnio/net/sysctl.hpp"

@@ -2,9 +2,8 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "cnio/attachment/routers.hpp"
+#include "cnio/attachment/forwarding.hpp"
 #include "cnio/attachment/sandbox_end.hpp"
-#include "cnio/net/forwarding.hpp"
 #include "cnio/net/own_address.hpp"
 
 #include "bridge/steps.hpp"
@@ -90,12 +89,7 @@ Result<GatewayPlan> plan_gateway(net::Netlink& host, const Config& config, const
 Status configure_gateway(net::Netlink& host, const BridgeLink& bridge, const Config& config, const GatewayPlan& plan,
                          const std::vector<Cidr>& wanted) {
   if (wanted.empty()) return {};
-  const auto believes = [&](const net::Link& link) {
-    return attachment::may_believe_routers(host, link, config.host_prefix);
-  };
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
-    if (first_of(wanted, family)) CNIO_TRY(net::switch_on_forwarding(host, family, believes));
-  }
+  CNIO_TRY(attachment::switch_on_forwarding(host, wanted, config.host_prefix));
   CNIO_LET(const net::Link gateway, ensure_gateway_interface(host, bridge.link, config));
   if (config.vlan != 0) CNIO_TRY(require_ipv6_for(gateway, config, plan.add));
   for (const Cidr& cidr : plan.remove) CNIO_TRY(net::remove_address(host, gateway, cidr));
