@@ -49,19 +49,14 @@ endfunction()
 add_custom_target(plugins)
 add_library(cnio_plugins INTERFACE)
 
-# cnio_add_plugin(<name> main|meta|ipam [<version>]): the executable of plugins/<name>/main.cpp on a static library of the
+# cnio_add_plugin(<name> main|meta|ipam): the executable of plugins/<name>/main.cpp on a static library of the
 # folder's other files, so that configuration and verbs can be unit-tested; installed into CNIO_PLUGIN_DIR. The plugin
-# makes interfaces (main), adds to what the plugins before it made (meta) or gives addresses (ipam), and speaks the
-# specification from that version on (0.1.0).
+# makes interfaces (main), adds to what the plugins before it made (meta) or gives addresses (ipam).
 function(cnio_add_plugin name kind)
-  set(since "${ARGN}")
-  if(NOT since)
-    set(since 0.1.0)
-  endif()
   if(NOT kind MATCHES "^(main|meta|ipam)$")
     message(FATAL_ERROR "plugin ${name}: its kind is main, meta or ipam, not \"${kind}\"")
   endif()
-  set_property(GLOBAL APPEND PROPERTY CNIO_PLUGINS "${name} ${kind} ${since}")
+  set_property(GLOBAL APPEND PROPERTY CNIO_PLUGINS "${name} ${kind}")
   set_property(GLOBAL APPEND_STRING PROPERTY CNIO_PLUGIN_NAMES "${name} ")
   string(REPLACE "-" "_" id "${name}")
   file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp")
@@ -84,7 +79,7 @@ function(cnio_add_plugin name kind)
   target_link_libraries(cnio_plugins INTERFACE cnio_plugin_${id})
 endfunction()
 
-# cnio_write_plugins(): plugins.txt in the build folder, a line "<name> <kind> <version>" for each plugin, for all that has
+# cnio_write_plugins(): plugins.txt in the build folder, a line "<name> <kind>" for each plugin, for all that has
 # to know which there are. Installed with the papers, since a runtime takes each file beside the plugins for one.
 function(cnio_write_plugins)
   get_property(plugins GLOBAL PROPERTY CNIO_PLUGINS)
