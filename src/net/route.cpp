@@ -90,7 +90,7 @@ std::string to_string(const RouteSpec& spec) {
   std::string text = spec.dst.to_string();
   if (spec.gateway) text += " via " + spec.gateway->to_string();
   const auto add = [&](std::string_view name, const auto& value) {
-    if (value) text += " " + std::string(name) + " " + std::to_string(*value);
+    if (value) text.append(" ").append(name).append(" ").append(std::to_string(*value));
   };
   add("table", spec.table);
   add("metric", spec.priority);

@@ -17,7 +17,7 @@ TEST_F(BridgeStepsTest, ABridgeIsCreatedUpAndDeafToRouters) {
   const BridgeLink bridge = ensured();
   EXPECT_TRUE(bridge.created);
   EXPECT_EQ(bridge.link.name, "br0");
-  EXPECT_EQ(bridge.link.mac->to_string(), seen("br0").at("address"));
+  EXPECT_EQ(seen("br0").at("address"), bridge.link.mac->to_string());
   EXPECT_THAT(seen("br0").at("flags"), Contains("UP"));
   EXPECT_EQ(seen("br0").at("mtu"), 1450);
   EXPECT_EQ(seen("br0").at("linkinfo").at("info_data").at("stp_state"), 0);
