@@ -132,10 +132,12 @@ class Planner {
     for (const Steps& source : sources) plan_.sources.emplace_back(masquerade(pod.family(), source), plan_.comment);
   }
 
-  // One that others share goes with the last of them.
+  // One that others share is nobody's, and goes with the last of them.
   void add_localnet(const Localnet& localnet) {
-    add_element(kLocalnet, {expr::bytes_of_interface(localnet.interface)});
+    net::NftElement element{expr::bytes_of_interface(localnet.interface)};
+    if (localnet.own) element.comment = plan_.comment;
     if (localnet.own) plan_.record.localnet = localnet.interface;
+    plan_.elements.emplace_back(kLocalnet, std::move(element));
   }
 
   void add_element(const std::string& map, net::NftElement element) {
