@@ -210,9 +210,9 @@ TEST_F(PortmapNftables, CheckSeesEachThingThatIsChanged) {
     ASSERT_TRUE(succeeded_silently(check(ports, c1)));
     damage.insert(damage.begin(), "nft");
     must_run(damage);
-    const auto state = nft_objects();
+    const std::string state = must_run({"nft", "list", "ruleset"});  // of a dormant table nft 1.0.6 writes no JSON
     EXPECT_TRUE(failed(check(ports, c1), code::kCheck)) << damage.back();
-    EXPECT_EQ(nft_objects(), state) << "CHECK changes nothing";
+    EXPECT_EQ(must_run({"nft", "list", "ruleset"}), state) << "CHECK changes nothing";
     if (damage[1] == "add") must_run({"nft", "add", "table", "inet", "cnio_portmap"});
     must_add(ports, c1);
     EXPECT_TRUE(succeeded_silently(check(ports, c1))) << "ADD mends it: " << damage.back();
