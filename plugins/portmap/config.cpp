@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <netinet/in.h>
 #include <tuple>
 
 #include "cnio/attachment/chained.hpp"
@@ -91,9 +92,21 @@ Result<std::vector<PortMapping>> parse_mappings(const Fields& all) {
 
 Status read_backend(const Fields& fields, PortMapSpec& spec) {
   CNIO_LET(const std::string text, fields.text("backend"));
-  spec.backend = PortMapBackend::kNftables;
-  if (!fields.has("backend") || text == "nftables") return {};
-  return fields.fault("backend", "must be \"nftables\", not " + quote(text));
+  if (!fields.has("backend")) return {};
+  if (text != "nftables" && text != "iptables") {
+    return fields.fault("backend", "must be \"iptables\" or \"nftables\", not " + quote(text));
+  }
+  spec.backend = text == "nftables" ? PortMapBackend::kNftables : PortMapBackend::kIptables;
+  return {};
+}
+
+// iptables knows no ports of UDP-Lite.
+Status check_protocols(const Fields& fields, const PortMapSpec& spec) {
+  const auto unknown = [](const PortMapping& mapping) { return mapping.protocol == IPPROTO_UDPLITE; };
+  if (spec.backend == PortMapBackend::kNftables || std::none_of(spec.mappings.begin(), spec.mappings.end(), unknown)) {
+    return {};
+  }
+  return fields.fault("backend", "must be \"nftables\" for ports of udplite");
 }
 
 Status read_mark(const Fields& fields, PortMapSpec& spec) {
@@ -106,7 +119,7 @@ Status read_mark(const Fields& fields, PortMapSpec& spec) {
   }
   if (bit) return fields.fault("externalSetMarkChain", "and markMasqBit exclude each other");
   if (spec.backend != PortMapBackend::kNftables) return {};
-  return fields.fault("externalSetMarkChain", "is for the backend \"iptables\": \"nftables\" needs no mark");
+  return fields.fault("externalSetMarkChain", "is for iptables' chains: the backend \"nftables\" needs no mark");
 }
 
 Status read_conditions(const Fields& fields, PortMapSpec& spec) {
@@ -125,6 +138,7 @@ Result<PortMapSpec> parse_config(const protocol::Request& request) {
   spec.owner = {request.network, request.attachment};
   CNIO_LET(spec.mappings, parse_mappings(fields));
   CNIO_TRY(read_backend(fields, spec));
+  CNIO_TRY(check_protocols(fields, spec));
   CNIO_LET(spec.snat, fields.boolean("snat", true));
   CNIO_LET(spec.masquerade_all, fields.boolean("masqAll"));
   CNIO_TRY(read_mark(fields, spec));

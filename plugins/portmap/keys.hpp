@@ -26,22 +26,25 @@ inline constexpr Key kKeys[] = {
      "the ports (capability `portMappings`)",
      "",
      kMappingKeys},
-    {"backend", KeyType::kText, "\"nftables\"", "`nftables` has a table of its own, written by netlink",
-     "\"nftables\""},
+    {"backend", KeyType::kText, "iptables' chains, by netlink",
+     "`nftables`: a table of its own, whose cost does not grow; `iptables`: that program. Without it the chains that "
+     "`iptables -t nat -S` shows, written without a program unless the host uses the old iptables-legacy",
+     "\"nftables\" or \"iptables\""},
     {"snat", KeyType::kBoolean, "true",
      "the pod sees the host's address where its answer would not find back: what the pod itself, its subnet or "
      "127.0.0.1 sends to the port. Without it these cannot use the port"},
     {"masqAll", KeyType::kBoolean, "false",
      "the pod sees the host's address in place of every client's; with `snat` only"},
-    {"markMasqBit", KeyType::kInteger, "13", "bit of the mark of what is to be masqueraded; `nftables` needs none",
-     "0 to 31"},
+    {"markMasqBit", KeyType::kInteger, "13",
+     "bit of the mark of what is to be masqueraded; the backend `nftables` needs none", "0 to 31"},
     {"externalSetMarkChain", KeyType::kText, "none",
      "a chain of somebody else that sets the mark; not with `markMasqBit`, nor with `nftables`"},
     {"conditionsV4", KeyType::kTexts, "[]",
-     "which IPv4 packets use the ports: `ip saddr 10.0.0.0/8`, `ip saddr != { 10.1.2.3, 10.2.0.0/16 }`, `iifname "
-     "\"eth0\"`, `meta mark 7`, one after the other",
-     "list of words of nft"},
-    {"conditionsV6", KeyType::kTexts, "[]", "the same for IPv6: `ip6 saddr fd00::/8`", "list of words of nft"},
+     "which IPv4 packets use the ports, one word after the other: in iptables' language (`-s`, `10.0.0.0/8`; that "
+     "program is then run), or, with the backend `nftables`, in nft's: `ip saddr != { 10.1.2.3, 10.2.0.0/16 }`, "
+     "`iifname \"eth0\"`, `meta mark 7`",
+     "list of words"},
+    {"conditionsV6", KeyType::kTexts, "[]", "the same for IPv6", "list of words"},
 };
 
 }  // namespace cnio::portmap

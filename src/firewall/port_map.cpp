@@ -12,6 +12,8 @@
 
 #include "firewall/nft_words.hpp"
 #include "firewall/port_map_nftables.hpp"
+#include "firewall/port_map_program.hpp"
+#include "firewall/port_map_visible.hpp"
 
 namespace cnio::firewall {
 namespace {
@@ -91,54 +93,126 @@ std::string transport_name(uint8_t protocol) {
   return std::to_string(protocol);
 }
 
-Status check_conditions(PortMapBackend /*backend*/, Family family, const std::vector<std::string>& conditions,
+Status check_conditions(PortMapBackend backend, Family family, const std::vector<std::string>& conditions,
                         std::string_view key) {
   if (conditions.empty()) return {};
   const std::string& first = conditions.front();
   if (first.empty()) return Error::config(key, "must not begin with an empty condition");
-  if (first.front() == '-' || first.front() == '!') {
+  const bool of_iptables = first.front() == '-' || first.front() == '!';
+  if (of_iptables && backend == PortMapBackend::kNftables) {
     return Error::config(key,
                          "holds words of iptables, " + quote(first) + ", but the backend \"nftables\" takes nft's");
+  }
+  if (backend != PortMapBackend::kNftables) {
+    if (of_iptables) return {};
+    return Error::config(key, "holds " + quote(first) + ", which is not iptables' language (`-s`, `!`, ...)")
+        .hint("conditions of nft are for the backend \"nftables\"");
   }
   const auto parsed = parse_nft_words(family, conditions);
   if (parsed.ok()) return {};
   return Error::config(key, parsed.error().msg()).hint(parsed.error().details());
 }
 
-Status install_port_map(const PortMapSpec& spec, const protocol::Environment& environment, Rollback& undo,
-                        std::vector<std::string>& notes) {
-  if (spec.mappings.empty() || spec.pod.empty()) return remove_port_map(spec.owner, environment);
-  CNIO_LET(NftConnection nft, NftConnection::require(kPortMapNeeds));
+namespace {
+
+// By which programs iptables' chains are to be written; none: by netlink. Those for the old tables, where these are in
+// use: nobody sees them otherwise. Conditions are in iptables' own language.
+Result<IptablesPrograms> programs_for(const PortMapSpec& spec, const protocol::Environment& environment) {
+  if (spec.backend == PortMapBackend::kShown) {
+    CNIO_LET(IptablesPrograms legacy, legacy_programs(environment));
+    if (!legacy.empty()) return legacy;
+  }
+  const bool conditional = !spec.conditions_v4.empty() || !spec.conditions_v6.empty();
+  if (spec.backend == PortMapBackend::kIptables || conditional) return require_programs(spec, environment);
+  return IptablesPrograms();
+}
+
+// The chains lead; the table of our own keeps a record, and does what they cannot: the loopback addresses' ports.
+Status install_shown(NftConnection& nft, const PortMapSpec& spec, const protocol::Environment& environment,
+                     Rollback& undo, std::vector<std::string>& notes) {
+  CNIO_LET(const IptablesPrograms programs, programs_for(spec, environment));
+  CNIO_TRY(refuse_taken_ports(nft, spec));
+  Status installed;
+  if (programs.empty()) {
+    installed = install_visible_port_map(nft, spec);
+  } else {
+    installed = install_port_map_by_program(programs, spec);
+  }
+  if (installed.ok() || installed.error().code() == Code::kKernel) {
+    undo.add("remove port maps", [owner = spec.owner, environment] { return remove_port_map(owner, environment); });
+  }
+  CNIO_TRY(std::move(installed));
+  return install_nftables_port_map(nft, spec, notes);
+}
+
+Status install_native(NftConnection& nft, const PortMapSpec& spec, const protocol::Environment& environment,
+                      Rollback& undo, std::vector<std::string>& notes) {
+  CNIO_TRY(refuse_visible_ports(nft, spec));
   Status installed = install_nftables_port_map(nft, spec, notes);
   // Also if it failed: it may be done although its answer is lost. But what is in the way is no reason to take away
   // what the attachment has.
   if (installed.ok() || installed.error().code() == Code::kKernel) {
     undo.add("remove port maps", [owner = spec.owner, environment] { return remove_port_map(owner, environment); });
   }
-  CNIO_TRY(installed);
+  CNIO_TRY(std::move(installed));
+  return remove_visible_port_map(nft, spec.owner);
+}
+
+}  // namespace
+
+Status install_port_map(const PortMapSpec& spec, const protocol::Environment& environment, Rollback& undo,
+                        std::vector<std::string>& notes) {
+  if (spec.mappings.empty() || spec.pod.empty()) return remove_port_map(spec.owner, environment);
+  CNIO_LET(NftConnection nft, NftConnection::require(kPortMapNeeds));
+  if (spec.backend == PortMapBackend::kNftables) {
+    CNIO_TRY(install_native(nft, spec, environment, undo, notes));
+  } else {
+    CNIO_TRY(install_shown(nft, spec, environment, undo, notes));
+  }
   if (const Status forgotten = forget_earlier(spec); !forgotten.ok()) notes.push_back(forgotten.error().msg());
   return {};
 }
 
-Status remove_port_map(const RuleOwner& owner, const protocol::Environment& /*environment*/) {
+Status remove_port_map(const RuleOwner& owner, const protocol::Environment& environment) {
+  ErrorList errors;
   CNIO_LET(std::optional<NftConnection> nft, NftConnection::open());
-  return nft ? remove_with(*nft, owner) : Status();
+  if (nft) {
+    errors.collect(remove_visible_port_map(*nft, owner));
+    errors.collect(remove_with(*nft, owner));
+  }
+  const auto programs = legacy_programs(environment);
+  errors.collect(programs.ok() ? remove_port_map_by_program(programs.value(), owner) : Status(programs.error()));
+  return errors.status();
 }
 
-Status check_port_map(const PortMapSpec& spec, const protocol::Environment& /*environment*/) {
+Status check_port_map(const PortMapSpec& spec, const protocol::Environment& environment) {
   if (spec.mappings.empty() || spec.pod.empty()) return {};
   CNIO_LET(NftConnection nft, NftConnection::require(kPortMapNeeds));
+  if (spec.backend != PortMapBackend::kNftables) {
+    CNIO_LET(const IptablesPrograms programs, programs_for(spec, environment));
+    CNIO_TRY(programs.empty() ? check_visible_port_map(nft, spec) : check_port_map_by_program(programs, spec));
+  }
   return check_nftables_port_map(nft, spec);
 }
 
 Status collect_port_map_garbage(const std::string& network, const std::vector<protocol::Attachment>& valid,
-                                const protocol::Environment& /*environment*/) {
+                                const protocol::Environment& environment) {
+  ErrorList errors;
   CNIO_LET(std::optional<NftConnection> nft, NftConnection::open());
-  return nft ? collect_nftables_port_map(*nft, StaleOwners(network, valid)) : Status();
+  if (nft) {
+    errors.collect(collect_visible_port_map(*nft, network, valid));
+    errors.collect(collect_nftables_port_map(*nft, StaleOwners(network, valid)));
+  }
+  const auto programs = legacy_programs(environment);
+  errors.collect(programs.ok() ? collect_port_map_by_program(programs.value(), network, valid)
+                               : Status(programs.error()));
+  return errors.status();
 }
 
-Status rehearse_port_map(PortMapBackend /*backend*/, const protocol::Environment& /*environment*/) {
+Status rehearse_port_map(PortMapBackend backend, const protocol::Environment& environment) {
   CNIO_TRY(NftConnection::require(kPortMapNeeds));
+  if (backend == PortMapBackend::kIptables) CNIO_TRY(Iptables::find(Family::kIpv4, environment, "backend"));
+  if (backend == PortMapBackend::kShown) CNIO_TRY(rehearse_visible_port_map());
   return rehearse_nftables_port_map();
 }
 

@@ -51,6 +51,10 @@ bool leads_to_us(const net::NftElement& element, const PortMapPlan& plan) {
   });
 }
 
+bool is_quiet_set(const std::string& set) {
+  return set == port_map_names(Family::kIpv4).quiet || set == port_map_names(Family::kIpv6).quiet;
+}
+
 // Owners whose rules have to go before ours can stand: ourselves, in an earlier life, and those who are gone.
 Result<std::set<std::string>> find_predecessors(NftConnection& nft, const PortMapPlan& plan) {
   std::set<std::string> hashes = {plan.hash};
@@ -60,6 +64,12 @@ Result<std::set<std::string>> find_predecessors(NftConnection& nft, const PortMa
     const std::string hash(hash_in_comment(element->comment));
     if (hash != plan.hash && (hash.empty() || !leads_to_us(*element, plan))) return taken(port, element->comment);
     hashes.insert(hash);
+  }
+  // Whoever kept a port of ours for the loopback address has it no more.
+  for (const auto& [map, kept] : plan.elements) {
+    if (!is_quiet_set(map)) continue;
+    CNIO_LET(const auto element, nft.find_element(kPortMapTable, map, kept.key));
+    if (element) hashes.insert(std::string(hash_in_comment(element->comment)));
   }
   for (const IpAddr& pod : plan.record.masqueraded) {
     CNIO_LET(const auto element,
@@ -161,6 +171,13 @@ Status install_nftables_port_map(NftConnection& nft, const PortMapSpec& spec, st
   if (plan.record.empty()) return {};
   CNIO_TRY(explain(install(nft, plan)));
   return localnet ? set_localnet(localnet->interface, true) : Status();
+}
+
+Status refuse_taken_ports(NftConnection& nft, const PortMapSpec& spec) {
+  std::vector<std::string> notes;
+  CNIO_LET(const PortMapPlan plan, plan_port_map(spec, std::nullopt, notes));
+  CNIO_TRY(find_predecessors(nft, plan));
+  return {};
 }
 
 Status check_nftables_port_map(NftConnection& nft, const PortMapSpec& spec) {

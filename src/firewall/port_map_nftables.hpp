@@ -17,6 +17,8 @@ inline constexpr std::string_view kPortMapNeeds =
     "port maps need nf_tables with NAT: kernel modules nf_tables, nft_chain_nat, nft_nat, nft_masq and nft_fib_inet";
 
 Status install_nftables_port_map(net::NftConnection& nft, const PortMapSpec& spec, std::vector<std::string>& notes);
+// Would a port be refused because another pod has it by this back end? Errors: code 103.
+Status refuse_taken_ports(net::NftConnection& nft, const PortMapSpec& spec);
 Status check_nftables_port_map(net::NftConnection& nft, const PortMapSpec& spec);
 Status rehearse_nftables_port_map();
 

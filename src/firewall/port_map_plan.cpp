@@ -70,6 +70,7 @@ class Planner {
   Result<PortMapPlan> run(const std::optional<Localnet>& localnet) {
     if (localnet) add_localnet(*localnet);
     plan_.record.quiet = !spec_.snat;
+    plan_.record.shown = spec_.backend != PortMapBackend::kNftables;
     for (const Cidr& pod : spec_.pod) CNIO_TRY(plan_family(pod));
     for (const std::string& mark : plan_.record.marks()) plan_.ports.emplace_back(of_family(Family::kIpv4), mark);
     return std::move(plan_);
@@ -78,9 +79,13 @@ class Planner {
  private:
   Status plan_family(const Cidr& pod) {
     const Family family = pod.family();
-    CNIO_LET(const NftAlternatives conditions, parse_nft_words(family, spec_.conditions(family)));
     const std::vector<LedPort> ports = ports_of(pod.addr);
     if (ports.empty()) return {};
+    if (plan_.record.shown) {
+      for (const LedPort& port : ports) add_port(port, {});
+      return {};
+    }
+    CNIO_LET(const NftAlternatives conditions, parse_nft_words(family, spec_.conditions(family)));
     const bool conditional = !spec_.conditions(family).empty();
     (family == Family::kIpv4 ? plan_.record.conditional4 : plan_.record.conditional6) = conditional;
     for (const LedPort& port : ports) add_port(port, conditional ? conditions : NftAlternatives());
@@ -106,8 +111,8 @@ class Planner {
 
   void add_port(const LedPort& port, const NftAlternatives& conditions) {
     plan_.record.ports.push_back(port);
-    plan_.elements.emplace_back(port.map(), port.element(plan_.comment));
-    if (plan_.record.quiet && port.family() == Family::kIpv4 && !port.host) add_element(kQuietPorts, {port.key()});
+    if (plan_.record.keeps(port)) add_element(port_map_names(port.family()).quiet, {port.key()});
+    if (!plan_.record.shown) plan_.elements.emplace_back(port.map(), port.element(plan_.comment));
     if (conditions.empty()) {
       // Nothing leads to these: for people, and for DEL.
       plan_.ports.emplace_back(NftProgram{to_port(port)}, port.text());

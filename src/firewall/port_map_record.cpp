@@ -12,6 +12,7 @@ constexpr std::string_view kArrow = " -> ";
 constexpr std::string_view kPod = "pod ";
 constexpr std::string_view kInterface = "route_localnet of ";
 constexpr std::string_view kQuiet = "no source NAT";
+constexpr std::string_view kShown = "by the chains of iptables";
 constexpr std::string_view kConditional4 = "conditions IPv4";
 constexpr std::string_view kConditional6 = "conditions IPv6";
 
@@ -57,9 +58,10 @@ std::optional<LedPort> parse_port(std::string_view text) {
 std::set<std::pair<std::string, std::string>> elements_of(const PortMapRecord& record) {
   std::set<std::pair<std::string, std::string>> elements;
   for (const LedPort& port : record.ports) {
+    if (record.keeps(port)) elements.emplace(port_map_names(port.family()).quiet, port.key());
+    if (record.shown) continue;
     elements.emplace(port.map(), port.key());
     if (record.conditional(port.family())) elements.emplace(port.map(true), port.key());
-    if (record.quiet && port.family() == Family::kIpv4 && !port.host) elements.emplace(kQuietPorts, port.key());
   }
   for (const IpAddr& pod : record.masqueraded) {
     elements.emplace(port_map_names(pod.family()).pods, net::expr::bytes_of(pod));
@@ -99,12 +101,14 @@ std::vector<std::string> PortMapRecord::marks() const {
   if (conditional4) marks.emplace_back(kConditional4);
   if (conditional6) marks.emplace_back(kConditional6);
   if (quiet) marks.emplace_back(kQuiet);
+  if (shown) marks.emplace_back(kShown);
   if (!localnet.empty()) marks.push_back(std::string(kInterface).append(localnet));
   return marks;
 }
 
 void PortMapRecord::understand(std::string_view comment) {
   if (comment == kQuiet) quiet = true;
+  if (comment == kShown) shown = true;
   if (comment == kConditional4) conditional4 = true;
   if (comment == kConditional6) conditional6 = true;
   if (comment.starts_with(kInterface)) localnet = comment.substr(kInterface.size());

@@ -41,11 +41,16 @@ struct PortMapRecord {
   bool conditional4 = false;  // the ports of a family are in the maps of chains, too
   bool conditional6 = false;
   bool quiet = false;               // the pod is not masqueraded: 127.0.0.1 does not have its ports
+  bool shown = false;               // iptables' chains lead to the pod: here is only what these cannot do
   std::vector<IpAddr> masqueraded;  // in the map of pods: sources may be masqueraded
   std::string localnet;             // the pod's own interface, of which route_localnet was 0
 
   [[nodiscard]] bool empty() const { return ports.empty(); }
   [[nodiscard]] bool conditional(Family family) const { return family == Family::kIpv4 ? conditional4 : conditional6; }
+  // Does the loopback address keep it?
+  [[nodiscard]] bool keeps(const LedPort& port) const {
+    return !port.host && (port.family() == Family::kIpv4 ? quiet : shown);
+  }
   // What its comments are, but for those of the ports.
   [[nodiscard]] std::vector<std::string> marks() const;
   // Of a comment that was read. Others mean nothing.

@@ -12,7 +12,6 @@
 namespace cnio::firewall {
 
 const net::NftTable kPortMapTable = {net::NftFamily::kInet, "cnio_portmap"};
-const std::string kQuietPorts = "quiet4";
 const std::string kLocalnet = "localnet";
 
 namespace {
@@ -27,6 +26,8 @@ constexpr std::string_view kSources = "from-";
 // After whoever translates at dstnat, such as kube-proxy, in whatever order the tables were made: what is theirs stays
 // theirs (CVE-2019-9946). Before masquerading at srcnat.
 constexpr int32_t kLeading = -95;
+// Before those, and before iptables' chains.
+constexpr int32_t kKeeping = -105;
 constexpr int32_t kMasquerading = 95;
 constexpr int32_t kGuarding = -300;  // raw: before connections are tracked
 
@@ -59,15 +60,19 @@ NftProgram to_host(Family family) {
                               expr::verdict(NFT_JUMP, lead_chain(family))});
 }
 
+std::vector<net::NftExpression> to_loopback4() {
+  return {expr::load_destination(Family::kIpv4), expr::mask(expr::bytes_of(*IpAddr::parse("255.0.0.0"))),
+          expr::compare(expr::bytes_of(*IpAddr::parse("127.0.0.0")))};
+}
+
+std::vector<net::NftExpression> to_loopback6() {
+  return {expr::load_destination(Family::kIpv6), expr::compare(expr::bytes_of(*IpAddr::parse("::1")))};
+}
+
 // Nothing that comes from ::1 can go to a pod.
 NftProgram loopback_stays() {
   return family_rule(Family::kIpv6, {expr::load_destination(Family::kIpv6),
                                      expr::compare(expr::bytes_of(*IpAddr::parse("::1"))), expr::verdict(NFT_RETURN)});
-}
-
-std::vector<net::NftExpression> to_loopback4() {
-  return {expr::load_destination(Family::kIpv4), expr::mask(expr::bytes_of(*IpAddr::parse("255.0.0.0"))),
-          expr::compare(expr::bytes_of(*IpAddr::parse("127.0.0.0")))};
 }
 
 std::vector<net::NftExpression> load_port(unsigned at) {
@@ -92,23 +97,24 @@ NftProgram lead(Family family, std::vector<net::NftExpression> key, const std::s
   return family_rule(family, key);
 }
 
-NftProgram quiet_stays() {
-  std::vector<net::NftExpression> steps = to_loopback4();
-  for (const net::NftExpression& step : load_port(0)) steps.push_back(step);
-  steps.push_back(expr::look_up(kQuietPorts));
-  steps.push_back(expr::verdict(NFT_RETURN));
-  return family_rule(Family::kIpv4, steps);
-}
-
 Shared lead_of(Family family) {
   const PortMapNames& names = port_map_names(family);
   Shared shared{{lead_chain(family)}, false, {}};
   shared.rules.push_back(judge(family, load_host_port(family), names.hosts_if));
   shared.rules.push_back(lead(family, load_host_port(family), names.hosts));
-  if (family == Family::kIpv4) shared.rules.push_back(quiet_stays());
   shared.rules.push_back(judge(family, load_port(0), names.ports_if));
   shared.rules.push_back(lead(family, load_port(0), names.ports));
   return shared;
+}
+
+// Translated to where it goes anyway, it is done: no chain behind this one is asked.
+NftProgram loopback_keeps(Family family) {
+  std::vector<net::NftExpression> steps = family == Family::kIpv4 ? to_loopback4() : to_loopback6();
+  for (const net::NftExpression& step : load_port(0)) steps.push_back(step);
+  steps.push_back(expr::look_up(port_map_names(family).quiet));
+  steps.push_back(expr::load_destination(family, kData));
+  steps.push_back(expr::dnat(family, kData, std::nullopt));
+  return family_rule(family, std::move(steps));
 }
 
 // Of connections that were led to the pod.
@@ -132,6 +138,7 @@ std::vector<Shared> shared_chains() {
   return {
       lead_of(Family::kIpv4),
       lead_of(Family::kIpv6),
+      {{"loopback", Hook::kNatOutput, kKeeping}, true, {loopback_keeps(Family::kIpv4), loopback_keeps(Family::kIpv6)}},
       {{"prerouting", Hook::kNatPrerouting, kLeading}, true, {to_host(Family::kIpv4), to_host(Family::kIpv6)}},
       {{"output", Hook::kNatOutput, kLeading},
        true,
@@ -153,13 +160,13 @@ std::vector<net::NftSetSpec> maps_of(Family family) {
           {names.ports, port, pod, false, "ports of all addresses of the host : pod"},
           {names.hosts_if, host_port, {}, true, "likewise, with conditions"},
           {names.ports_if, port, {}, true, "likewise, with conditions"},
-          {names.pods, {address}, {}, true, "pod : which sources are masqueraded"}};
+          {names.pods, {address}, {}, true, "pod : which sources are masqueraded"},
+          {names.quiet, port, {}, false, "ports that the loopback address keeps"}};
 }
 
 std::vector<net::NftSetSpec> shared_sets() {
   std::vector<net::NftSetSpec> sets = maps_of(Family::kIpv4);
   for (net::NftSetSpec& set : maps_of(Family::kIpv6)) sets.push_back(std::move(set));
-  sets.push_back({kQuietPorts, {net::kNftTypeProtocol, net::kNftTypePort}, {}, false, "ports that 127.0.0.1 lacks"});
   sets.push_back({kLocalnet, {net::kNftTypeInterface}, {}, false, "interfaces whose route_localnet was 0"});
   return sets;
 }
@@ -194,8 +201,8 @@ Result<std::string> fault_of(net::NftConnection& nft, const net::NftView& view, 
 }  // namespace
 
 const PortMapNames& port_map_names(Family family) {
-  static const PortMapNames kIpv4 = {"hosts4", "ports4", "hosts4_if", "ports4_if", "pods4"};
-  static const PortMapNames kIpv6 = {"hosts6", "ports6", "hosts6_if", "ports6_if", "pods6"};
+  static const PortMapNames kIpv4 = {"hosts4", "ports4", "hosts4_if", "ports4_if", "pods4", "quiet4"};
+  static const PortMapNames kIpv6 = {"hosts6", "ports6", "hosts6_if", "ports6_if", "pods6", "quiet6"};
   return family == Family::kIpv4 ? kIpv4 : kIpv6;
 }
 

@@ -14,6 +14,8 @@
 //   prerouting, output    to one of the host's addresses, but for ::1: on to lead4 or lead6
 //   lead4, lead6          what hosts4 has for address, protocol and port, else what ports4 has for protocol and port
 //   postrouting           of what was led so: pods4 says by which rules the source is masqueraded
+//   loopback              before all of them: 127.0.0.1 and ::1 keep the ports in quiet4 and quiet6 for themselves,
+//                         whoever would translate them later
 //   guard                 what comes in for 127.0.0.1 from elsewhere is dropped, since the host now routes such packets
 //
 // A port with conditions is in hosts4_if or ports4_if besides: it leads to the attachment's rules.
@@ -28,10 +30,9 @@ struct PortMapNames {
   std::string hosts_if;  // to a chain of the attachment
   std::string ports_if;  // likewise
   std::string pods;      // from the pod's address to a chain of the attachment
+  std::string quiet;     // protocol and port that the loopback address keeps: the pod could not answer
 };
 const PortMapNames& port_map_names(Family family);
-// Protocol and port that 127.0.0.1 does not have: the pod could not answer.
-extern const std::string kQuietPorts;
 // Interfaces for which packets to and from 127.0.0.1 are routed on our account.
 extern const std::string kLocalnet;
 

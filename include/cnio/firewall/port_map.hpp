@@ -20,6 +20,8 @@ namespace cnio::firewall {
 // How a host port is translated. Each is a pair of files in src/firewall with functions for install, remove, check,
 // collect and rehearse (port_map_nftables.hpp), which port_map.cpp calls: DEL and GC those of all of them.
 enum class PortMapBackend : uint8_t {
+  kShown,     // the reference's chains, which iptables prints, by netlink; by the program where old tables are in use
+  kIptables,  // the same, by the iptables program
   kNftables,  // a table of our own, by netlink
 };
 
@@ -53,7 +55,7 @@ struct PortMapSpec {
   std::string set_mark_chain;              // externalSetMarkChain: the chain of somebody else that does it
   std::vector<std::string> conditions_v4;  // in the words of the back end
   std::vector<std::string> conditions_v6;
-  PortMapBackend backend = PortMapBackend::kNftables;
+  PortMapBackend backend = PortMapBackend::kShown;
 
   [[nodiscard]] const std::vector<std::string>& conditions(Family family) const {
     return family == Family::kIpv4 ? conditions_v4 : conditions_v6;
