@@ -7,18 +7,16 @@
 namespace cnio::firewall {
 namespace {
 
-constexpr size_t kHashDigits = 16;
 constexpr size_t kIptablesChainDigits = 24;
 constexpr size_t kIptablesCommentLimit = 255;  // struct xt_comment_info
 const std::string kAttachment = "att-";
 
 }  // namespace
 
-std::string reference_network_prefix(const std::string& network) { return sha512_hex(network, kHashDigits) + "-"; }
+std::string reference_network_prefix(const std::string& network) { return network_hash(network) + "-"; }
 
 std::string reference_prefix(const MasqueradeIdentity& who) {
-  const std::string key = who.attachment.ifname + ":" + who.attachment.container_id;
-  return reference_network_prefix(who.network) + sha512_hex(key, kHashDigits);
+  return reference_network_prefix(who.network) + attachment_hash(who.attachment);
 }
 
 std::string attachment_chain(const MasqueradeIdentity& who) { return kAttachment + reference_prefix(who); }
@@ -40,11 +38,9 @@ std::string iptables_comment(const MasqueradeIdentity& who) {
 }
 
 std::string readable_identity(const MasqueradeIdentity& who) {
-  std::string text = "net: " + who.network + ", if: " + who.attachment.ifname + ", id: " + who.attachment.container_id;
-  for (char& c : text) {
-    if (c < ' ' || c > '~' || c == '"' || c == '\\') c = '?';
-  }
-  return text.substr(0, net::kNftCommentLimit);
+  const std::string text =
+      "net: " + who.network + ", if: " + who.attachment.ifname + ", id: " + who.attachment.container_id;
+  return printable(text).substr(0, net::kNftCommentLimit);
 }
 
 }  // namespace cnio::firewall

@@ -9,6 +9,7 @@
 #include "cnio/base/ip.hpp"
 #include "cnio/base/result.hpp"
 #include "cnio/base/rollback.hpp"
+#include "cnio/firewall/owner.hpp"
 #include "cnio/net/nftables/nftables.hpp"
 #include "cnio/protocol/request.hpp"
 
@@ -18,10 +19,7 @@
 namespace cnio::firewall {
 
 // Whose rules they are.
-struct MasqueradeIdentity {
-  std::string network;
-  protocol::Attachment attachment;
-};
+using MasqueradeIdentity = RuleOwner;
 
 enum class MasqueradeBackend {
   kNftables,  // netlink alone, no program needed

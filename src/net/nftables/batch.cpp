@@ -1,11 +1,11 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <arpa/inet.h>
 #include <cerrno>
+#include <iterator>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <linux/netfilter_bridge.h>
-#include <linux/netfilter_ipv4.h>
 
 #include <netlink/attr.h>
 #include <netlink/msg.h>
@@ -27,11 +27,6 @@ using nft::put_u64;
 constexpr uint8_t kTableComment = 0;
 constexpr uint8_t kChainComment = 0;
 constexpr uint8_t kRuleComment = 0;
-constexpr uint8_t kSetComment = 7;
-
-// Numbers of the nft program's data types (its datatype.h), by which it prints keys; the kernel only keeps them.
-constexpr uint32_t kTypeIpv4Address = 7;
-constexpr uint32_t kTypeIpv6Address = 8;
 
 constexpr uint16_t kCreate = NLM_F_CREATE;
 
@@ -79,14 +74,15 @@ void NftBatch::wake_table() {
 }
 
 void NftBatch::ensure_base_chain(const NftBaseChain& chain, std::string_view comment) {
-  const bool nat = chain.hook == NftBaseChain::Hook::kNatPostrouting;
-  const std::string kind = nat ? "type nat at hook postrouting" : "type filter at hook prerouting";
+  const nft::HookPlace place = nft::place_of(chain.hook);
+  const std::string kind =
+      std::string("type ").append(place.type).append(" at hook ").append(nft::name_of_hook(place.number));
   nl_msg* message = add(NFT_MSG_NEWCHAIN, kCreate, "add chain " + chain.name + " of " + kind);
   put_text(message, NFTA_CHAIN_TABLE, table_.name);
   put_text(message, NFTA_CHAIN_NAME, chain.name);
-  put_text(message, NFTA_CHAIN_TYPE, nat ? "nat" : "filter");
+  put_text(message, NFTA_CHAIN_TYPE, place.type);
   put_nest(message, NFTA_CHAIN_HOOK, [&] {
-    put_u32(message, NFTA_HOOK_HOOKNUM, nat ? uint32_t{NF_INET_POST_ROUTING} : uint32_t{NF_BR_PRE_ROUTING});
+    put_u32(message, NFTA_HOOK_HOOKNUM, place.number);
     put_u32(message, NFTA_HOOK_PRIORITY, static_cast<uint32_t>(chain.priority));
   });
   put_u32(message, NFTA_CHAIN_POLICY, NF_ACCEPT);
@@ -107,16 +103,8 @@ void NftBatch::add_chain(uint16_t flags, const std::string& chain, std::string_v
 }
 
 void NftBatch::ensure_verdict_map(const std::string& map, Family key, std::string_view comment) {
-  const bool ipv4 = key == Family::kIpv4;
-  nl_msg* message = add(NFT_MSG_NEWSET, kCreate, "add map " + map);
-  put_text(message, NFTA_SET_TABLE, table_.name);
-  put_text(message, NFTA_SET_NAME, map);
-  put_u32(message, NFTA_SET_FLAGS, NFT_SET_MAP);
-  put_u32(message, NFTA_SET_KEY_TYPE, ipv4 ? kTypeIpv4Address : kTypeIpv6Address);
-  put_u32(message, NFTA_SET_KEY_LEN, ipv4 ? 4 : 16);
-  put_u32(message, NFTA_SET_DATA_TYPE, NFT_DATA_VERDICT);
-  put_u32(message, NFTA_SET_ID, static_cast<uint32_t>(messages_.size()));
-  put_comment(message, NFTA_SET_USERDATA, kSetComment, comment);
+  const uint32_t type = key == Family::kIpv4 ? kNftTypeIpv4Address : kNftTypeIpv6Address;
+  ensure_set({map, {type}, {}, true, std::string(comment)});
 }
 
 void NftBatch::flush_chain(const std::string& chain) {
@@ -181,6 +169,11 @@ void NftBatch::delete_empty_table() {
   put_text(message, NFTA_TABLE_NAME, table_.name);
 }
 
+void NftBatch::join(NftBatch other) {
+  std::move(other.messages_.begin() + 1, other.messages_.end(), std::back_inserter(messages_));
+  std::move(other.steps_.begin() + 1, other.steps_.end(), std::back_inserter(steps_));
+}
+
 Status retry_while_changing(const std::function<Status()>& attempt) {
   int clashes = 0;
   for (int i = 0; i < kAttempts; ++i) {
@@ -206,7 +199,7 @@ Status NftConnection::commit(const NftBatch& batch, std::string_view operation) 
   const NftBatch::Message end(make_frame(NFNL_MSG_BATCH_END));
   std::vector<nl_msg*> messages;
   for (const NftBatch::Message& message : batch.messages_) messages.push_back(message.get());
-  if (messages.size() == 1) return {};  // nothing but the frame
+  if (batch.empty()) return {};  // nothing but the frame
   // Only the last change is acknowledged: the end of a batch is not, before Linux 6.10.
   nlmsg_hdr(messages.back())->nlmsg_flags |= NLM_F_ACK;
   messages.push_back(end.get());

@@ -2,10 +2,14 @@
 #include "net/nftables/message.hpp"
 
 #include <arpa/inet.h>
+#include <cerrno>
 #include <endian.h>
+#include <iterator>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter_bridge.h>
+#include <linux/netfilter_ipv4.h>
 
 #include <netlink/attr.h>
 #include <netlink/msg.h>
@@ -61,14 +65,51 @@ void put_text(nl_msg* message, int attribute, const std::string& text) {
   must(nla_put_string(message, attribute, text.c_str()));
 }
 
-void put_comment(nl_msg* message, int attribute, uint8_t type, std::string_view comment) {
-  if (comment.empty()) return;
+std::string comment_bytes(uint8_t type, std::string_view comment) {
+  if (comment.empty()) return {};
   const std::string_view cut = comment.substr(0, kNftCommentLimit);
   std::string bytes;
   bytes.push_back(static_cast<char>(type));
   bytes.push_back(static_cast<char>(cut.size() + 1));
   bytes.append(cut).push_back('\0');
+  return bytes;
+}
+
+void put_comment(nl_msg* message, int attribute, uint8_t type, std::string_view comment) {
+  if (!comment.empty()) put_bytes(message, attribute, comment_bytes(type, comment));
+}
+
+void put_bytes(nl_msg* message, int attribute, std::string_view bytes) {
   must(nla_put(message, attribute, static_cast<int>(bytes.size()), bytes.data()));
+}
+
+std::string_view bytes_in(const nlattr* attribute) {
+  return {static_cast<const char*>(nla_data(attribute)), static_cast<size_t>(nla_len(attribute))};
+}
+
+HookPlace place_of(NftBaseChain::Hook hook) {
+  switch (hook) {
+    case NftBaseChain::Hook::kNatPrerouting:
+      return {"nat", NF_INET_PRE_ROUTING};
+    case NftBaseChain::Hook::kNatOutput:
+      return {"nat", NF_INET_LOCAL_OUT};
+    case NftBaseChain::Hook::kNatPostrouting:
+      return {"nat", NF_INET_POST_ROUTING};
+    case NftBaseChain::Hook::kFilterPrerouting:
+      return {"filter", NF_INET_PRE_ROUTING};
+    case NftBaseChain::Hook::kFilterForward:
+      return {"filter", NF_INET_FORWARD};
+    case NftBaseChain::Hook::kBridgePrerouting:
+      return {"filter", NF_BR_PRE_ROUTING};
+    case NftBaseChain::Hook::kBridgeForward:
+      break;
+  }
+  return {"filter", NF_BR_FORWARD};
+}
+
+const char* name_of_hook(uint32_t number) {
+  constexpr const char* kNames[] = {"prerouting", "input", "forward", "output", "postrouting"};
+  return number < std::size(kNames) ? kNames[number] : nullptr;
 }
 
 void put_element(nl_msg* message, int attribute, const IpAddr& key, const std::string* chain) {
@@ -85,6 +126,20 @@ void put_element(nl_msg* message, int attribute, const IpAddr& key, const std::s
       });
     });
   });
+}
+
+MsgPtr make_rule_dump(const NftTable& table, const std::string& chain) {
+  MsgPtr message = make_message(NFT_MSG_GETRULE, table.family, NLM_F_DUMP);
+  put_text(message.get(), NFTA_RULE_TABLE, table.name);
+  if (!chain.empty()) put_text(message.get(), NFTA_RULE_CHAIN, chain);
+  return message;
+}
+
+Result<bool> look_up(Netlink& netlink, nl_msg* message, const std::string& operation, const Netlink::Handler& handler) {
+  const Status status = netlink.query_together({message}, operation, handler);
+  if (status.ok()) return true;
+  if (status.error().errnum() == ENOENT) return false;
+  return status.error();
 }
 
 uint32_t get_u32(const nlattr* attribute) { return ntohl(value_of<uint32_t>(attribute)); }

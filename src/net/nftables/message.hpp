@@ -40,6 +40,7 @@ void put_u32(nl_msg* message, int attribute, uint32_t value);
 void put_u64(nl_msg* message, int attribute, uint64_t value);
 void put_text(nl_msg* message, int attribute, const std::string& text);
 // A comment for people, in the form of libnftnl's user data; `type` is its number there. Cut at kNftCommentLimit.
+std::string comment_bytes(uint8_t type, std::string_view comment);
 void put_comment(nl_msg* message, int attribute, uint8_t type, std::string_view comment);
 
 template <class Fill>
@@ -52,6 +53,21 @@ void put_nest(nl_msg* message, int attribute, Fill fill) {
 // NFTA_SET_ELEM_LIST_ELEMENTS or the like with one element; with `chain` also where it goes to.
 void put_element(nl_msg* message, int attribute, const IpAddr& key, const std::string* chain);
 void put_expressions(nl_msg* message, const NftRule& rule);
+void put_bytes(nl_msg* message, int attribute, std::string_view bytes);
+std::string_view bytes_in(const nlattr* attribute);
+
+// The type and hook of the nf_tables chain, NF_INET_* or NF_BR_*, with its name for people.
+struct HookPlace {
+  const char* type;
+  uint32_t number;
+};
+HookPlace place_of(NftBaseChain::Hook hook);
+const char* name_of_hook(uint32_t number);  // null: there is none
+
+// Of all chains, if none is named.
+MsgPtr make_rule_dump(const NftTable& table, const std::string& chain);
+// Runs a get; true if the object exists.
+Result<bool> look_up(Netlink& netlink, nl_msg* message, const std::string& operation, const Netlink::Handler& handler);
 
 uint32_t get_u32(const nlattr* attribute);
 uint64_t get_u64(const nlattr* attribute);

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <arpa/inet.h>  // ahead of linux/netfilter.h, which then does not define the same types
 #include <cerrno>
-#include <iterator>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -18,16 +17,10 @@ namespace cnio::net {
 namespace {
 
 using nft::get_u32;
+using nft::look_up;
 using nft::make_message;
+using nft::make_rule_dump;
 using nft::put_text;
-
-// Runs a get; true if the object exists.
-Result<bool> look_up(Netlink& netlink, nl_msg* message, const std::string& operation, const Netlink::Handler& handler) {
-  const Status status = netlink.query_together({message}, operation, handler);
-  if (status.ok()) return true;
-  if (status.error().errnum() == ENOENT) return false;
-  return status.error();
-}
 
 // Parses one level of attributes behind the nfgenmsg.
 template <int kMax>
@@ -87,10 +80,9 @@ NftMap parse_map(nlmsghdr& message) {
   return map;
 }
 
-constexpr const char* kHookNames[] = {"prerouting", "input", "forward", "output", "postrouting"};
-
 std::string describe(const NftHook& hook) {
-  const std::string name = hook.number < std::size(kHookNames) ? kHookNames[hook.number] : std::to_string(hook.number);
+  const char* known = nft::name_of_hook(hook.number);
+  const std::string name = known != nullptr ? known : std::to_string(hook.number);
   return "of type " + hook.type + " at hook " + name + " with priority " + std::to_string(hook.priority);
 }
 
@@ -98,14 +90,6 @@ MsgPtr make_chain_get(const NftTable& table, const std::string& chain) {
   MsgPtr message = make_message(NFT_MSG_GETCHAIN, table.family, 0);
   put_text(message.get(), NFTA_CHAIN_TABLE, table.name);
   put_text(message.get(), NFTA_CHAIN_NAME, chain);
-  return message;
-}
-
-// Of all chains, if none is named.
-MsgPtr make_rule_dump(const NftTable& table, const std::string& chain) {
-  MsgPtr message = make_message(NFT_MSG_GETRULE, table.family, NLM_F_DUMP);
-  put_text(message.get(), NFTA_RULE_TABLE, table.name);
-  if (!chain.empty()) put_text(message.get(), NFTA_RULE_CHAIN, chain);
   return message;
 }
 
@@ -144,9 +128,8 @@ void for_each_element(nlmsghdr& message, Visit visit) {
 
 std::string NftBaseChain::mismatch(const NftChain& found) const {
   if (!found.hook) return "is no base chain, so the kernel never calls it";
-  const bool nat = hook == Hook::kNatPostrouting;
-  const NftHook wanted = {nat ? "nat" : "filter", nat ? uint32_t{NF_INET_POST_ROUTING} : uint32_t{NF_INET_PRE_ROUTING},
-                          priority, true};
+  const nft::HookPlace place = nft::place_of(hook);
+  const NftHook wanted = {place.type, place.number, priority, true};
   const bool same =
       found.hook->type == wanted.type && found.hook->number == wanted.number && found.hook->priority == wanted.priority;
   return same ? std::string() : "is " + describe(*found.hook) + ", not " + describe(wanted);

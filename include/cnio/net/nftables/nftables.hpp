@@ -13,6 +13,7 @@
 #include "cnio/base/mac.hpp"
 #include "cnio/base/result.hpp"
 #include "cnio/net/netlink.hpp"
+#include "cnio/net/nftables/expression.hpp"
 
 // The packet filter's tables, chains, rules and maps through NFT_MSG_* messages (linux/netfilter/nf_tables.h), without
 // the nft program. Only what is needed since Linux 5.10 is used.
@@ -84,8 +85,13 @@ struct NftChain {
 // A chain that the kernel calls, whose policy is to accept.
 struct NftBaseChain {
   enum class Hook : uint8_t {
-    kNatPostrouting,    // type nat; of `ip`, `ip6` and `inet` tables
-    kBridgePrerouting,  // type filter; of `bridge` tables
+    kNatPrerouting,     // type nat: of `ip`, `ip6` and `inet` tables
+    kNatOutput,         // likewise
+    kNatPostrouting,    // likewise
+    kFilterPrerouting,  // type filter: of the same tables
+    kFilterForward,     // likewise
+    kBridgePrerouting,  // type filter, of `bridge` tables
+    kBridgeForward,     // likewise
   };
   std::string name;
   Hook hook = Hook::kNatPostrouting;
@@ -101,6 +107,30 @@ struct NftMap {
   // The addresses that it leads from to verdicts. Nothing if it is another kind of map or set: other keys or data,
   // intervals, elements that end by themselves.
   std::optional<Family> key;
+};
+
+// A hash table of keys (a set), or from keys to values or verdicts (a map). A key of several parts has each padded to
+// four bytes. `key_types` and `data_types` are numbers of the nft program's data types (kNftType...), by which it
+// prints them; the kernel only keeps them.
+struct NftSetSpec {
+  std::string name;
+  std::vector<uint32_t> key_types;
+  std::vector<uint32_t> data_types = {};  // of a map to values
+  bool verdicts = false;                  // a map to verdicts
+  std::string comment = {};
+};
+inline constexpr uint32_t kNftTypeIpv4Address = 7;
+inline constexpr uint32_t kNftTypeIpv6Address = 8;
+inline constexpr uint32_t kNftTypeProtocol = 12;   // IPPROTO_*, one byte
+inline constexpr uint32_t kNftTypePort = 13;       // two bytes
+inline constexpr uint32_t kNftTypeInterface = 41;  // IFNAMSIZ bytes
+
+struct NftElement {
+  std::string key;
+  std::string data = {};     // of a map to values
+  std::string chain = {};    // of a map to verdicts: where it goes to
+  std::string comment = {};  // at most kNftCommentLimit bytes
+  bool operator==(const NftElement&) const = default;
 };
 
 // A base chain with the table it stands in.
@@ -154,20 +184,33 @@ class NftBatch {
   // Removes all rules of a chain, which must exist.
   void flush_chain(const std::string& chain);
   void append_rule(const std::string& chain, const NftRule& rule);
+  // In front of all that the chain has. Rules may also be given as the programs that they are.
+  void append_program(const std::string& chain, const NftProgram& program, std::string_view comment = {});
+  void insert_program(const std::string& chain, const NftProgram& program, std::string_view comment = {});
   // In the place of the one with this handle.
   void replace_rule(const std::string& chain, uint64_t handle, const NftRule& rule);
   // The same element twice is one; errno EBUSY or EEXIST if the key leads to another chain already.
   void add_goto(const std::string& map, const IpAddr& key, const std::string& chain);
 
+  void ensure_set(const NftSetSpec& set);
+  // The same element twice is one; errno EEXIST or EBUSY if the key has another value already. `exclusive`: errno
+  // EEXIST even if it has the same.
+  void add_element(const std::string& set, const NftElement& element, bool exclusive = false);
+
   // "delete": errno ENOENT if it is not there.
   void delete_rule(const std::string& chain, uint64_t handle);
   void delete_element(const std::string& map, const IpAddr& key);
+  void delete_element(const std::string& set, std::string_view key);
   // With its rules. errno EBUSY if a rule or element still leads to it.
   void delete_chain(const std::string& chain);
   // With its elements. errno EBUSY if a rule looks into it.
   void delete_map(const std::string& map);
   // errno EBUSY if anything is in it.
   void delete_empty_table();
+
+  // Changes of another table, behind these: all together or none. Its generation does not count.
+  void join(NftBatch other);
+  [[nodiscard]] bool empty() const { return messages_.size() == 1; }
 
  private:
   friend class NftConnection;
@@ -179,6 +222,7 @@ class NftBatch {
   nl_msg* add(uint16_t type, uint16_t flags, std::string step);
   void add_chain(uint16_t flags, const std::string& chain, std::string_view comment);
   nl_msg* add_rule(uint16_t flags, std::string step, const std::string& chain, const NftRule& rule);
+  void add_program(uint16_t flags, const std::string& chain, const NftProgram& program, std::string_view comment);
 
   NftTable table_;
   std::vector<Message> messages_;
@@ -212,6 +256,12 @@ class NftConnection {
   Result<std::vector<NftRule>> list_rules(const NftTable& table, const std::string& chain);
   // Those of all chains of the table.
   Result<std::vector<NftRule>> list_rules(const NftTable& table);
+  // The same as programs; of all chains if none is named.
+  Result<std::vector<NftProgramRule>> list_programs(const NftTable& table, const std::string& chain = {});
+  // Reads the whole set or map.
+  Result<std::vector<NftElement>> list_elements(const NftTable& table, const std::string& set);
+  // Costs the same however many there are.
+  Result<std::optional<NftElement>> find_element(const NftTable& table, const std::string& set, std::string_view key);
   // The chain that a verdict map's element goes to.
   Result<std::optional<std::string>> find_goto(const NftTable& table, const std::string& map, const IpAddr& key);
   // The keys of all elements that go to `chain`; reads the whole map.
