@@ -41,6 +41,7 @@ struct NftProgramRule {
   uint64_t handle = 0;
   NftProgram program;
   std::string comment;  // that of nft, or of iptables' comment match
+  std::string note;     // see NftBatch::append_noted
 };
 
 // The steps. A register is named by the number of its first four bytes, 0 to 15: a concatenation lies in several, each
