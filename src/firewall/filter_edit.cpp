@@ -6,50 +6,15 @@
 namespace cnio::firewall {
 namespace {
 
-using net::NftProgramRule;
-
 constexpr IngressPolicy kPolicies[] = {IngressPolicy::kSameBridge, IngressPolicy::kIsolated};
-
-// How many steps compare the interfaces of a rule that names both.
-constexpr size_t kInterfaceSteps = 4;
-
-bool begins_alike(const net::NftProgram& a, const net::NftProgram& b) {
-  if (a.steps.size() < kInterfaceSteps || b.steps.size() < kInterfaceSteps) return false;
-  return std::equal(a.steps.begin(), a.steps.begin() + kInterfaceSteps, b.steps.begin(),
-                    [](const auto& x, const auto& y) { return x.same_effect(y); });
-}
 
 }  // namespace
 
-net::NftTable filter_table(Family family) {
-  return {family == Family::kIpv4 ? net::NftFamily::kIpv4 : net::NftFamily::kIpv6, "filter"};
-}
+FilterEdit::FilterEdit(Family family, std::unique_ptr<FilterTable> table)
+    : family_(family), table_(std::move(table)), rules_(table_->rules()) {}
 
-FilterEdit::FilterEdit(Family family, bool has_forward, std::vector<NftProgramRule> rules,
-                       std::vector<std::string> bridges)
-    : family_(family),
-      has_forward_(has_forward),
-      rules_(std::move(rules)),
-      bridges_(std::move(bridges)),
-      batch_(filter_table(family)) {}
-
-Result<FilterEdit> FilterEdit::begin(net::NftConnection& nft, Family family) {
-  CNIO_LET(const auto forward, nft.find_chain(filter_table(family), kForwardChain));
-  CNIO_LET(std::vector<NftProgramRule> rules, nft.list_programs(filter_table(family)));
-  std::vector<std::string> bridges;
-  const auto in_stage = [](const NftProgramRule& rule) { return rule.chain == kFirstStage; };
-  if (std::any_of(rules.begin(), rules.end(), in_stage)) {
-    CNIO_LET(const std::vector<net::NftRule> stage, nft.list_rules(filter_table(family), kFirstStage));
-    for (const net::NftRule& rule : stage) {
-      const bool leaves = rule.action == net::NftRule::Action::kJump && rule.target == kSecondStage;
-      if (leaves && !rule.input_interface.empty()) bridges.push_back(rule.input_interface);
-    }
-  }
-  return FilterEdit(family, forward.has_value(), std::move(rules), std::move(bridges));
-}
-
-bool FilterEdit::is(const NftProgramRule& rule, const std::string& chain, const XtablesRule& wanted) const {
-  return rule.chain == chain && program_of(wanted, family_).same_effect(rule.program);
+bool FilterEdit::is(const PresentRule& rule, const std::string& chain, const XtablesRule& wanted) const {
+  return rule.chain == chain && table_->is(rule, wanted);
 }
 
 bool FilterEdit::has(const std::string& chain, const XtablesRule& rule) const {
@@ -66,33 +31,29 @@ bool FilterEdit::has_noted(const std::string& chain, const XtablesRule& rule, co
 }
 
 bool FilterEdit::has_foreign_pods() const {
-  return std::any_of(rules_.begin(), rules_.end(), [&](const auto& each) {
-    return each.chain == kPodChain && each.note.empty() && each.program.target().empty() &&
-           !is(each, kPodChain, marked_rule());
+  return std::any_of(rules_.begin(), rules_.end(), [&](const PresentRule& each) {
+    const bool of_a_pod = each.chain == kPodChain && each.target.empty() && !is(each, kPodChain, marked_rule());
+    return of_a_pod && each.note.empty();
   });
 }
 
-void FilterEdit::ensure_chains(const std::vector<std::string>& chains) {
-  batch_.ensure_table({});
-  if (!has_forward_) {
-    batch_.ensure_base_chain({kForwardChain, net::NftBaseChain::Hook::kFilterForward, 0});
-    has_forward_ = true;
+std::set<std::string> FilterEdit::policy_bridges() const {
+  std::set<std::string> bridges;
+  for (const PresentRule& rule : rules_) {
+    const bool leaves = rule.chain == kFirstStage && rule.target == kSecondStage;
+    if (leaves && !rule.input.empty()) bridges.insert(rule.input);
   }
-  for (const std::string& chain : chains) batch_.ensure_chain(chain, {});
+  return bridges;
 }
 
-void FilterEdit::ensure_first(const std::string& chain, const XtablesRule& rule) {
-  if (!has(chain, rule)) batch_.insert_program(chain, program_of(rule, family_));
-}
-
-void FilterEdit::ensure_last(const std::string& chain, const XtablesRule& rule) {
-  if (!has(chain, rule)) batch_.append_program(chain, program_of(rule, family_));
+void FilterEdit::ensure(const std::string& chain, const XtablesRule& rule, bool first) {
+  if (!has(chain, rule)) table_->put(chain, rule, first, {});
 }
 
 void FilterEdit::put_pod_chain(const std::string& admin_chain) {
-  ensure_chains({kPodChain, admin_chain});
-  ensure_first(kForwardChain, pod_chain_jump());
-  ensure_first(kPodChain, admin_jump(admin_chain));
+  table_->ensure_chains({kPodChain, admin_chain});
+  ensure(kForwardChain, pod_chain_jump(), true);
+  ensure(kPodChain, admin_jump(admin_chain), true);
 }
 
 void FilterEdit::put_pod(const RuleOwner& owner, const std::vector<IpAddr>& addresses) {
@@ -100,68 +61,61 @@ void FilterEdit::put_pod(const RuleOwner& owner, const std::vector<IpAddr>& addr
   for (const IpAddr& address : addresses) {
     for (const XtablesRule& rule : pod_rules(address)) missing.push_back(rule);
   }
-  remove([&](const NftProgramRule& rule) {
+  remove([&](const PresentRule& rule) {
     if (rule.chain != kPodChain || !belongs_to(rule.note, owner)) return false;
-    const auto wanted = std::find_if(missing.begin(), missing.end(),
-                                     [&](const auto& each) { return is(rule, kPodChain, each); });
+    const auto wanted =
+        std::find_if(missing.begin(), missing.end(), [&](const auto& each) { return table_->is(rule, each); });
     if (wanted == missing.end()) return true;
     missing.erase(wanted);
     return false;
   });
-  for (const XtablesRule& rule : missing) {
-    batch_.append_noted(kPodChain, program_of(rule, family_), owner_comment(owner));
-  }
+  for (const XtablesRule& rule : missing) table_->put(kPodChain, rule, false, owner_comment(owner));
 }
 
-void FilterEdit::put_marked() { ensure_last(kPodChain, marked_rule()); }
+void FilterEdit::put_marked() { ensure(kPodChain, marked_rule(), false); }
 
 void FilterEdit::put_policy(const std::string& bridge, IngressPolicy policy) {
   const std::vector<XtablesRule> wanted = first_stage_rules(bridge, policy);
-  const net::NftProgram loop = program_of(own_loop_rule(bridge, IpAddr()), family_);
-  remove([&](const NftProgramRule& rule) {
-    if (rule.chain == kSecondStage) return wanted.empty() && is(rule, kSecondStage, second_stage_rule(bridge));
+  const auto is_one_of = [&](const PresentRule& rule, const std::vector<XtablesRule>& some) {
+    return std::any_of(some.begin(), some.end(), [&](const auto& each) { return table_->is(rule, each); });
+  };
+  remove([&](const PresentRule& rule) {
+    if (rule.chain == kSecondStage) return wanted.empty() && table_->is(rule, second_stage_rule(bridge));
     if (rule.chain != kFirstStage) return false;
-    if (!rule.note.empty()) return policy != IngressPolicy::kIsolated && begins_alike(rule.program, loop);
-    for (const XtablesRule& each : wanted) {
-      if (is(rule, kFirstStage, each)) return false;
-    }
-    for (const IngressPolicy other : kPolicies) {
-      for (const XtablesRule& each : first_stage_rules(bridge, other)) {
-        if (is(rule, kFirstStage, each)) return true;
-      }
-    }
-    return false;
+    if (!rule.note.empty()) return policy != IngressPolicy::kIsolated && rule.input == bridge;
+    if (is_one_of(rule, wanted)) return false;
+    return std::any_of(std::begin(kPolicies), std::end(kPolicies),
+                       [&](IngressPolicy other) { return is_one_of(rule, first_stage_rules(bridge, other)); });
   });
   if (wanted.empty()) return;
-  ensure_chains({kFirstStage, kSecondStage});
-  ensure_first(kForwardChain, stage_jump());
-  for (auto rule = wanted.rbegin(); rule != wanted.rend(); ++rule) ensure_first(kFirstStage, *rule);
-  ensure_first(kSecondStage, second_stage_rule(bridge));
-  for (const std::string& stage : {kFirstStage, kSecondStage}) ensure_last(stage, stage_end());
+  table_->ensure_chains({kFirstStage, kSecondStage});
+  ensure(kForwardChain, stage_jump(), true);
+  for (auto rule = wanted.rbegin(); rule != wanted.rend(); ++rule) ensure(kFirstStage, *rule, true);
+  ensure(kSecondStage, second_stage_rule(bridge), true);
+  for (const std::string& stage : {kFirstStage, kSecondStage}) ensure(stage, stage_end(), false);
 }
 
 void FilterEdit::put_own_loops(const std::string& bridge, const RuleOwner& owner,
                                const std::vector<IpAddr>& addresses) {
   for (const IpAddr& address : addresses) {
     const XtablesRule rule = own_loop_rule(bridge, address);
-    if (has_noted(kFirstStage, rule, owner)) continue;
-    batch_.insert_noted(kFirstStage, program_of(rule, family_), owner_comment(owner));
+    if (!has_noted(kFirstStage, rule, owner)) table_->put(kFirstStage, rule, true, owner_comment(owner));
   }
 }
 
-void FilterEdit::remove(const Choice& chosen) {
-  std::erase_if(rules_, [&](const NftProgramRule& rule) {
+void FilterEdit::remove(const std::function<bool(const PresentRule&)>& chosen) {
+  std::erase_if(rules_, [&](const PresentRule& rule) {
     const bool goes = chosen(rule);
-    if (goes) batch_.delete_rule(rule.chain, rule.handle);
+    if (goes) table_->remove(rule);
     return goes;
   });
 }
 
 void FilterEdit::remove_foreign(const IpAddr& address) {
   std::vector<XtablesRule> left = pod_rules(address);
-  remove([&](const NftProgramRule& rule) {
+  remove([&](const PresentRule& rule) {
     if (rule.chain != kPodChain || !rule.note.empty()) return false;
-    const auto found = std::find_if(left.begin(), left.end(), [&](const auto& each) { return is(rule, kPodChain, each); });
+    const auto found = std::find_if(left.begin(), left.end(), [&](const auto& each) { return table_->is(rule, each); });
     if (found == left.end()) return false;
     left.erase(found);  // one of each: another pod of the reference may have the same
     return true;
@@ -170,21 +124,17 @@ void FilterEdit::remove_foreign(const IpAddr& address) {
 
 void FilterEdit::tidy_up_stages() {
   bool any = false;
-  for (const NftProgramRule& rule : rules_) {
-    const bool stage = rule.chain == kFirstStage || rule.chain == kSecondStage;
-    if (!stage) continue;
-    if (!is(rule, rule.chain, stage_end())) return;
+  for (const PresentRule& rule : rules_) {
+    if (rule.chain != kFirstStage && rule.chain != kSecondStage) continue;
+    if (!table_->is(rule, stage_end())) return;
     any = true;
   }
   if (!any) return;
-  remove([&](const NftProgramRule& rule) { return is(rule, kForwardChain, stage_jump()); });
-  const auto leads_there = [](const NftProgramRule& rule) {
-    const std::string target = rule.program.target();
-    return target == kFirstStage || target == kSecondStage;
+  remove([&](const PresentRule& rule) { return is(rule, kForwardChain, stage_jump()); });
+  const auto leads_there = [](const PresentRule& rule) {
+    return rule.target == kFirstStage || rule.target == kSecondStage;
   };
-  if (std::any_of(rules_.begin(), rules_.end(), leads_there)) return;
-  batch_.delete_chain(kFirstStage);
-  batch_.delete_chain(kSecondStage);
+  if (std::none_of(rules_.begin(), rules_.end(), leads_there)) table_->remove_chains({kFirstStage, kSecondStage});
 }
 
 }  // namespace cnio::firewall

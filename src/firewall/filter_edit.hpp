@@ -2,26 +2,26 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
-#include "cnio/base/result.hpp"
 #include "cnio/firewall/pod_firewall.hpp"
-#include "cnio/net/nftables/expression.hpp"
-#include "cnio/net/nftables/nftables.hpp"
 
+#include "firewall/filter_table.hpp"
 #include "firewall/pod_rules.hpp"
 
 namespace cnio::firewall {
 
-// What is to become of one family's table `filter` of iptables-nft, out of what is in it: each shared rule once, and a
-// pod's with a note of whose they are. To be committed under the generation that was read before.
+// What is to become of one family's table `filter` of iptables, out of what is in it: each shared rule once, and a pod's
+// with a note of whose they are. One change of each kind.
 class FilterEdit {
  public:
-  static Result<FilterEdit> begin(net::NftConnection& nft, Family family);
+  FilterEdit(Family family, std::unique_ptr<FilterTable> table);
 
   [[nodiscard]] Family family() const { return family_; }
-  [[nodiscard]] bool has_forward_chain() const { return has_forward_; }
+  [[nodiscard]] bool has_forward_chain() const { return table_->has_forward_chain(); }
   [[nodiscard]] bool has(const std::string& chain, const XtablesRule& rule) const;
   // Has the owner a rule here?
   [[nodiscard]] bool knows(const RuleOwner& owner) const;
@@ -29,8 +29,8 @@ class FilterEdit {
   [[nodiscard]] bool has_noted(const std::string& chain, const XtablesRule& rule, const RuleOwner& owner) const;
   // Is there a rule for a pod that says of no owner, as the reference makes them?
   [[nodiscard]] bool has_foreign_pods() const;
-  // Those that a rule of the first stage keeps from others.
-  [[nodiscard]] const std::vector<std::string>& policy_bridges() const { return bridges_; }
+  // The bridges that a rule of the first stage keeps from others.
+  [[nodiscard]] std::set<std::string> policy_bridges() const;
 
   // The pods' chain, the administrator's, and the ways there.
   void put_pod_chain(const std::string& admin_chain);
@@ -41,32 +41,22 @@ class FilterEdit {
   void put_policy(const std::string& bridge, IngressPolicy policy);
   void put_own_loops(const std::string& bridge, const RuleOwner& owner, const std::vector<IpAddr>& addresses);
 
-  using Choice = std::function<bool(const net::NftProgramRule&)>;
-  void remove(const Choice& chosen);
+  void remove(const std::function<bool(const PresentRule&)>& chosen);
   // What the reference made for the address.
   void remove_foreign(const IpAddr& address);
   // Both stages, if no bridge has a policy any more.
   void tidy_up_stages();
 
-  [[nodiscard]] net::NftBatch take() { return std::move(batch_); }
-  [[nodiscard]] bool empty() const { return batch_.empty(); }
+  void join(net::NftBatch& transaction) { table_->join(transaction); }
+  [[nodiscard]] Status run() { return table_->run(); }
 
  private:
-  FilterEdit(Family family, bool has_forward, std::vector<net::NftProgramRule> rules, std::vector<std::string> bridges);
-
-  [[nodiscard]] bool is(const net::NftProgramRule& rule, const std::string& chain, const XtablesRule& wanted) const;
-  void ensure_chains(const std::vector<std::string>& chains);
-  void ensure_first(const std::string& chain, const XtablesRule& rule);
-  void ensure_last(const std::string& chain, const XtablesRule& rule);
+  [[nodiscard]] bool is(const PresentRule& rule, const std::string& chain, const XtablesRule& wanted) const;
+  void ensure(const std::string& chain, const XtablesRule& rule, bool first);
 
   Family family_;
-  bool has_forward_;
-  std::vector<net::NftProgramRule> rules_;  // those that are not removed
-  std::vector<std::string> bridges_;
-  net::NftBatch batch_;
+  std::unique_ptr<FilterTable> table_;
+  std::vector<PresentRule> rules_;  // those that are not removed
 };
-
-// The table `filter` of iptables.
-net::NftTable filter_table(Family family);
 
 }  // namespace cnio::firewall

@@ -25,8 +25,8 @@ Leaving all_of(const RuleOwner& owner) {
   return {[owner](std::string_view comment) { return belongs_to(comment, owner); }};
 }
 
-Status remove_once(NftConnection& nft, const Leaving& leaving) {
-  return net::retry_while_changing([&] { return remove_by_netlink(nft, leaving); });
+Status remove_rules(NftConnection& nft, const Leaving& leaving, const protocol::Environment& environment) {
+  return net::retry_while_changing([&] { return remove_once(nft, leaving, environment); });
 }
 
 // Sources of firewalld that belong to nobody else, as far as we know.
@@ -80,7 +80,7 @@ Status remove_all(const Leaving& leaving, const protocol::Environment& environme
     if (noted.ok()) sources = std::move(noted).value();
   }
   errors.collect(remove_sources(sources, environment));
-  if (nft) errors.collect(remove_once(*nft, leaving));
+  if (nft) errors.collect(remove_rules(*nft, leaving, environment));
   return errors.status();
 }
 
@@ -92,19 +92,20 @@ Result<Firewalld> require_firewalld(const protocol::Environment& environment) {
       .hint("start firewalld, or leave the key out");
 }
 
-Status install_netlink(NftConnection& nft, const PodFirewallSpec& spec, Rollback& undo) {
+Status install_rules(NftConnection& nft, const PodFirewallSpec& spec, const protocol::Environment& environment,
+                     Rollback& undo) {
   // Before: it may be done although its answer is lost.
-  undo.add("remove the pod from the firewall", [owner = spec.owner]() -> Status {
+  undo.add("remove the pod from the firewall", [owner = spec.owner, environment]() -> Status {
     CNIO_LET(NftConnection again, NftConnection::require(kNeeds));
-    return remove_once(again, all_of(owner));
+    return remove_rules(again, all_of(owner), environment);
   });
-  Status status = net::retry_while_changing([&] { return install_by_netlink(nft, spec); });
+  Status status = net::retry_while_changing([&] { return install_once(nft, spec, environment); });
   if (!status.ok() && status.error().code() == Code::kKernel) return std::move(status).error().hint(kNeeds);
   return status;
 }
 
 // What each back end would make, where nobody sees it.
-Status rehearse_netlink(PodBackend backend) {
+Status rehearse_rules(PodBackend backend, const protocol::Environment& environment) {
   return net::Namespace::run_in_new([&]() -> Status {
     PodFirewallSpec spec;
     spec.owner = {"rehearsal", {"rehearsal", "eth0"}};
@@ -113,7 +114,7 @@ Status rehearse_netlink(PodBackend backend) {
     spec.policy = IngressPolicy::kIsolated;
     spec.port = PodPort{"bridge", "port"};
     CNIO_LET(NftConnection nft, NftConnection::require(kNeeds));
-    return install_by_netlink(nft, spec);
+    return install_once(nft, spec, environment);
   });
 }
 
@@ -131,7 +132,7 @@ Status install_pod_firewall(const PodFirewallSpec& spec, const protocol::Environ
     CNIO_LET(firewalld, require_firewalld(environment));
   }
   CNIO_LET(NftConnection nft, NftConnection::require(kNeeds));
-  CNIO_TRY(install_netlink(nft, spec, undo));
+  CNIO_TRY(install_rules(nft, spec, environment, undo));
   for (const IpAddr& address : spec.addresses) {
     if (firewalld) CNIO_TRY(firewalld->add_source(spec.zone, address, undo));
   }
@@ -148,7 +149,7 @@ Status remove_pod_firewall(const RuleOwner& owner, const std::vector<IpAddr>& kn
 Status check_pod_firewall(const PodFirewallSpec& spec, const protocol::Environment& environment) {
   if (spec.addresses.empty()) return {};
   CNIO_LET(NftConnection nft, NftConnection::require(kNeeds));
-  CNIO_TRY(check_by_netlink(nft, spec));
+  CNIO_TRY(check_once(nft, spec, environment));
   if (spec.backend != PodBackend::kFirewalld) return {};
   CNIO_LET(const Firewalld firewalld, require_firewalld(environment));
   for (const IpAddr& address : spec.addresses) {
@@ -169,7 +170,7 @@ Status collect_pod_firewall_garbage(const std::string& network, const std::vecto
 
 Status rehearse_pod_firewall(PodBackend backend, const protocol::Environment& environment) {
   if (backend == PodBackend::kFirewalld) CNIO_TRY(require_firewalld(environment));
-  Status status = rehearse_netlink(backend);
+  Status status = rehearse_rules(backend, environment);
   if (!status.ok() && status.error().code() == Code::kKernel) return std::move(status).error().hint(kNeeds);
   return status;
 }

@@ -112,24 +112,58 @@ Result<NftBatch> plan_ports(NftConnection& nft, const PodFirewallSpec& spec) {
   return batch;
 }
 
-Result<NftBatch> plan_filter(NftConnection& nft, const PodFirewallSpec& spec, Family family) {
-  const std::vector<IpAddr> addresses = spec.addresses_of(family);
-  if (addresses.empty() && !spec.port) return NftBatch(filter_table(family));
-  CNIO_LET(FilterEdit edit, FilterEdit::begin(nft, family));
+void edit_for(const PodFirewallSpec& spec, FilterEdit& edit) {
+  const std::vector<IpAddr> addresses = spec.addresses_of(edit.family());
   const bool visible = spec.backend == PodBackend::kIptables;
   const bool opens = is_native(spec) && edit.has_forward_chain();
   if (!addresses.empty() && (visible || opens)) edit.put_pod_chain(spec.admin_chain);
   edit.put_pod(spec.owner, visible ? addresses : std::vector<IpAddr>());
   if (!addresses.empty() && opens) edit.put_marked();
-  if (!spec.port) return edit.take();
+  if (!spec.port) return;
   const std::string& bridge = spec.port->bridge;
-  const auto& others = edit.policy_bridges();
-  const bool had_policy = std::find(others.begin(), others.end(), bridge) != others.end();
-  if (addresses.empty() && !had_policy) return edit.take();
+  const bool had_policy = edit.policy_bridges().contains(bridge);
+  if (addresses.empty() && !had_policy) return;
   edit.put_policy(bridge, visible_policy(spec));
   if (visible_policy(spec) == IngressPolicy::kIsolated) edit.put_own_loops(bridge, spec.owner, addresses);
   if (visible_policy(spec) == IngressPolicy::kOpen && had_policy) edit.tidy_up_stages();
-  return edit.take();
+}
+
+// The tables that hosts with the old iptables use besides, or instead.
+Result<std::vector<FilterEdit>> legacy_edits(const protocol::Environment& environment) {
+  std::vector<FilterEdit> edits;
+  for (const Family family : kFamilies) {
+    CNIO_LET(std::optional<Iptables> program, Iptables::find_legacy(family, environment, "filter"));
+    if (!program) continue;
+    CNIO_LET(std::unique_ptr<FilterTable> table, read_filter_table(*std::move(program)));
+    edits.emplace_back(family, std::move(table));
+  }
+  return edits;
+}
+
+Result<FilterEdit> netlink_edit(NftConnection& nft, Family family) {
+  CNIO_LET(std::unique_ptr<FilterTable> table, read_filter_table(nft, family));
+  return FilterEdit(family, std::move(table));
+}
+
+Result<std::vector<FilterEdit>> all_edits(NftConnection& nft, const protocol::Environment& environment) {
+  CNIO_LET(std::vector<FilterEdit> edits, legacy_edits(environment));
+  for (const Family family : kFamilies) {
+    CNIO_LET(FilterEdit edit, netlink_edit(nft, family));
+    edits.push_back(std::move(edit));
+  }
+  return edits;
+}
+
+// Where the rules of each family belong: with the old tables where a host uses those, for they are what drops there.
+Result<std::vector<FilterEdit>> edits_in_use(NftConnection& nft, const protocol::Environment& environment) {
+  CNIO_LET(std::vector<FilterEdit> edits, legacy_edits(environment));
+  for (const Family family : kFamilies) {
+    const auto same = [&](const FilterEdit& edit) { return edit.family() == family; };
+    if (std::any_of(edits.begin(), edits.end(), same)) continue;
+    CNIO_LET(FilterEdit edit, netlink_edit(nft, family));
+    edits.push_back(std::move(edit));
+  }
+  return edits;
 }
 
 // ---- removal
@@ -140,7 +174,7 @@ std::set<std::string> unused_bridges(const SetView& pods, const std::vector<Filt
   std::set<std::string> bridges;
   for (const FilterEdit& edit : edits) {
     if (edit.has_foreign_pods()) return {};
-    bridges.insert(edit.policy_bridges().begin(), edit.policy_bridges().end());
+    bridges.merge(edit.policy_bridges());
   }
   for (const std::string& used : pods.member_bridges()) bridges.erase(used);
   return bridges;
@@ -159,7 +193,7 @@ void remove_from_sets(SetView& view, NftBatch& batch, const Leaving& leaving) {
 }
 
 void remove_from_filter(FilterEdit& edit, const Leaving& leaving) {
-  edit.remove([&](const net::NftProgramRule& rule) { return leaving.chosen(rule.note); });
+  edit.remove([&](const PresentRule& rule) { return leaving.chosen(rule.note); });
   for (const IpAddr& address : leaving.foreign) {
     if (address.family() == edit.family()) edit.remove_foreign(address);
   }
@@ -238,10 +272,8 @@ Status check_ports(NftConnection& nft, const PodFirewallSpec& spec) {
                        &spec.owner);
 }
 
-Status check_filter(NftConnection& nft, const PodFirewallSpec& spec, Family family, bool& known) {
-  if (spec.addresses_of(family).empty()) return {};
-  CNIO_LET(const FilterEdit edit, FilterEdit::begin(nft, family));
-  known = known || edit.knows(spec.owner);
+Status check_filter(const FilterEdit& edit, const PodFirewallSpec& spec) {
+  if (spec.addresses_of(edit.family()).empty()) return {};
   if (spec.backend == PodBackend::kIptables) CNIO_TRY(check_visible_pod(edit, spec));
   if (is_native(spec) && edit.has_forward_chain()) {
     CNIO_TRY(check_way(edit, spec));
@@ -260,20 +292,23 @@ std::vector<IpAddr> PodFirewallSpec::addresses_of(Family family) const {
   return chosen;
 }
 
-Status install_by_netlink(NftConnection& nft, const PodFirewallSpec& spec) {
+Status install_once(NftConnection& nft, const PodFirewallSpec& spec, const protocol::Environment& environment) {
   CNIO_LET(const uint32_t generation, nft.generation());
   NftBatch all(kPodTable, generation);
   CNIO_TRY(put_pod_table(nft, all, spec));
   CNIO_LET(NftBatch ports, plan_ports(nft, spec));
   all.join(std::move(ports));
-  for (const Family family : kFamilies) {
-    CNIO_LET(NftBatch filter, plan_filter(nft, spec, family));
-    all.join(std::move(filter));
+  CNIO_LET(std::vector<FilterEdit> edits, edits_in_use(nft, environment));
+  for (FilterEdit& edit : edits) {
+    edit_for(spec, edit);
+    edit.join(all);
   }
-  return nft.commit(all, "let the pod pass the firewall");
+  CNIO_TRY(nft.commit(all, "let the pod pass the firewall"));
+  for (FilterEdit& edit : edits) CNIO_TRY(edit.run());
+  return {};
 }
 
-Status remove_by_netlink(NftConnection& nft, const Leaving& leaving) {
+Status remove_once(NftConnection& nft, const Leaving& leaving, const protocol::Environment& environment) {
   CNIO_LET(const uint32_t generation, nft.generation());
   CNIO_LET(SetView pods, SetView::of_pods(nft));
   CNIO_LET(SetView ports, SetView::of_ports(nft));
@@ -281,12 +316,8 @@ Status remove_by_netlink(NftConnection& nft, const Leaving& leaving) {
   NftBatch of_ports(kPortTable);
   remove_from_sets(pods, all, leaving);
   remove_from_sets(ports, of_ports, leaving);
-  std::vector<FilterEdit> edits;
-  for (const Family family : kFamilies) {
-    CNIO_LET(FilterEdit edit, FilterEdit::begin(nft, family));
-    remove_from_filter(edit, leaving);
-    edits.push_back(std::move(edit));
-  }
+  CNIO_LET(std::vector<FilterEdit> edits, all_edits(nft, environment));
+  for (FilterEdit& edit : edits) remove_from_filter(edit, leaving);
   const std::set<std::string> unused = unused_bridges(pods, edits);
   remove_native_policies(pods, all);
   if (pods.exists() && pods.empty()) all.delete_table();
@@ -295,16 +326,22 @@ Status remove_by_netlink(NftConnection& nft, const Leaving& leaving) {
   for (FilterEdit& edit : edits) {
     for (const std::string& bridge : unused) edit.put_policy(bridge, IngressPolicy::kOpen);
     if (!unused.empty()) edit.tidy_up_stages();
-    all.join(edit.take());
+    edit.join(all);
   }
-  return nft.commit(all, "remove the pod from the firewall");
+  CNIO_TRY(nft.commit(all, "remove the pod from the firewall"));
+  for (FilterEdit& edit : edits) CNIO_TRY(edit.run());
+  return {};
 }
 
-Status check_by_netlink(NftConnection& nft, const PodFirewallSpec& spec) {
-  bool known = false;  // as ours, and not the reference's
-  for (const Family family : kFamilies) CNIO_TRY(check_filter(nft, spec, family, known));
+Status check_once(NftConnection& nft, const PodFirewallSpec& spec, const protocol::Environment& environment) {
+  CNIO_LET(const std::vector<FilterEdit> edits, edits_in_use(nft, environment));
+  for (const FilterEdit& edit : edits) CNIO_TRY(check_filter(edit, spec));
   if (is_native(spec)) CNIO_TRY(check_native(nft, spec));
-  const bool apart = spec.port && spec.policy == IngressPolicy::kIsolated && (known || is_native(spec));
+  // The reference has nothing of the kind.
+  const bool ours = is_native(spec) || std::any_of(edits.begin(), edits.end(), [&](const FilterEdit& edit) {
+                      return edit.knows(spec.owner);
+                    });
+  const bool apart = spec.port && spec.policy == IngressPolicy::kIsolated && ours;
   return apart ? check_ports(nft, spec) : Status();
 }
 

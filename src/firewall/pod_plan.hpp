@@ -10,19 +10,20 @@
 #include "cnio/firewall/pod_firewall.hpp"
 #include "cnio/net/nftables/nftables.hpp"
 
-// Pods and the firewall by netlink: all tables in one transaction.
+// What pods have in the tables of the packet filter: all of nf_tables in one transaction, and what a host keeps in the old
+// tables of x_tables by their program.
 namespace cnio::firewall {
 
 // One attempt, for retry_while_changing.
-Status install_by_netlink(net::NftConnection& nft, const PodFirewallSpec& spec);
+Status install_once(net::NftConnection& nft, const PodFirewallSpec& spec, const protocol::Environment& environment);
 
 // Who goes.
 struct Leaving {
   std::function<bool(std::string_view comment)> chosen;
   std::vector<IpAddr> foreign = {};  // addresses of which the reference's rules go
 };
-Status remove_by_netlink(net::NftConnection& nft, const Leaving& leaving);
+Status remove_once(net::NftConnection& nft, const Leaving& leaving, const protocol::Environment& environment);
 
-Status check_by_netlink(net::NftConnection& nft, const PodFirewallSpec& spec);
+Status check_once(net::NftConnection& nft, const PodFirewallSpec& spec, const protocol::Environment& environment);
 
 }  // namespace cnio::firewall

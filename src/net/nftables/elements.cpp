@@ -16,6 +16,7 @@ namespace {
 
 // libnftnl's numbers (its udata.h).
 constexpr uint8_t kSetComment = 7;
+constexpr uint8_t kSetKeyByteOrder = 0;
 constexpr uint8_t kElementComment = 0;
 constexpr uint32_t kTypeBits = 6;  // of nft's number of a concatenation, for each of its parts
 
@@ -132,7 +133,11 @@ void NftBatch::ensure_set(const NftSetSpec& set) {
     nft::put_u32(message, NFTA_SET_DATA_LEN, data.length);
   }
   nft::put_u32(message, NFTA_SET_ID, static_cast<uint32_t>(messages_.size()));
-  nft::put_comment(message, NFTA_SET_USERDATA, kSetComment, set.comment);
+  std::string userdata;
+  // A name is no number: nft prints one that is said to be of the host's order as it stands.
+  if (set.key_types == std::vector<uint32_t>{kNftTypeInterface}) userdata = {kSetKeyByteOrder, 4, 1, 0, 0, 0};
+  userdata += nft::comment_bytes(kSetComment, set.comment);
+  if (!userdata.empty()) nft::put_bytes(message, NFTA_SET_USERDATA, userdata);
 }
 
 void NftBatch::add_element(const std::string& set, const NftElement& element, bool exclusive) {

@@ -65,14 +65,18 @@ void put_text(nl_msg* message, int attribute, const std::string& text) {
   must(nla_put_string(message, attribute, text.c_str()));
 }
 
-void put_comment(nl_msg* message, int attribute, uint8_t type, std::string_view comment) {
-  if (comment.empty()) return;
-  const std::string_view cut = comment.substr(0, kNftCommentLimit);
+std::string comment_bytes(uint8_t type, std::string_view comment) {
   std::string bytes;
+  if (comment.empty()) return bytes;
+  const std::string_view cut = comment.substr(0, kNftCommentLimit);
   bytes.push_back(static_cast<char>(type));
   bytes.push_back(static_cast<char>(cut.size() + 1));
   bytes.append(cut).push_back('\0');
-  must(nla_put(message, attribute, static_cast<int>(bytes.size()), bytes.data()));
+  return bytes;
+}
+
+void put_comment(nl_msg* message, int attribute, uint8_t type, std::string_view comment) {
+  if (!comment.empty()) put_bytes(message, attribute, comment_bytes(type, comment));
 }
 
 void put_bytes(nl_msg* message, int attribute, std::string_view bytes) {

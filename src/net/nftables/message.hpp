@@ -40,6 +40,7 @@ void put_u32(nl_msg* message, int attribute, uint32_t value);
 void put_u64(nl_msg* message, int attribute, uint64_t value);
 void put_text(nl_msg* message, int attribute, const std::string& text);
 // A comment for people, in the form of libnftnl's user data; `type` is its number there. Cut at kNftCommentLimit.
+std::string comment_bytes(uint8_t type, std::string_view comment);
 void put_comment(nl_msg* message, int attribute, uint8_t type, std::string_view comment);
 
 template <class Fill>
