@@ -25,9 +25,11 @@ namespace expr = net::expr;
 struct SctpInfo {
   uint16_t destination_ports[2];  // first and last, as the host has them
   uint16_t source_ports[2];
-  uint32_t chunk_map[8];
+  uint32_t chunk_map[64];
   uint32_t chunk_match_type;
-  uint8_t flag_info[4][3];
+  struct {
+    uint8_t chunk_type, flag, flag_mask;
+  } flag_info[4];
   int32_t flag_count;
   uint32_t flags;
   uint32_t inverted_flags;
@@ -59,12 +61,13 @@ void add_network(std::vector<net::NftExpression>& steps, const Cidr& cidr, bool 
   steps.push_back(expr::compare(expr::bytes_of(network.addr).substr(0, length)));
 }
 
-// A name that ends in "+" stands for all that begin so.
+// With its NUL, and no more; a name that ends in "+" stands for all that begin so.
 void add_interface(std::vector<net::NftExpression>& steps, uint32_t key, const std::string& name, bool equal) {
   if (name.empty()) return;
   steps.push_back(expr::load_meta(key));
   const bool prefix = name.back() == '+';
-  steps.push_back(expr::compare(prefix ? name.substr(0, name.size() - 1) : expr::bytes_of_interface(name), 0, equal));
+  const std::string compared = prefix ? name.substr(0, name.size() - 1) : std::string(name).append(1, '\0');
+  steps.push_back(expr::compare(compared, 0, equal));
 }
 
 // TCP and UDP have expressions of their own; what others have, x_tables knows.
@@ -73,13 +76,12 @@ void add_port(std::vector<net::NftExpression>& steps, uint8_t protocol, uint16_t
   if (protocol == IPPROTO_SCTP) {
     SctpInfo info{};
     info.destination_ports[0] = info.destination_ports[1] = port;
-    info.source_ports[1] = 0xFFFF;
+    for (auto& flag : info.flag_info) flag.chunk_type = 0xFF;
     info.flags = kSctpDestinationPorts;
     steps.push_back(expr::match("sctp", 0, padded(info)));
   } else if (protocol == IPPROTO_DCCP) {
     xt_dccp_info info{};
     info.dpts[0] = info.dpts[1] = port;
-    info.spts[1] = 0xFFFF;
     info.flags = XT_DCCP_DEST_PORTS;
     steps.push_back(expr::match("dccp", 0, padded(info)));
   } else {
@@ -110,7 +112,7 @@ net::NftExpression to_local_match() {
 
 net::NftExpression state_match(XtablesState state) {
   xt_conntrack_mtinfo3 info{};
-  info.match_flags = XT_CONNTRACK_STATE | XT_CONNTRACK_STATE_ALIAS;
+  info.match_flags = XT_CONNTRACK_STATE;
   info.state_mask = static_cast<uint16_t>(state);
   return expr::match("conntrack", 3, padded(info));
 }

@@ -158,7 +158,8 @@ NftBatch with_programs() {
   const std::string tracked = expr::bytes_of_u32(IPS_DST_NAT);
   batch.append_program(
       "forward",
-      {{expr::load_tracking(NFT_CT_STATUS), expr::mask(tracked), expr::compare(std::string(4, '\0'), 0, false),
+      {{expr::load_meta(NFT_META_NFPROTO), expr::compare(std::string(1, NFPROTO_IPV4)),
+        expr::load_tracking(NFT_CT_STATUS), expr::mask(tracked), expr::compare(std::string(4, '\0'), 0, false),
         expr::load_destination(Family::kIpv4), expr::look_up("pods"), expr::set_immediate(expr::bytes_of_u32(0x40)),
         expr::set_meta(NFT_META_MARK), expr::counter()}});
   batch.insert_program(
@@ -171,7 +172,7 @@ NftBatch with_programs() {
 TEST_F(NftablesTest, ProgramsArePrintedInNftsLanguage) {
   ASSERT_OK(commit(with_programs()));
   const std::string text = ruleset();
-  EXPECT_THAT(text, HasSubstr("type nat hook prerouting priority -95; policy accept;"));
+  EXPECT_THAT(text, HasSubstr("type nat hook prerouting priority dstnat + 5; policy accept;"));
   EXPECT_THAT(text, HasSubstr("type nat hook output priority -95; policy accept;"));
   EXPECT_THAT(text, HasSubstr("type filter hook prerouting priority raw; policy accept;"));
   EXPECT_THAT(text, HasSubstr("meta nfproto ipv4 fib daddr type local dnat ip to meta l4proto . th dport map @ports4 "

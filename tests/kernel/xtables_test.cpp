@@ -2,7 +2,9 @@
 // Rules in the form of iptables, judged by the iptables program: it makes each by itself, and prints ours.
 #include "cnio/firewall/xtables.hpp"
 
+#include <iomanip>
 #include <netinet/in.h>
+#include <sstream>
 
 #include <gmock/gmock.h>
 
@@ -23,6 +25,7 @@ struct Case {
   Family family;
   XtablesRule rule;
 };
+void PrintTo(const Case& one, std::ostream* out) { *out << one.name; }
 
 XtablesRule mapped(uint8_t protocol) {
   return {.protocol = protocol, .destination_port = 8080, .translate = {{IpAddr::parse("10.88.0.11").value(), 80}}};
@@ -102,6 +105,16 @@ const Case kCases[] = {
     {"AnyMark", "filter", Family::kIpv4, {.mark = XtablesMark{0x1, 0xff}, .jump = "ACCEPT"}},
 };
 
+/// For reading what differs.
+std::string in_hex(const net::NftProgram& program) {
+  std::ostringstream out;
+  for (const net::NftExpression& step : program.steps) {
+    out << "\n" << step.name << std::hex << std::setfill('0');
+    for (const char byte : step.attributes) out << ' ' << std::setw(2) << (static_cast<unsigned>(byte) & 0xFFU);
+  }
+  return out.str();
+}
+
 class Xtables : public HostTest, public ::testing::WithParamInterface<Case> {
  protected:
   static std::vector<std::string> iptables(std::vector<std::string> arguments) {
@@ -141,7 +154,8 @@ TEST_P(Xtables, IsWhatIptablesWrites) {
   const auto theirs = nft_->list_programs(table(), "theirs");
   ASSERT_OK(theirs);
   ASSERT_EQ(theirs.value().size(), 1U);
-  EXPECT_TRUE(program().same_effect(theirs.value()[0].program));
+  EXPECT_TRUE(program().same_effect(theirs.value()[0].program)) << in_hex(program()) << "\n"
+                                                                << in_hex(theirs.value()[0].program);
 }
 
 TEST_P(Xtables, IsPrintedByIptablesLikeItsOwn) {
@@ -169,7 +183,7 @@ TEST_P(Xtables, OutlivesASaveAndRestore) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Rules, Xtables, ::testing::ValuesIn(kCases),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& tested) { return std::string(tested.param.name); });
 
 TEST(XtablesComparison, TellsOtherRulesApart) {
   const XtablesRule rule = {.protocol = IPPROTO_TCP, .comment = "c", .ports = {80, 81}, .jump = "x"};

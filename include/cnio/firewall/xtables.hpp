@@ -26,24 +26,24 @@ enum class XtablesState : uint16_t { kNone = 0, kRelatedEstablished = 0b110, kDn
 
 // In the order in which iptables prints it.
 struct XtablesRule {
-  std::optional<Cidr> source;
-  std::optional<Cidr> destination;
-  std::string input_interface;
-  std::string output_interface;
-  bool other_output = false;      // `! -o`: any but that one
-  uint8_t protocol = 0;           // IPPROTO_TCP, UDP, SCTP or DCCP; 0: any
-  uint16_t destination_port = 0;  // -m <protocol> --dport; 0: any
-  std::string comment;            // at most 255 bytes
-  std::vector<uint16_t> ports;    // -m multiport --dports, at most 15
-  bool to_local = false;          // -m addrtype --dst-type LOCAL
+  std::optional<Cidr> source = {};
+  std::optional<Cidr> destination = {};
+  std::string input_interface = {};
+  std::string output_interface = {};
+  bool other_output = false;         // `! -o`: any but that one
+  uint8_t protocol = 0;              // IPPROTO_TCP, UDP, SCTP or DCCP; 0: any
+  uint16_t destination_port = 0;     // -m <protocol> --dport; 0: any
+  std::string comment = {};          // at most 255 bytes
+  std::vector<uint16_t> ports = {};  // -m multiport --dports, at most 15
+  bool to_local = false;             // -m addrtype --dst-type LOCAL
   XtablesState state = XtablesState::kNone;
-  std::optional<XtablesMark> mark;  // -m mark
+  std::optional<XtablesMark> mark = {};  // -m mark
 
   // What then: one of these. `jump` is a chain, or ACCEPT, DROP, RETURN.
-  std::string jump;
-  std::optional<XtablesMark> set_mark;                   // MARK
-  std::optional<std::pair<IpAddr, uint16_t>> translate;  // DNAT --to-destination
-  bool masquerade = false;                               // MASQUERADE
+  std::string jump = {};
+  std::optional<XtablesMark> set_mark = {};                   // MARK
+  std::optional<std::pair<IpAddr, uint16_t>> translate = {};  // DNAT --to-destination
+  bool masquerade = false;                                    // MASQUERADE
 };
 
 // As iptables-nft 1.8.9 writes it, in tables of `family`.

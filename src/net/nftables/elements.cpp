@@ -15,8 +15,9 @@ namespace cnio::net {
 namespace {
 
 // libnftnl's numbers (its udata.h).
+constexpr char kKeyByteOrder = 0;
+constexpr uint32_t kHostOrder = 1;
 constexpr uint8_t kSetComment = 7;
-constexpr uint8_t kSetKeyByteOrder = 0;
 constexpr uint8_t kElementComment = 0;
 constexpr uint32_t kTypeBits = 6;  // of nft's number of a concatenation, for each of its parts
 
@@ -115,6 +116,16 @@ void keep_elements(nlmsghdr& message, std::vector<NftElement>& elements) {
   nla_for_each_nested(element, list, remaining) elements.push_back(parse_element(element));
 }
 
+// Names of interfaces are the one kind of key that nft takes for numbers of the host unless it is told.
+void put_userdata(nl_msg* message, const NftSetSpec& set) {
+  std::string bytes;
+  if (set.key_types.front() == kNftTypeInterface) {
+    bytes.append({kKeyByteOrder, sizeof kHostOrder}).append(expr::bytes_of_u32(kHostOrder));
+  }
+  bytes.append(nft::comment_bytes(kSetComment, set.comment));
+  if (!bytes.empty()) nft::put_bytes(message, NFTA_SET_USERDATA, bytes);
+}
+
 }  // namespace
 
 void NftBatch::ensure_set(const NftSetSpec& set) {
@@ -133,11 +144,7 @@ void NftBatch::ensure_set(const NftSetSpec& set) {
     nft::put_u32(message, NFTA_SET_DATA_LEN, data.length);
   }
   nft::put_u32(message, NFTA_SET_ID, static_cast<uint32_t>(messages_.size()));
-  std::string userdata;
-  // A name is no number: nft prints one that is said to be of the host's order as it stands.
-  if (set.key_types == std::vector<uint32_t>{kNftTypeInterface}) userdata = {kSetKeyByteOrder, 4, 1, 0, 0, 0};
-  userdata += nft::comment_bytes(kSetComment, set.comment);
-  if (!userdata.empty()) nft::put_bytes(message, NFTA_SET_USERDATA, userdata);
+  put_userdata(message, set);
 }
 
 void NftBatch::add_element(const std::string& set, const NftElement& element, bool exclusive) {

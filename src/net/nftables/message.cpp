@@ -66,9 +66,9 @@ void put_text(nl_msg* message, int attribute, const std::string& text) {
 }
 
 std::string comment_bytes(uint8_t type, std::string_view comment) {
-  std::string bytes;
-  if (comment.empty()) return bytes;
+  if (comment.empty()) return {};
   const std::string_view cut = comment.substr(0, kNftCommentLimit);
+  std::string bytes;
   bytes.push_back(static_cast<char>(type));
   bytes.push_back(static_cast<char>(cut.size() + 1));
   bytes.append(cut).push_back('\0');
