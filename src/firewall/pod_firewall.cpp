@@ -2,8 +2,11 @@
 #include "cnio/firewall/pod_firewall.hpp"
 
 #include <algorithm>
+#include <linux/netlink.h>
 
 #include "cnio/base/error_list.hpp"
+#include "cnio/firewall/forward_policy.hpp"
+#include "cnio/net/netlink.hpp"
 #include "cnio/net/netns.hpp"
 #include "cnio/net/nftables/expression.hpp"
 #include "cnio/net/nftables/nftables.hpp"
@@ -87,9 +90,10 @@ Status remove_all(const Leaving& leaving, const protocol::Environment& environme
 Result<Firewalld> require_firewalld(const protocol::Environment& environment) {
   CNIO_LET(auto firewalld, Firewalld::find(environment));
   if (firewalld) return *std::move(firewalld);
-  return Error::config("backend", "\"firewalld\" needs firewalld, which does not run: nobody on the system's message bus "
-                                  "is org.fedoraproject.FirewallD1")
-      .hint("start firewalld, or leave the key out");
+  return Error::make(Code::kKernel,
+                     "\"backend\": \"firewalld\" needs firewalld, which does not run: nobody on the system's message bus is "
+                     "org.fedoraproject.FirewallD1",
+                     "start firewalld, or leave the key out");
 }
 
 Status install_rules(NftConnection& nft, const PodFirewallSpec& spec, const protocol::Environment& environment,
@@ -168,11 +172,42 @@ Status collect_pod_firewall_garbage(const std::string& network, const std::vecto
   return remove_all({[&](std::string_view comment) { return stale.contain(comment); }}, environment);
 }
 
+namespace {
+
+// A packet has to pass every chain that the kernel calls: a rule of ours opens the one it stands in, and no other.
+bool is_opened(const net::NftHookedChain& hooked, PodBackend backend) {
+  const auto& [table, chain] = hooked;
+  if (table.name == kPodTable.name) return true;
+  if (backend == PodBackend::kFirewalld) return table.name == "firewalld";
+  const bool of_iptables = table.family == net::NftFamily::kIpv4 || table.family == net::NftFamily::kIpv6;
+  return of_iptables && table.name == "filter" && chain.name == "FORWARD";
+}
+
+Status check_other_chains(PodBackend backend) {
+  CNIO_LET(NftConnection nft, NftConnection::require(kNeeds));
+  CNIO_LET(net::Netlink route, net::Netlink::open(NETLINK_ROUTE));
+  CNIO_LET(const std::vector<ForwardDrop> drops,
+           list_forward_drops(nft, route, [&](const auto& chain) { return is_opened(chain, backend); }));
+  std::string chains;
+  for (const ForwardDrop& drop : drops) {
+    const std::string name = "chain " + drop.chain + " in " + drop.table_text();
+    if (chains.find(name) != std::string::npos) continue;  // once for both families
+    chains.append(chains.empty() ? "" : ", ").append(name);
+  }
+  if (drops.empty()) return {};
+  return Error::make(Code::kNotAvailable, "pods' packets would be dropped by " + chains,
+                     "a rule that accepts them in another chain does not help; with \"backend\": \"nftables\" they carry the "
+                     "mark 0x1000, which a rule there can accept: meta mark & 0x1000 != 0 accept");
+}
+
+}  // namespace
+
 Status rehearse_pod_firewall(PodBackend backend, const protocol::Environment& environment) {
   if (backend == PodBackend::kFirewalld) CNIO_TRY(require_firewalld(environment));
   Status status = rehearse_rules(backend, environment);
   if (!status.ok() && status.error().code() == Code::kKernel) return std::move(status).error().hint(kNeeds);
-  return status;
+  if (!status.ok()) return status;
+  return check_other_chains(backend);
 }
 
 }  // namespace cnio::firewall
