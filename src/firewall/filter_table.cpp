@@ -47,17 +47,6 @@ class NetlinkTable : public FilterTable {
   net::NftBatch batch_;
 };
 
-// By which interface the packets of each rule of a chain come.
-Status read_inputs(net::NftConnection& nft, Family family, std::vector<PresentRule>& rules) {
-  CNIO_LET(const std::vector<net::NftRule> plain, nft.list_rules(filter_table(family)));
-  for (PresentRule& rule : rules) {
-    const auto same = [&](const net::NftRule& each) { return each.handle == rule.handle && each.chain == rule.chain; };
-    const auto found = std::find_if(plain.begin(), plain.end(), same);
-    if (found != plain.end()) rule.input = found->input_interface;
-  }
-  return {};
-}
-
 // ---- x_tables
 
 using Words = std::vector<std::string>;
@@ -142,14 +131,15 @@ Result<std::unique_ptr<FilterTable>> read_filter_table(net::NftConnection& nft, 
   CNIO_LET(const auto forward, nft.find_chain(filter_table(family), kForward));
   CNIO_LET(std::vector<net::NftProgramRule> programs, nft.list_programs(filter_table(family)));
   std::vector<PresentRule> rules;
-  bool staged = false;
   for (net::NftProgramRule& each : programs) {
-    staged = staged || each.chain.starts_with("CNI-ISOLATION-");
-    std::string target = each.program.target();
-    rules.push_back({std::move(each.chain), std::move(each.note), std::move(target), {}, each.handle,
-                     std::move(each.program), {}});
+    rules.push_back({.chain = std::move(each.chain),
+                     .note = std::move(each.note),
+                     .target = each.program.target(),
+                     .input = each.program.input_interface(),
+                     .handle = each.handle,
+                     .program = std::move(each.program),
+                     .words = {}});
   }
-  if (staged) CNIO_TRY(read_inputs(nft, family, rules));
   return std::unique_ptr<FilterTable>(
       std::make_unique<NetlinkTable>(family, std::move(rules), forward.has_value()));
 }

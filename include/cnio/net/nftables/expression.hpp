@@ -33,6 +33,8 @@ struct NftProgram {
   [[nodiscard]] bool same_effect(const NftProgram& told) const;
   // Where it leads: the chain of its jump or goto; empty if there is none.
   [[nodiscard]] std::string target() const;
+  // The one by which its packets come in, if that is the first thing it asks for; empty: any.
+  [[nodiscard]] std::string input_interface() const;
 };
 
 // A rule read back.
