@@ -86,12 +86,25 @@ inline Json one_address_ranges(const std::string& last) {
   return list;
 }
 
+/// For a plugin that stands behind others in a chain, with what they have made.
+inline Json chained_config(const std::string& plugin, const std::string& version = "1.1.0") {
+  Json result = {{"cniVersion", version}};
+  if (version < "0.3.0") {
+    result["ip4"] = {{"ip", "10.1.0.5/24"}};
+  } else {
+    result["ips"] = Json::array({{{"address", "10.1.0.5/24"}}});
+    if (version < "1.0.0") result["ips"][0]["version"] = "4";
+  }
+  return {{"cniVersion", version}, {"name", "net"}, {"type", plugin}, {"prevResult", result}};
+}
+
 /// A valid configuration of any plugin; who needs no keys gets none.
 inline Json minimal_config(const std::string& plugin, const std::string& version = "1.1.0") {
   if (plugin == "bridge") return layer2_config(version);
   if (plugin == "host-local") return host_local_config({"10.1.0.0/24"}, version);
   if (plugin == "static") return static_config({"10.1.0.5/24"}, version);
   if (plugin == "ptp") return ptp_config({"10.1.0.0/24"}, version);
+  if (plugin == "firewall") return chained_config(plugin, version);
   return {{"cniVersion", version}, {"name", "net"}, {"type", plugin}};
 }
 

@@ -16,7 +16,7 @@ namespace cnio::test {
 class FirewallTest : public BridgeTest {
  protected:
   static Json firewall_config(const Json& more = Json::object()) {
-    Json config = minimal_config("firewall");
+    Json config = {{"cniVersion", "1.1.0"}, {"name", "net"}, {"type", "firewall"}};
     config.update(more);
     return config;
   }

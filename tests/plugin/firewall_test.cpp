@@ -419,6 +419,50 @@ COMMIT
   EXPECT_EQ(after, before);
 }
 
+TEST_F(Firewall, StatusNamesChainsThatDrop) {
+  PARITY("P1 T-P34");
+  drop_forwarded();
+  EXPECT_TRUE(succeeded_silently(status(iptables()))) << "ADD opens that";
+  must_feed({"nft", "-f", "-"},
+            "table inet mine { chain passing { type filter hook forward priority 5; policy drop; }; }\n"
+            "table ip other { chain last { type filter hook forward priority 6; policy drop; }; }\n");
+  for (const Json& config : {iptables(), nftables()}) {
+    EXPECT_TRUE(failed(status(config), code::kUnavailable,
+                       {"chain passing in table inet mine", "chain last in table ip other"}));
+  }
+  must_run({"nft", "add", "rule", "inet", "mine", "passing", "meta", "mark", "&", "0x1000", "!=", "0", "accept"});
+  must_run({"nft", "delete", "table", "ip", "other"});
+  EXPECT_TRUE(succeeded_silently(status(nftables())));
+  EXPECT_THAT(nft_objects_with("CNI"), IsEmpty()) << "STATUS makes nothing";
+}
+
+TEST_F(Firewall, WhereTheOldTablesAreUsedRulesGoThere) {
+  PARITY("P20");
+  must_run({"iptables-legacy", "-P", "FORWARD", "DROP"});
+  const auto old_rules = [](const std::string& text) {
+    std::vector<std::string> lines = rules("", "iptables-legacy");
+    std::erase_if(lines, [&](const std::string& line) { return line.find(text) == std::string::npos; });
+    return lines;
+  };
+  const Json first = add_pod("c1", isolated());
+  const Json second = add_pod("c2", isolated());
+  must_add(second, pod("c2"));
+  EXPECT_THAT(old_rules("-A FORWARD"), SizeIs(2));
+  EXPECT_THAT(old_rules("-A CNI-FORWARD"), SizeIs(7));
+  EXPECT_THAT(old_rules("-i br0"), SizeIs(4)) << "two loops, one drop, one jump";
+  EXPECT_THAT(nft_objects_with("CNI"), IsEmpty());
+  EXPECT_TRUE(succeeded_silently(check(first, pod("c1"))));
+  const OutsideHost outside;
+  outside.learn_route("10.1.0.0/24");
+  EXPECT_TRUE(ping(pod("c1").netns, "192.0.2.2"));
+  EXPECT_FALSE(ping(pod("c1").netns, "10.1.0.3"));
+  must_del(firewall_config(), pod("c1"));
+  EXPECT_TRUE(failed(check(first, pod("c1")), code::kCheck));
+  EXPECT_TRUE(succeeded_silently(gc(with_valid_attachments(firewall_config(), {}))));
+  EXPECT_THAT(old_rules("10.1.0."), IsEmpty());
+  EXPECT_THAT(old_rules("br0"), IsEmpty());
+}
+
 TEST_F(Firewall, AddressesOfTheHostGetNothing) {
   PARITY("P40");
   Json config = after_bridge("c1", iptables());
