@@ -36,7 +36,8 @@ bool may_be_in_a_name(char c) {
 // What iptables would refuse, or take for something else.
 Status check_chain_name(const Fields& fields, const std::string& name) {
   static constexpr char kKey[] = "iptablesAdminChainName";
-  if (name.size() > kMaxChainName) return fields.fault(kKey, "must have 28 characters at most (got " + quote(name) + ")");
+  if (name.size() > kMaxChainName)
+    return fields.fault(kKey, "must have 28 characters at most (got " + quote(name) + ")");
   if (name[0] == '-' || !std::all_of(name.begin(), name.end(), may_be_in_a_name)) {
     return fields.fault(kKey, "must be letters, digits, \"_\", \".\" and \"-\", which it does not begin with (got " +
                                   quote(name) + ")");
@@ -65,8 +66,7 @@ Result<Config> parse_config(const protocol::Request& request) {
   CNIO_LET(const std::string policy, fields.text("ingressPolicy"));
   const auto named = named_policy(policy);
   if (!named) {
-    return fields.fault("ingressPolicy",
-                        R"(must be "open", "same-bridge" or "isolated" (got )" + quote(policy) + ")");
+    return fields.fault("ingressPolicy", R"(must be "open", "same-bridge" or "isolated" (got )" + quote(policy) + ")");
   }
   config.policy = *named;
   return config;

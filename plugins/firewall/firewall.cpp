@@ -130,8 +130,7 @@ Status check(const Request& request) {
 
 Status status(const Request& request) {
   CNIO_LET(const Config config, parse_config(request));
-  return attachment::status_of(
-      firewall::rehearse_pod_firewall(choose_backend(config, request), request.environment));
+  return attachment::status_of(firewall::rehearse_pod_firewall(choose_backend(config, request), request.environment));
 }
 
 Status gc(const Request& request) {

@@ -10,7 +10,8 @@ using protocol::KeyType;
 
 inline constexpr Key kKeys[] = {
     {"backend", KeyType::kText, "firewalld if it runs, else iptables",
-     "who lets the pod's packets pass: the chains that iptables shows, a zone of firewalld, or *nftables* *, a table of "
+     "who lets the pod's packets pass: the chains that iptables shows, a zone of firewalld, or *nftables* *, a table "
+     "of "
      "our own. Any other value counts as absent, with a note",
      "iptables, firewalld, nftables *"},
     {"iptablesAdminChainName", KeyType::kText, "\"CNI-ADMIN\"",

@@ -14,8 +14,8 @@
 
 namespace cnio::firewall {
 
-// What is to become of one family's table `filter` of iptables, out of what is in it: each shared rule once, and a pod's
-// with a note of whose they are. One change of each kind.
+// What is to become of one family's table `filter` of iptables, out of what is in it: each shared rule once, and a
+// pod's with a note of whose they are. One change of each kind.
 class FilterEdit {
  public:
   FilterEdit(Family family, std::unique_ptr<FilterTable> table);

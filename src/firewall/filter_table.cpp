@@ -140,8 +140,7 @@ Result<std::unique_ptr<FilterTable>> read_filter_table(net::NftConnection& nft, 
                      .program = std::move(each.program),
                      .words = {}});
   }
-  return std::unique_ptr<FilterTable>(
-      std::make_unique<NetlinkTable>(family, std::move(rules), forward.has_value()));
+  return std::unique_ptr<FilterTable>(std::make_unique<NetlinkTable>(family, std::move(rules), forward.has_value()));
 }
 
 Result<std::unique_ptr<FilterTable>> read_filter_table(Iptables program) {

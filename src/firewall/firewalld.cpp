@@ -42,9 +42,8 @@ Result<std::optional<Firewalld>> Firewalld::find(const protocol::Environment& en
 Status Firewalld::add_source(const std::string& zone, const IpAddr& address, Rollback& undo) const {
   // Before: it may be done although its answer is lost.
   const auto ours = std::make_shared<bool>(true);
-  undo.add("remove " + source_of(address) + " from firewalld", [self = *this, address, ours]() -> Status {
-    return *ours ? self.remove_source(address) : Status();
-  });
+  undo.add("remove " + source_of(address) + " from firewalld",
+           [self = *this, address, ours]() -> Status { return *ours ? self.remove_source(address) : Status(); });
   CNIO_LET(const BusAnswer answer, bus_.call(zone_method("addSource"), {zone, source_of(address)}));
   if (answer.ok) return {};
   *ours = false;

@@ -166,8 +166,8 @@ Result<std::optional<ForwardDrop>> find_forward_drop(net::NftConnection& nft, ne
   return std::optional<ForwardDrop>();
 }
 
-Result<std::vector<ForwardDrop>> list_forward_drops(
-    net::NftConnection& nft, net::Netlink& route, const std::function<bool(const net::NftHookedChain&)>& is_passed) {
+Result<std::vector<ForwardDrop>> list_forward_drops(net::NftConnection& nft, net::Netlink& route,
+                                                    const std::function<bool(const net::NftHookedChain&)>& is_passed) {
   CNIO_LET(const std::vector<net::NftHookedChain> chains, net::list_hooked_chains(nft, NF_INET_FORWARD));
   std::vector<ForwardDrop> drops;
   for (const net::NftHookedChain& chain : chains) {

@@ -53,10 +53,9 @@ Result<Sources> sources_of(NftConnection& nft, const Leaving& leaving) {
       if (leaving.chosen(element.comment)) sources.add(IpAddr::from_bytes(family, element.key.data()));
     }
     for (const IpAddr& address : leaving.foreign) {
-      const bool of_another =
-          std::any_of(noted.begin(), noted.end(), [&](const net::NftElement& element) {
-            return element.key == net::expr::bytes_of(address) && !leaving.chosen(element.comment);
-          });
+      const bool of_another = std::any_of(noted.begin(), noted.end(), [&](const net::NftElement& element) {
+        return element.key == net::expr::bytes_of(address) && !leaving.chosen(element.comment);
+      });
       if (address.family() == family && !of_another) sources.add(address);
     }
   }
@@ -90,10 +89,11 @@ Status remove_all(const Leaving& leaving, const protocol::Environment& environme
 Result<Firewalld> require_firewalld(const protocol::Environment& environment) {
   CNIO_LET(auto firewalld, Firewalld::find(environment));
   if (firewalld) return *std::move(firewalld);
-  return Error::make(Code::kKernel,
-                     "\"backend\": \"firewalld\" needs firewalld, which does not run: nobody on the system's message bus is "
-                     "org.fedoraproject.FirewallD1",
-                     "start firewalld, or leave the key out");
+  return Error::make(
+      Code::kKernel,
+      "\"backend\": \"firewalld\" needs firewalld, which does not run: nobody on the system's message bus is "
+      "org.fedoraproject.FirewallD1",
+      "start firewalld, or leave the key out");
 }
 
 Status install_rules(NftConnection& nft, const PodFirewallSpec& spec, const protocol::Environment& environment,
@@ -195,9 +195,10 @@ Status check_other_chains(PodBackend backend) {
     chains.append(chains.empty() ? "" : ", ").append(name);
   }
   if (drops.empty()) return {};
-  return Error::make(Code::kNotAvailable, "pods' packets would be dropped by " + chains,
-                     "a rule that accepts them in another chain does not help; with \"backend\": \"nftables\" they carry the "
-                     "mark 0x1000, which a rule there can accept: meta mark & 0x1000 != 0 accept");
+  return Error::make(
+      Code::kNotAvailable, "pods' packets would be dropped by " + chains,
+      "a rule that accepts them in another chain does not help; with \"backend\": \"nftables\" they carry the "
+      "mark 0x1000, which a rule there can accept: meta mark & 0x1000 != 0 accept");
 }
 
 }  // namespace

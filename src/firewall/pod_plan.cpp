@@ -21,7 +21,9 @@ constexpr Family kFamilies[] = {Family::kIpv4, Family::kIpv6};
 bool is_native(const PodFirewallSpec& spec) { return spec.backend == PodBackend::kNftables; }
 
 // What our own table, and iptables' chains, are to keep of the policy.
-IngressPolicy native_policy(const PodFirewallSpec& spec) { return is_native(spec) ? spec.policy : IngressPolicy::kOpen; }
+IngressPolicy native_policy(const PodFirewallSpec& spec) {
+  return is_native(spec) ? spec.policy : IngressPolicy::kOpen;
+}
 IngressPolicy visible_policy(const PodFirewallSpec& spec) {
   return is_native(spec) ? IngressPolicy::kOpen : spec.policy;
 }
@@ -255,8 +257,8 @@ Status check_native(NftConnection& nft, const PodFirewallSpec& spec) {
   CNIO_LET(const std::string fault, fault_of_pod_rules(nft));
   if (!fault.empty()) return differs(fault);
   for (const IpAddr& address : spec.addresses) {
-    CNIO_TRY(check_element(nft, kPodTable, pod_set(address.family()), net::expr::bytes_of(address),
-                           address.to_string(), &spec.owner));
+    CNIO_TRY(check_element(nft, kPodTable, pod_set(address.family()), net::expr::bytes_of(address), address.to_string(),
+                           &spec.owner));
   }
   if (spec.policy == IngressPolicy::kOpen || !spec.port) return {};
   const std::string& bridge = spec.port->bridge;
@@ -338,9 +340,8 @@ Status check_once(NftConnection& nft, const PodFirewallSpec& spec, const protoco
   for (const FilterEdit& edit : edits) CNIO_TRY(check_filter(edit, spec));
   if (is_native(spec)) CNIO_TRY(check_native(nft, spec));
   // The reference has nothing of the kind.
-  const bool ours = is_native(spec) || std::any_of(edits.begin(), edits.end(), [&](const FilterEdit& edit) {
-                      return edit.knows(spec.owner);
-                    });
+  const bool ours = is_native(spec) || std::any_of(edits.begin(), edits.end(),
+                                                   [&](const FilterEdit& edit) { return edit.knows(spec.owner); });
   const bool apart = spec.port && spec.policy == IngressPolicy::kIsolated && ours;
   return apart ? check_ports(nft, spec) : Status();
 }

@@ -10,8 +10,8 @@
 #include "cnio/firewall/pod_firewall.hpp"
 #include "cnio/net/nftables/nftables.hpp"
 
-// What pods have in the tables of the packet filter: all of nf_tables in one transaction, and what a host keeps in the old
-// tables of x_tables by their program.
+// What pods have in the tables of the packet filter: all of nf_tables in one transaction, and what a host keeps in the
+// old tables of x_tables by their program.
 namespace cnio::firewall {
 
 // One attempt, for retry_while_changing.

@@ -56,7 +56,9 @@ Steps of_family(Family family) {
   return {expr::load_meta(NFT_META_NFPROTO), expr::compare(std::string(1, protocol))};
 }
 
-Steps both_interfaces() { return {expr::load_meta(NFT_META_IIFNAME), expr::load_meta(NFT_META_OIFNAME, kSecondInterface)}; }
+Steps both_interfaces() {
+  return {expr::load_meta(NFT_META_IIFNAME), expr::load_meta(NFT_META_OIFNAME, kSecondInterface)};
+}
 
 Steps has_bit(uint32_t key, uint32_t bits) {
   return {expr::load_tracking(key), expr::mask(expr::bytes_of_u32(bits)),
@@ -67,8 +69,9 @@ Steps has_bit(uint32_t key, uint32_t bits) {
 Steps isolated(Family family) {
   const unsigned second = kAddresses + (family == Family::kIpv4 ? 1 : 4);
   return of_family(family) + both_interfaces() +
-         Steps{expr::look_up(kIsolatedSet), expr::load_source(family, kAddresses), expr::load_destination(family, second),
-               expr::look_up(loop_set(family), kAddresses, true), expr::verdict(NF_DROP)};
+         Steps{expr::look_up(kIsolatedSet), expr::load_source(family, kAddresses),
+               expr::load_destination(family, second), expr::look_up(loop_set(family), kAddresses, true),
+               expr::verdict(NF_DROP)};
 }
 
 // From one bridge with a policy to another.
@@ -90,8 +93,8 @@ std::vector<Rule> passing(Family family) {
 }
 
 Steps mark() {
-  return {expr::load_meta(NFT_META_MARK),
-          expr::mask(expr::bytes_of_u32(~kPassMark), expr::bytes_of_u32(kPassMark)), expr::set_meta(NFT_META_MARK)};
+  return {expr::load_meta(NFT_META_MARK), expr::mask(expr::bytes_of_u32(~kPassMark), expr::bytes_of_u32(kPassMark)),
+          expr::set_meta(NFT_META_MARK)};
 }
 
 std::vector<Rule> wanted_pod_rules() {
@@ -190,7 +193,9 @@ const std::string& source_set(Family family) {
   return kNames[family == Family::kIpv4 ? 0 : 1];
 }
 
-std::string key_of(const PodPort& port) { return expr::bytes_of_interface(port.bridge) + expr::bytes_of_interface(port.name); }
+std::string key_of(const PodPort& port) {
+  return expr::bytes_of_interface(port.bridge) + expr::bytes_of_interface(port.name);
+}
 
 std::string loop_key(const std::string& interface) { return key_of({interface, interface}); }
 

@@ -11,8 +11,8 @@
 #include "cnio/firewall/pod_firewall.hpp"
 #include "cnio/net/nftables/nftables.hpp"
 
-// Our own tables: `inet cnio_firewall`, with the pods of the nftables back end and what we have to remember of others, and
-// `bridge cnio_firewall`, which keeps the pods of one bridge apart. Their elements say whose they are.
+// Our own tables: `inet cnio_firewall`, with the pods of the nftables back end and what we have to remember of others,
+// and `bridge cnio_firewall`, which keeps the pods of one bridge apart. Their elements say whose they are.
 namespace cnio::firewall {
 
 extern const net::NftTable kPodTable;

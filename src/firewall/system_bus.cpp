@@ -35,9 +35,15 @@ bool may_be_there(std::string_view address) {
 }
 
 std::vector<std::string> busctl_words(const BusMethod& method, const std::vector<std::string>& arguments) {
-  std::vector<std::string> words = {"--system",       "--auto-start=no", "--timeout=" + std::to_string(kAnswerSeconds),
-                                    "--",             "call",            method.service,
-                                    method.object,    method.interface,  method.name};
+  std::vector<std::string> words = {"--system",
+                                    "--auto-start=no",
+                                    "--timeout=" + std::to_string(kAnswerSeconds),
+                                    "--",
+                                    "call",
+                                    method.service,
+                                    method.object,
+                                    method.interface,
+                                    method.name};
   if (!arguments.empty()) words.emplace_back(arguments.size(), 's');
   words.insert(words.end(), arguments.begin(), arguments.end());
   return words;
@@ -76,7 +82,8 @@ std::optional<SystemBus> SystemBus::find(const protocol::Environment& environmen
 
 Result<BusAnswer> SystemBus::call(const BusMethod& method, const std::vector<std::string>& arguments) const {
   if (busctl_.empty() && dbus_send_.empty()) {
-    return Error::make(Code::kKernel, "the system's message bus cannot be spoken to: neither busctl nor dbus-send is in PATH",
+    return Error::make(Code::kKernel,
+                       "the system's message bus cannot be spoken to: neither busctl nor dbus-send is in PATH",
                        "install systemd's busctl, or dbus-send (Debian: dbus-bin); with \"backend\": \"iptables\" or "
                        "\"nftables\" neither is needed");
   }

@@ -30,8 +30,8 @@ class SystemBus {
   // Nothing if this host has no bus: its socket is not there. DBUS_SYSTEM_BUS_ADDRESS says where it is.
   static std::optional<SystemBus> find(const protocol::Environment& environment);
 
-  // A method that takes texts and answers with one value. Errors: code 100 if there is no program, or it does not end in
-  // time; code 101 if it cannot be started.
+  // A method that takes texts and answers with one value. Errors: code 100 if there is no program, or it does not end
+  // in time; code 101 if it cannot be started.
   [[nodiscard]] Result<BusAnswer> call(const BusMethod& method, const std::vector<std::string>& arguments) const;
   // Has anybody this name on the bus?
   [[nodiscard]] Result<bool> has_owner(const std::string& service) const;

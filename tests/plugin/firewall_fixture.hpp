@@ -87,8 +87,8 @@ class FirewallTest : public BridgeTest {
 
   /// As portmap does: port 8080 of the host is port 80 of the pod, also for the pod itself.
   static void map_port(const std::string& address) {
-    must_run({"iptables", "-t", "nat", "-A", "PREROUTING", "-p", "tcp", "-m", "addrtype", "--dst-type", "LOCAL", "--dport",
-              "8080", "-j", "DNAT", "--to-destination", address + ":80"});
+    must_run({"iptables", "-t", "nat", "-A", "PREROUTING", "-p", "tcp", "-m", "addrtype", "--dst-type", "LOCAL",
+              "--dport", "8080", "-j", "DNAT", "--to-destination", address + ":80"});
     must_run({"iptables", "-t", "nat", "-A", "POSTROUTING", "-s", address, "-d", address, "-j", "MASQUERADE"});
   }
 

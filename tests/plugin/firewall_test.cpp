@@ -261,8 +261,7 @@ TEST_F(Firewall, NativelyTwoRulesOpenAChainOfIptables) {
   drop_forwarded();
   add_pod("c1", nftables());
   add_pod("c2", nftables());
-  EXPECT_THAT(rules(), ElementsAreArray(
-                           with(kFrame, {"-A CNI-FORWARD -m mark --mark 0x1000/0x1000 -j ACCEPT"})));
+  EXPECT_THAT(rules(), ElementsAreArray(with(kFrame, {"-A CNI-FORWARD -m mark --mark 0x1000/0x1000 -j ACCEPT"})));
   EXPECT_THAT(must_run({"iptables-save"}), Not(HasSubstr("incompatible")));
 }
 
@@ -304,12 +303,15 @@ TEST_F(Firewall, CheckSeesEachNativeThing) {
   PARITY("T-P62 P38");
   drop_forwarded();
   const Json config = add_pod("c1", nftables({{"ingressPolicy", "isolated"}}));
-  const std::vector<std::string> changes = {
-      "nft flush chain inet cnio_firewall forward",     "nft flush set inet cnio_firewall pods4",
-      "nft flush set inet cnio_firewall bridges",       "nft flush set inet cnio_firewall isolated",
-      "nft flush set bridge cnio_firewall ports",       "nft flush chain bridge cnio_firewall forward",
-      "nft delete table bridge cnio_firewall",          "iptables -F FORWARD",
-      "iptables -D CNI-FORWARD -m mark --mark 0x1000/0x1000 -j ACCEPT"};
+  const std::vector<std::string> changes = {"nft flush chain inet cnio_firewall forward",
+                                            "nft flush set inet cnio_firewall pods4",
+                                            "nft flush set inet cnio_firewall bridges",
+                                            "nft flush set inet cnio_firewall isolated",
+                                            "nft flush set bridge cnio_firewall ports",
+                                            "nft flush chain bridge cnio_firewall forward",
+                                            "nft delete table bridge cnio_firewall",
+                                            "iptables -F FORWARD",
+                                            "iptables -D CNI-FORWARD -m mark --mark 0x1000/0x1000 -j ACCEPT"};
   for (const std::string& change : changes) {
     EXPECT_TRUE(succeeded_silently(check(config, pod()))) << change;
     must_run({"sh", "-c", change});

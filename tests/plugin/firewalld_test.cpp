@@ -1,7 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 //
-// firewall with firewalld. In its place stands a busctl that knows what of it is asked for, and answers in its words, as
-// firewalld 1.3.3 does behind busctl 252.
+// firewall with firewalld. In its place stands a busctl that knows what of it is asked for, and answers in its words,
+// as firewalld 1.3.3 does behind busctl 252.
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>

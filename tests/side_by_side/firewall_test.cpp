@@ -31,8 +31,10 @@ Json dual_stack() {
 // What ours has besides; nft shows each match of conntrack alike.
 const Difference kMapped{"^ours: host nft .*\"conntrack\"", "P30: what is mapped to a pod is accepted"};
 const Difference kOwnTables{"^ours: host nft .*cnio_firewall", "P35, P37: which pods a policy is for, and their ports"};
-const Difference kOwnLoop{"^ours: host nft .*CNI-ISOLATION-STAGE-1.*\"return\"", "P37: a pod reaches its own mapped port"};
-const Difference kPolicyGoes{"^reference: (host nft|answer) .*ISOLATION", "P35: a policy goes with the last pod of its bridge"};
+const Difference kOwnLoop{"^ours: host nft .*CNI-ISOLATION-STAGE-1.*\"return\"",
+                          "P37: a pod reaches its own mapped port"};
+const Difference kPolicyGoes{"^reference: (host nft|answer) .*ISOLATION",
+                             "P35: a policy goes with the last pod of its bridge"};
 const Difference kRulesGo{"^reference: host nft .*10.1.0.5", "P31: DEL needs no prevResult"};
 const Difference kNothingLeft{"^reference: host nft", "P36: refused before anything is made"};
 
@@ -49,10 +51,18 @@ const std::vector<Case> kRulesOfPods{
      "{}",
      {kPorts, "ADD", kRules, "? ip6tables -S | grep -v -e '--ctstate DNAT'", "CHECK", "DEL", "? ip6tables -S"},
      {kMapped}},
-    {"AdminChain", "T-P57", chained(), R"({"iptablesAdminChainName": "NOMAD-ADMIN"})", {"ADD", kRules, "CHECK", "DEL"},
+    {"AdminChain",
+     "T-P57",
+     chained(),
+     R"({"iptablesAdminChainName": "NOMAD-ADMIN"})",
+     {"ADD", kRules, "CHECK", "DEL"},
      {kMapped}},
-    {"AdminChainIsTooLong", "T-P57", chained(), R"({"iptablesAdminChainName": "CNI-ADMIN-OF-MORE-THAN-28-CHARS"})",
-     {"!ADD"}, {}},
+    {"AdminChainIsTooLong",
+     "T-P57",
+     chained(),
+     R"({"iptablesAdminChainName": "CNI-ADMIN-OF-MORE-THAN-28-CHARS"})",
+     {"!ADD"},
+     {}},
     {"UnknownBackend", "T-P58", chained(), R"({"backend": "foo"})", {"ADD", kRules, "DEL"}, {kMapped}},
     {"WithoutResult",
      "T-P51",
@@ -61,12 +71,7 @@ const std::vector<Case> kRulesOfPods{
      {"ADD", {"DEL", R"({"prevResult": null})"}, "DEL"},
      {kMapped, kRulesGo}},
     {"ResultIsMissing", "T-P51", chained(), R"({"prevResult": null})", {"!ADD", "!CHECK", "DEL"}, {}},
-    {"CheckOfNothing",
-     "T-P62",
-     chained(),
-     "{}",
-     {"!CHECK"},
-     {{"^reference: host nft", "P38: CHECK changes nothing"}}},
+    {"CheckOfNothing", "T-P62", chained(), "{}", {"!CHECK"}, {{"^reference: host nft", "P38: CHECK changes nothing"}}},
     {"WrongType", "T-P58", chained(), R"({"backend": 7})", {"!ADD"}, {}},
 };
 INSTANTIATE_TEST_SUITE_P(Pods, Firewall, ::testing::ValuesIn(kRulesOfPods), case_name);

@@ -16,9 +16,9 @@ Result<Config> parse(const std::string& keys, const std::string& version = "1.1.
       {"CNI_COMMAND=ADD", "CNI_CONTAINERID=c1", "CNI_NETNS=/run/netns/x", "CNI_IFNAME=eth0", "CNI_PATH=/opt/cni/bin"});
   auto request = protocol::parse_environment(environment);
   EXPECT_OK(request);
-  EXPECT_OK(protocol::parse_stdin(
-      request.value(),
-      R"({"cniVersion": ")" + version + R"(", "name": "net", "type": "firewall")" + (keys.empty() ? "" : ", ") + keys + "}"));
+  EXPECT_OK(protocol::parse_stdin(request.value(), R"({"cniVersion": ")" + version +
+                                                       R"(", "name": "net", "type": "firewall")" +
+                                                       (keys.empty() ? "" : ", ") + keys + "}"));
   return parse_config(request.value());
 }
 

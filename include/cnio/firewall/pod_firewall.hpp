@@ -51,8 +51,9 @@ struct PodFirewallSpec {
 // Is firewalld at work, as far as the system's bus knows? No process is started where there is no bus.
 Result<bool> is_firewalld_running(const protocol::Environment& environment);
 
-// Replaces whatever the owner, or its addresses' former owners, had. A policy is one of the bridge: the last ADD decides
-// for all of its pods. Errors: code 7 (firewalld refuses zone or address, or cannot be spoken to), 100, 103, 11.
+// Replaces whatever the owner, or its addresses' former owners, had. A policy is one of the bridge: the last ADD
+// decides for all of its pods. Errors: code 7 (firewalld refuses zone or address, or cannot be spoken to), 100,
+// 103, 11.
 Status install_pod_firewall(const PodFirewallSpec& spec, const protocol::Environment& environment, Rollback& undo);
 
 // Everything of the owner, whatever back end made it, and what the reference made for these addresses unless they are
