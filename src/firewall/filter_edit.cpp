@@ -92,7 +92,7 @@ void FilterEdit::put_policy(const std::string& bridge, IngressPolicy policy) {
   ensure(kForwardChain, stage_jump(), true);
   for (auto rule = wanted.rbegin(); rule != wanted.rend(); ++rule) ensure(kFirstStage, *rule, true);
   ensure(kSecondStage, second_stage_rule(bridge), true);
-  for (const std::string& stage : {kFirstStage, kSecondStage}) ensure(stage, stage_end(), false);
+  for (const char* stage : {kFirstStage, kSecondStage}) ensure(stage, stage_end(), false);
 }
 
 void FilterEdit::put_own_loops(const std::string& bridge, const RuleOwner& owner,

@@ -15,7 +15,10 @@ const std::string kForward = "FORWARD";
 class NetlinkTable : public FilterTable {
  public:
   NetlinkTable(Family family, std::vector<PresentRule> rules, bool has_forward)
-      : FilterTable(std::move(rules), has_forward), family_(family), batch_(filter_table(family)) {}
+      : FilterTable(std::move(rules), has_forward),
+        family_(family),
+        forward_is_made_(has_forward),
+        batch_(filter_table(family)) {}
 
   [[nodiscard]] bool is(const PresentRule& rule, const XtablesRule& wanted) const override {
     return program_of(wanted, family_).same_effect(rule.program);
@@ -23,8 +26,8 @@ class NetlinkTable : public FilterTable {
 
   void ensure_chains(const std::vector<std::string>& chains) override {
     batch_.ensure_table({});
-    if (!has_forward_) batch_.ensure_base_chain({kForward, net::NftBaseChain::Hook::kFilterForward, 0});
-    has_forward_ = true;
+    if (!forward_is_made_) batch_.ensure_base_chain({kForward, net::NftBaseChain::Hook::kFilterForward, 0});
+    forward_is_made_ = true;
     for (const std::string& chain : chains) batch_.ensure_chain(chain, {});
   }
 
@@ -44,6 +47,7 @@ class NetlinkTable : public FilterTable {
 
  private:
   Family family_;
+  bool forward_is_made_;
   net::NftBatch batch_;
 };
 

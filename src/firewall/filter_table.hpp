@@ -51,6 +51,7 @@ class FilterTable {
  protected:
   FilterTable(std::vector<PresentRule> rules, bool has_forward) : rules_(std::move(rules)), has_forward_(has_forward) {}
 
+ private:
   std::vector<PresentRule> rules_;
   bool has_forward_;
 };

@@ -43,11 +43,11 @@ struct Sources {
 
 Result<Sources> sources_of(NftConnection& nft, const Leaving& leaving) {
   Sources sources;
-  CNIO_LET(const auto table, nft.find_table(kPodTable));
+  CNIO_LET(const auto table, nft.find_table(pod_table()));
   for (const Family family : {Family::kIpv4, Family::kIpv6}) {
     std::vector<net::NftElement> noted;
     if (table) {
-      CNIO_LET(noted, nft.list_elements(kPodTable, source_set(family)));
+      CNIO_LET(noted, nft.list_elements(pod_table(), source_set(family)));
     }
     for (const net::NftElement& element : noted) {
       if (leaving.chosen(element.comment)) sources.add(IpAddr::from_bytes(family, element.key.data()));
@@ -177,7 +177,7 @@ namespace {
 // A packet has to pass every chain that the kernel calls: a rule of ours opens the one it stands in, and no other.
 bool is_opened(const net::NftHookedChain& hooked, PodBackend backend) {
   const auto& [table, chain] = hooked;
-  if (table.name == kPodTable.name) return true;
+  if (table.name == pod_table().name) return true;
   if (backend == PodBackend::kFirewalld) return table.name == "firewalld";
   const bool of_iptables = table.family == net::NftFamily::kIpv4 || table.family == net::NftFamily::kIpv6;
   return of_iptables && table.name == "filter" && chain.name == "FORWARD";

@@ -30,7 +30,7 @@ IngressPolicy visible_policy(const PodFirewallSpec& spec) {
 
 // An element that belongs to a bridge, and to no pod.
 Status put_bridge(NftConnection& nft, NftBatch& batch, const std::string& set, const std::string& key, bool wanted) {
-  CNIO_LET(const auto found, nft.find_element(kPodTable, set, key));
+  CNIO_LET(const auto found, nft.find_element(pod_table(), set, key));
   if (wanted && !found) batch.add_element(set, {key});
   if (!wanted && found) batch.delete_element(set, std::string_view(key));
   return {};
@@ -47,9 +47,9 @@ Status put_native_pod(NftConnection& nft, NftBatch& batch, const PodFirewallSpec
   const std::string comment = owner_comment(spec.owner);
   for (const IpAddr& address : spec.addresses) {
     const NftElement pod = {net::expr::bytes_of(address), {}, {}, comment};
-    CNIO_TRY(take_element(nft, batch, kPodTable, pod_set(address.family()), pod));
+    CNIO_TRY(take_element(nft, batch, pod_table(), pod_set(address.family()), pod));
     const NftElement loop = {loop_key(address), {}, {}, comment};
-    CNIO_TRY(take_element(nft, batch, kPodTable, loop_set(address.family()), loop));
+    CNIO_TRY(take_element(nft, batch, pod_table(), loop_set(address.family()), loop));
   }
   return {};
 }
@@ -58,7 +58,7 @@ Status put_native_pod(NftConnection& nft, NftBatch& batch, const PodFirewallSpec
 Status drop_native_pod(NftConnection& nft, NftBatch& batch, const PodFirewallSpec& spec) {
   for (const IpAddr& address : spec.addresses) {
     const std::string key = net::expr::bytes_of(address);
-    CNIO_LET(const auto found, nft.find_element(kPodTable, pod_set(address.family()), key));
+    CNIO_LET(const auto found, nft.find_element(pod_table(), pod_set(address.family()), key));
     if (!found || !belongs_to(found->comment, spec.owner)) continue;
     batch.delete_element(pod_set(address.family()), std::string_view(key));
     batch.delete_element(loop_set(address.family()), std::string_view(loop_key(address)));
@@ -80,28 +80,28 @@ Status put_pod_table(NftConnection& nft, NftBatch& batch, const PodFirewallSpec&
   for (const IpAddr& address : spec.addresses) {
     if (!keeps_sources) break;
     const NftElement source = {net::expr::bytes_of(address), {}, {}, comment};
-    CNIO_TRY(take_element(nft, batch, kPodTable, source_set(address.family()), source));
+    CNIO_TRY(take_element(nft, batch, pod_table(), source_set(address.family()), source));
   }
   if (!spec.port) return {};
-  if (has_policy) CNIO_TRY(take_element(nft, batch, kPodTable, kMemberSet, {key_of(*spec.port), {}, {}, comment}));
+  if (has_policy) CNIO_TRY(take_element(nft, batch, pod_table(), kMemberSet, {key_of(*spec.port), {}, {}, comment}));
   return put_native_policy(nft, batch, spec.port->bridge, native_policy(spec));
 }
 
 // The pods of one bridge reach each other without the rules of IP, unless br_netfilter is there.
 Result<NftBatch> plan_ports(NftConnection& nft, const PodFirewallSpec& spec) {
-  NftBatch batch(kPortTable);
+  NftBatch batch(port_table());
   if (!spec.port) return batch;
   if (spec.policy == IngressPolicy::kIsolated) {
     const std::string comment = owner_comment(spec.owner);
     const std::string key = net::expr::bytes_of_interface(spec.port->name);
     CNIO_TRY(put_port_rules(nft, batch));
-    CNIO_TRY(take_element(nft, batch, kPortTable, kPortSet, {key, {}, {}, comment}));
-    CNIO_TRY(take_element(nft, batch, kPortTable, kPortLoopSet, {loop_key(spec.port->name), {}, {}, comment}));
+    CNIO_TRY(take_element(nft, batch, port_table(), kPortSet, {key, {}, {}, comment}));
+    CNIO_TRY(take_element(nft, batch, port_table(), kPortLoopSet, {loop_key(spec.port->name), {}, {}, comment}));
     return batch;
   }
   CNIO_LET(SetView ports, SetView::of_ports(nft));
   if (!ports.exists()) return batch;
-  CNIO_LET(const auto members, nft.list_elements(kPodTable, kMemberSet));
+  CNIO_LET(const auto members, nft.list_elements(pod_table(), kMemberSet));
   const auto is_of_bridge = [&](const std::string& port) {
     return port == spec.port->name || std::any_of(members.begin(), members.end(), [&](const NftElement& member) {
              return member.key == key_of({spec.port->bridge, port});
@@ -257,20 +257,20 @@ Status check_native(NftConnection& nft, const PodFirewallSpec& spec) {
   CNIO_LET(const std::string fault, fault_of_pod_rules(nft));
   if (!fault.empty()) return differs(fault);
   for (const IpAddr& address : spec.addresses) {
-    CNIO_TRY(check_element(nft, kPodTable, pod_set(address.family()), net::expr::bytes_of(address), address.to_string(),
-                           &spec.owner));
+    CNIO_TRY(check_element(nft, pod_table(), pod_set(address.family()), net::expr::bytes_of(address),
+                           address.to_string(), &spec.owner));
   }
   if (spec.policy == IngressPolicy::kOpen || !spec.port) return {};
   const std::string& bridge = spec.port->bridge;
-  CNIO_TRY(check_element(nft, kPodTable, kBridgeSet, net::expr::bytes_of_interface(bridge), bridge, nullptr));
+  CNIO_TRY(check_element(nft, pod_table(), kBridgeSet, net::expr::bytes_of_interface(bridge), bridge, nullptr));
   if (spec.policy != IngressPolicy::kIsolated) return {};
-  return check_element(nft, kPodTable, kIsolatedSet, loop_key(bridge), bridge, nullptr);
+  return check_element(nft, pod_table(), kIsolatedSet, loop_key(bridge), bridge, nullptr);
 }
 
 Status check_ports(NftConnection& nft, const PodFirewallSpec& spec) {
   CNIO_LET(const std::string fault, fault_of_port_rules(nft));
   if (!fault.empty()) return differs(fault + " (family bridge)");
-  return check_element(nft, kPortTable, kPortSet, net::expr::bytes_of_interface(spec.port->name), spec.port->name,
+  return check_element(nft, port_table(), kPortSet, net::expr::bytes_of_interface(spec.port->name), spec.port->name,
                        &spec.owner);
 }
 
@@ -296,7 +296,7 @@ std::vector<IpAddr> PodFirewallSpec::addresses_of(Family family) const {
 
 Status install_once(NftConnection& nft, const PodFirewallSpec& spec, const protocol::Environment& environment) {
   CNIO_LET(const uint32_t generation, nft.generation());
-  NftBatch all(kPodTable, generation);
+  NftBatch all(pod_table(), generation);
   CNIO_TRY(put_pod_table(nft, all, spec));
   CNIO_LET(NftBatch ports, plan_ports(nft, spec));
   all.join(std::move(ports));
@@ -314,8 +314,8 @@ Status remove_once(NftConnection& nft, const Leaving& leaving, const protocol::E
   CNIO_LET(const uint32_t generation, nft.generation());
   CNIO_LET(SetView pods, SetView::of_pods(nft));
   CNIO_LET(SetView ports, SetView::of_ports(nft));
-  NftBatch all(kPodTable, generation);
-  NftBatch of_ports(kPortTable);
+  NftBatch all(pod_table(), generation);
+  NftBatch of_ports(port_table());
   remove_from_sets(pods, all, leaving);
   remove_from_sets(ports, of_ports, leaving);
   CNIO_LET(std::vector<FilterEdit> edits, all_edits(nft, environment));

@@ -11,10 +11,10 @@
 // The rules of the reference's firewall plugin, word for word: programs and people look for them.
 namespace cnio::firewall {
 
-inline const std::string kForwardChain = "FORWARD";
-inline const std::string kPodChain = "CNI-FORWARD";
-inline const std::string kFirstStage = "CNI-ISOLATION-STAGE-1";
-inline const std::string kSecondStage = "CNI-ISOLATION-STAGE-2";
+inline constexpr char kForwardChain[] = "FORWARD";
+inline constexpr char kPodChain[] = "CNI-FORWARD";
+inline constexpr char kFirstStage[] = "CNI-ISOLATION-STAGE-1";
+inline constexpr char kSecondStage[] = "CNI-ISOLATION-STAGE-2";
 
 // Of the chain FORWARD, the second in front of the first.
 XtablesRule pod_chain_jump();

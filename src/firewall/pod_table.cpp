@@ -13,8 +13,15 @@
 
 namespace cnio::firewall {
 
-const net::NftTable kPodTable = {net::NftFamily::kInet, "cnio_firewall"};
-const net::NftTable kPortTable = {net::NftFamily::kBridge, "cnio_firewall"};
+const net::NftTable& pod_table() {
+  static const net::NftTable kTable = {net::NftFamily::kInet, "cnio_firewall"};
+  return kTable;
+}
+
+const net::NftTable& port_table() {
+  static const net::NftTable kTable = {net::NftFamily::kBridge, "cnio_firewall"};
+  return kTable;
+}
 
 namespace {
 
@@ -216,19 +223,19 @@ Result<std::map<std::string, std::vector<NftElement>>> read_sets(NftConnection& 
 
 Result<SetView> SetView::of_pods(NftConnection& nft) {
   SetView view;
-  CNIO_LET(const auto table, nft.find_table(kPodTable));
+  CNIO_LET(const auto table, nft.find_table(pod_table()));
   view.exists_ = table.has_value();
   if (!view.exists_) return view;
-  CNIO_LET(view.sets_, read_sets(nft, kPodTable, pod_sets()));
+  CNIO_LET(view.sets_, read_sets(nft, pod_table(), pod_sets()));
   return view;
 }
 
 Result<SetView> SetView::of_ports(NftConnection& nft) {
   SetView view;
-  CNIO_LET(const auto table, nft.find_table(kPortTable));
+  CNIO_LET(const auto table, nft.find_table(port_table()));
   view.exists_ = table.has_value();
   if (!view.exists_) return view;
-  CNIO_LET(view.sets_, read_sets(nft, kPortTable, port_sets()));
+  CNIO_LET(view.sets_, read_sets(nft, port_table(), port_sets()));
   return view;
 }
 
@@ -264,21 +271,21 @@ void put_pod_sets(NftBatch& batch) {
 }
 
 Status put_pod_rules(NftConnection& nft, NftBatch& batch) {
-  return put_rules(nft, batch, kPodTable, kForward, wanted_pod_rules());
+  return put_rules(nft, batch, pod_table(), kForward, wanted_pod_rules());
 }
 
 Status put_port_rules(NftConnection& nft, NftBatch& batch) {
   batch.ensure_table(kTableComment);
   for (const NftSetSpec& set : port_sets()) batch.ensure_set(set);
-  return put_rules(nft, batch, kPortTable, kPortForward, wanted_port_rules());
+  return put_rules(nft, batch, port_table(), kPortForward, wanted_port_rules());
 }
 
 Result<std::string> fault_of_pod_rules(NftConnection& nft) {
-  return fault_of(nft, kPodTable, kForward, wanted_pod_rules());
+  return fault_of(nft, pod_table(), kForward, wanted_pod_rules());
 }
 
 Result<std::string> fault_of_port_rules(NftConnection& nft) {
-  return fault_of(nft, kPortTable, kPortForward, wanted_port_rules());
+  return fault_of(nft, port_table(), kPortForward, wanted_port_rules());
 }
 
 Status take_element(NftConnection& nft, NftBatch& batch, const net::NftTable& table, const std::string& set,

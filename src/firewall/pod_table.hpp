@@ -15,23 +15,23 @@
 // and `bridge cnio_firewall`, which keeps the pods of one bridge apart. Their elements say whose they are.
 namespace cnio::firewall {
 
-extern const net::NftTable kPodTable;
-extern const net::NftTable kPortTable;
+const net::NftTable& pod_table();
+const net::NftTable& port_table();
 
-// Of kPodTable. Pods' addresses, and each with itself.
+// Of pod_table(). Pods' addresses, and each with itself.
 const std::string& pod_set(Family family);
 const std::string& loop_set(Family family);
 // Addresses that are sources of firewalld, which tells nobody whose they are.
 const std::string& source_set(Family family);
 // Bridge and port of each pod of a bridge with a policy: with the last of them it has none any more.
-inline const std::string kMemberSet = "members";
+inline constexpr char kMemberSet[] = "members";
 // Bridges with a policy that the nftables back end keeps: each; with itself; with itself if its pods are kept apart.
-inline const std::string kBridgeSet = "bridges";
-inline const std::string kSameBridgeSet = "same_bridge";
-inline const std::string kIsolatedSet = "isolated";
-// Of kPortTable: ports that are kept apart, and each with itself.
-inline const std::string kPortSet = "ports";
-inline const std::string kPortLoopSet = "loops";
+inline constexpr char kBridgeSet[] = "bridges";
+inline constexpr char kSameBridgeSet[] = "same_bridge";
+inline constexpr char kIsolatedSet[] = "isolated";
+// Of port_table(): ports that are kept apart, and each with itself.
+inline constexpr char kPortSet[] = "ports";
+inline constexpr char kPortLoopSet[] = "loops";
 
 std::string key_of(const PodPort& port);
 std::string loop_key(const std::string& interface);
