@@ -87,8 +87,9 @@ class ProgramTable : public FilterTable {
   void join(net::NftBatch& /*transaction*/) override {}
 
   Status run() override {
-    for (const Words& command : commands_) CNIO_TRY(program_.run(command));
-    return {};
+    std::string lines;
+    for (const Words& command : commands_) lines.append(join_iptables_words(command)).append("\n");
+    return lines.empty() ? Status() : program_.restore(lines);
   }
 
  private:

@@ -39,13 +39,14 @@ std::string program_name(Family family) { return family == Family::kIpv4 ? "ipta
 
 }  // namespace
 
-Result<Iptables> Iptables::find(Family family, const protocol::Environment& environment) {
+Result<Iptables> Iptables::find(Family family, const protocol::Environment& environment, std::string_view key) {
   const std::string name = program_name(family);
   const std::string path_list = environment.get("PATH");
   std::string path = find_executable(path_list, name);
   if (path.empty()) {
-    return Error::config("ipMasqBackend", "\"iptables\" needs the program " + name + ", which is not in PATH")
-        .hint("PATH is " + quote(path_list, 512) + "; without ipMasqBackend no program is needed");
+    const std::string without = std::string("; without ").append(key).append(" no program is needed");
+    return Error::config(std::string(key), "\"iptables\" needs the program " + name + ", which is not in PATH")
+        .hint("PATH is " + quote(path_list, 512) + without);
   }
   return Iptables(std::move(path), environment.with("LC_ALL", "C"), "nat");
 }
@@ -92,6 +93,19 @@ Result<bool> Iptables::succeeds(const std::vector<std::string>& arguments) const
   return result.success();
 }
 
+// It is the same program under another name.
+Status Iptables::restore(const std::string& lines) const {
+  ProcessSpec spec;
+  spec.path = path_ + "-restore";
+  spec.args = {spec.path, "--noflush", "--wait"};
+  spec.environment = environment_;
+  const std::string text = "*" + table_ + "\n" + lines + "COMMIT\n";
+  spec.stdin_data = text;
+  CNIO_LET(const ProcessResult result, run_process(spec, kTimeoutMs));
+  if (result.success()) return {};
+  return Error::make(Code::kKernel, path_ + "-restore: " + result.how_it_ended(), "it says " + quote(result.err, 512));
+}
+
 Result<std::string> Iptables::read(const std::vector<std::string>& arguments) const {
   CNIO_LET(ProcessResult result, start(arguments));
   if (!result.success()) return failure(arguments, result);
@@ -118,6 +132,20 @@ std::vector<std::string> split_iptables_line(std::string_view line) {
     words.back() += c;
   }
   return words;
+}
+
+std::string join_iptables_words(const std::vector<std::string>& words) {
+  std::string line;
+  for (const std::string& word : words) {
+    if (!line.empty()) line += ' ';
+    line += '"';
+    for (const char c : word) {
+      if (c == '"' || c == '\\') line += '\\';
+      line += c;
+    }
+    line += '"';
+  }
+  return line;
 }
 
 }  // namespace cnio::firewall

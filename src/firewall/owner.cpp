@@ -42,16 +42,22 @@ std::string attachment_hash(const protocol::Attachment& attachment) {
   return sha512_hex(attachment.ifname + ":" + attachment.container_id, kOwnerHashDigits);
 }
 
+std::string owner_hash(const RuleOwner& owner) {
+  return network_hash(owner.network) + attachment_hash(owner.attachment);
+}
+
+std::string_view hash_in_comment(std::string_view comment) {
+  return parse(comment) ? comment.substr(kMark.size(), 2 * kOwnerHashDigits) : std::string_view();
+}
+
 std::string owner_comment(const RuleOwner& owner) {
   std::string comment(kMark);
-  comment.append(network_hash(owner.network)).append(attachment_hash(owner.attachment)).append(" ");
+  comment.append(owner_hash(owner)).append(" ");
   return comment.append(owner.text()).substr(0, net::kNftCommentLimit);
 }
 
 bool belongs_to(std::string_view comment, const RuleOwner& owner) {
-  const auto parsed = parse(comment);
-  return parsed && parsed->network == network_hash(owner.network) &&
-         parsed->attachment == attachment_hash(owner.attachment);
+  return parse(comment) && hash_in_comment(comment) == owner_hash(owner);
 }
 
 StaleOwners::StaleOwners(const std::string& network, const std::vector<protocol::Attachment>& valid)

@@ -7,6 +7,7 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/x_tables.h>
 #include <linux/netfilter/xt_MARK.h>
 #include <linux/netfilter/xt_addrtype.h>
@@ -55,7 +56,9 @@ void add_network(std::vector<net::NftExpression>& steps, const Cidr& cidr, bool 
   steps.push_back(expr::load_payload(NFT_PAYLOAD_NETWORK_HEADER, offset, length));
   if (!whole) {
     std::string mask(length, '\0');
-    for (unsigned bit = 0; bit < network.prefix; ++bit) mask[bit / 8] |= static_cast<char>(0x80U >> bit % 8);
+    for (unsigned bit = 0; bit < network.prefix; ++bit) {
+      mask[bit / 8] = static_cast<char>(static_cast<uint8_t>(mask[bit / 8]) | 0x80U >> bit % 8);
+    }
     steps.push_back(expr::mask(mask));
   }
   steps.push_back(expr::compare(expr::bytes_of(network.addr).substr(0, length)));
@@ -176,6 +179,74 @@ net::NftProgram program_of(const XtablesRule& rule, Family family) {
   steps.push_back(expr::counter());
   steps.push_back(action_of(rule, family));
   return program;
+}
+
+namespace {
+
+std::string_view value_in(const net::NftExpression& step, int attribute) {
+  return net::find_attribute(net::find_attribute(step.attributes, attribute), NFTA_DATA_VALUE);
+}
+
+uint16_t network_order(std::string_view bytes) {
+  uint16_t value = 0;
+  if (bytes.size() == sizeof value) bytes.copy(reinterpret_cast<char*>(&value), sizeof value);
+  return ntohs(value);
+}
+
+// The first port of ranges: those of sctp and dccp begin with the destination's.
+template <class Info>
+Info info_in(const net::NftExpression& step, int attribute = NFTA_MATCH_INFO) {
+  Info info{};
+  const std::string_view bytes = net::find_attribute(step.attributes, attribute);
+  std::memcpy(&info, bytes.data(), std::min(bytes.size(), sizeof info));
+  return info;
+}
+
+bool is_called(const net::NftExpression& step, int attribute, std::string_view wanted) {
+  const std::string_view name = net::find_attribute(step.attributes, attribute);
+  return name.substr(0, name.find('\0')) == wanted;
+}
+
+void read_match(const net::NftExpression& step, XtablesPorts& ports) {
+  const auto is = [&](std::string_view wanted) { return is_called(step, NFTA_MATCH_NAME, wanted); };
+  if (is("multiport")) {
+    const auto info = info_in<xt_multiport_v1>(step);
+    const size_t count = std::min<size_t>(info.count, XT_MULTI_PORTS);
+    ports.ports.insert(ports.ports.end(), info.ports, info.ports + count);
+  } else if (is("sctp")) {
+    ports.ports.push_back(info_in<SctpInfo>(step).destination_ports[0]);
+  } else if (is("dccp")) {
+    ports.ports.push_back(info_in<xt_dccp_info>(step).dpts[0]);
+  }
+}
+
+}  // namespace
+
+bool XtablesPorts::cover(uint8_t other_protocol, uint16_t port) const {
+  return protocol == other_protocol && std::find(ports.begin(), ports.end(), port) != ports.end();
+}
+
+XtablesPorts ports_of(const net::NftProgram& program, Family family) {
+  XtablesPorts ports;
+  const net::NftExpression* before = nullptr;
+  const auto loaded = [&](const net::NftExpression& load) { return before != nullptr && load.same_effect(*before); };
+  for (const net::NftExpression& step : program.steps) {
+    if (step.name == "match") read_match(step, ports);
+    if (step.name == "target" && is_called(step, NFTA_TARGET_NAME, "DNAT")) {
+      const auto range = info_in<nf_nat_range2>(step, NFTA_TARGET_INFO);
+      ports.translated = IpAddr::from_bytes(family, reinterpret_cast<const uint8_t*>(&range.min_addr));
+    }
+    if (step.name == "cmp") {
+      const std::string_view value = value_in(step, NFTA_CMP_DATA);
+      if (loaded(expr::load_meta(NFT_META_L4PROTO)) && !value.empty()) ports.protocol = static_cast<uint8_t>(value[0]);
+      if (loaded(expr::load_destination_port())) ports.ports.push_back(network_order(value));
+      if (loaded(expr::load_destination(family))) {
+        ports.destination = IpAddr::from_bytes(family, reinterpret_cast<const uint8_t*>(value.data()));
+      }
+    }
+    before = &step;
+  }
+  return ports;
 }
 
 namespace {

@@ -5,15 +5,19 @@
 #include <arpa/inet.h>
 #include <cerrno>
 #include <charconv>
+#include <functional>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
+#include <set>
 #include <sys/socket.h>
+#include <tuple>
 #include <utility>
 
 #include "cnio/base/error_list.hpp"
 #include "cnio/base/unique_fd.hpp"
+#include "cnio/net/address.hpp"
 #include "cnio/net/netlink.hpp"
 #include "cnio/net/sysctl.hpp"
 
@@ -35,8 +39,9 @@ constexpr char kText[] = "/proc/thread-self/net/nf_conntrack";  // CONFIG_NF_CON
 constexpr size_t kMaxText = kVeryFewEntries * 2048;             // bytes; a line has some 200
 // CTA_FILTER_F_CTA_IP_SRC of the kernel's own nf_internals.h: the tuple's source address has to match.
 constexpr uint32_t kSourceMatches = 1;
-constexpr size_t kPortion = 500;      // removals in one system call, and the most that are kept in memory
-constexpr size_t kMessageSize = 512;  // bytes; an IPv6 entry's needs about 150
+constexpr size_t kPortion = 500;  // removals in one system call, and the most that are kept in memory
+const IpAddr kLoopback = *IpAddr::parse("127.0.0.1");  // stands for 127.0.0.0/8
+constexpr size_t kMessageSize = 512;                   // bytes; an IPv6 entry's needs about 150
 
 // How many entries this namespace has; 0 if the kernel does not track connections, or does not say.
 unsigned long count_entries() {
@@ -55,31 +60,61 @@ MsgPtr conntrack_message(int type, int flags, int family) {
   return message;
 }
 
-// The source address of one direction.
-std::optional<IpAddr> source_of(nlattr* tuple) {
-  nlattr* parts[CTA_TUPLE_MAX + 1] = {};
-  nlattr* ends[CTA_IP_MAX + 1] = {};
-  if (tuple == nullptr || nla_parse_nested(parts, CTA_TUPLE_MAX, tuple, nullptr) < 0 ||
-      parts[CTA_TUPLE_IP] == nullptr || nla_parse_nested(ends, CTA_IP_MAX, parts[CTA_TUPLE_IP], nullptr) < 0) {
-    return std::nullopt;
-  }
-  const nlattr* source = ends[CTA_IP_V4_SRC] != nullptr ? ends[CTA_IP_V4_SRC] : ends[CTA_IP_V6_SRC];
-  return source != nullptr ? std::optional(to_ip(source)) : std::nullopt;
+// One direction of a connection.
+struct Direction {
+  std::optional<IpAddr> source;
+  std::optional<IpAddr> destination;
+  uint16_t source_port = 0;  // of protocols that have ports
+  uint16_t destination_port = 0;
+};
+
+struct Connection {
+  unsigned protocol = 0;
+  Direction original;
+  Direction reply;
+};
+using Concerns = std::function<bool(const Connection&)>;
+
+std::optional<IpAddr> address_in(nlattr* const* ends, int v4, int v6) {
+  const nlattr* found = ends[v4] != nullptr ? ends[v4] : ends[v6];
+  return found != nullptr ? std::optional(to_ip(found)) : std::nullopt;
 }
 
-// A TCP or UDP connection, as a line of the text describes it:
+uint16_t port_in(const nlattr* attribute) { return attribute != nullptr ? ntohs(nla_get_u16(attribute)) : uint16_t{0}; }
+
+// Fills in one direction, and the protocol, which both tell.
+void parse_tuple(nlattr* tuple, Direction& direction, unsigned& protocol) {
+  nlattr* parts[CTA_TUPLE_MAX + 1] = {};
+  if (tuple == nullptr || nla_parse_nested(parts, CTA_TUPLE_MAX, tuple, nullptr) < 0) return;
+  nlattr* ends[CTA_IP_MAX + 1] = {};
+  if (parts[CTA_TUPLE_IP] != nullptr && nla_parse_nested(ends, CTA_IP_MAX, parts[CTA_TUPLE_IP], nullptr) >= 0) {
+    direction.source = address_in(ends, CTA_IP_V4_SRC, CTA_IP_V6_SRC);
+    direction.destination = address_in(ends, CTA_IP_V4_DST, CTA_IP_V6_DST);
+  }
+  nlattr* ports[CTA_PROTO_MAX + 1] = {};
+  if (parts[CTA_TUPLE_PROTO] == nullptr ||
+      nla_parse_nested(ports, CTA_PROTO_MAX, parts[CTA_TUPLE_PROTO], nullptr) < 0) {
+    return;
+  }
+  if (ports[CTA_PROTO_NUM] != nullptr) protocol = nla_get_u8(ports[CTA_PROTO_NUM]);
+  direction.source_port = port_in(ports[CTA_PROTO_SRC_PORT]);
+  direction.destination_port = port_in(ports[CTA_PROTO_DST_PORT]);
+}
+
+// A line of the text, for example of a TCP connection:
 // "ipv4     2 tcp      6 117 TIME_WAIT src=10.1.0.2 dst=10.9.0.1 sport=33 dport=80 src=10.9.0.1 ... zone=0 use=2"
 struct Line {
-  unsigned protocol = 0;
-  std::vector<IpAddr> sources;  // of each direction
-  std::vector<IpAddr> destinations;
-  std::vector<uint16_t> ports;  // source and destination, of each direction
-  bool zoned = false;
+  Connection connection;
   bool complete = false;  // all that it takes to name it to the kernel
 };
 
 Line parse_line(std::string_view text) {
   Line line;
+  Connection& connection = line.connection;
+  std::vector<IpAddr> sources;
+  std::vector<IpAddr> destinations;
+  std::vector<uint16_t> ports;  // source and destination, of each direction
+  bool zoned = false;
   for (int number = 0; !text.empty(); ++number) {
     const size_t start = text.find_first_not_of(' ');
     if (start == std::string_view::npos) break;
@@ -87,26 +122,34 @@ Line parse_line(std::string_view text) {
     const std::string_view word = text.substr(0, text.find(' '));
     text.remove_prefix(word.size());
     const std::string_view value = word.substr(std::min(word.find('=') + 1, word.size()));
-    if (number == 3) (void)std::from_chars(word.data(), word.data() + word.size(), line.protocol);
+    if (number == 3) (void)std::from_chars(word.data(), word.data() + word.size(), connection.protocol);
     const auto address = IpAddr::parse(value);
-    if (word.starts_with("src=") && address) line.sources.push_back(*address);
-    if (word.starts_with("dst=") && address) line.destinations.push_back(*address);
+    if (word.starts_with("src=") && address) sources.push_back(*address);
+    if (word.starts_with("dst=") && address) destinations.push_back(*address);
     uint16_t port = 0;
     if (word.starts_with("sport=") || word.starts_with("dport=")) {
       (void)std::from_chars(value.data(), value.data() + value.size(), port);
-      line.ports.push_back(port);
+      ports.push_back(port);
     }
-    line.zoned = line.zoned || (word.starts_with("zone") && value != "0");
+    zoned = zoned || (word.starts_with("zone") && value != "0");
   }
-  line.complete = (line.protocol == IPPROTO_TCP || line.protocol == IPPROTO_UDP) && line.sources.size() == 2 &&
-                  line.destinations.size() == 2 && line.ports.size() == 4 && !line.zoned;
+  ports.resize(4);
+  for (Direction* direction : {&connection.original, &connection.reply}) {
+    const size_t at = direction == &connection.original ? 0 : 1;
+    if (sources.size() > at) direction->source = sources[at];
+    if (destinations.size() > at) direction->destination = destinations[at];
+    direction->source_port = ports[2 * at];
+    direction->destination_port = ports[2 * at + 1];
+  }
+  line.complete = (connection.protocol == IPPROTO_TCP || connection.protocol == IPPROTO_UDP) && sources.size() == 2 &&
+                  destinations.size() == 2 && connection.reply.destination_port != 0 && !zoned;
   return line;
 }
 
 // What names the connection: its first direction.
-void put_tuple(nl_msg* message, const Line& line) {
-  const IpAddr& source = line.sources[0];
-  const IpAddr& destination = line.destinations[0];
+void put_tuple(nl_msg* message, const Connection& connection) {
+  const IpAddr& source = *connection.original.source;
+  const IpAddr& destination = *connection.original.destination;
   nlattr* tuple = checked(nla_nest_start(message, CTA_TUPLE_ORIG));
   nlattr* ends = checked(nla_nest_start(message, CTA_TUPLE_IP));
   const bool v4 = source.is_v4();
@@ -114,9 +157,9 @@ void put_tuple(nl_msg* message, const Line& line) {
   must(nla_put(message, v4 ? CTA_IP_V4_DST : CTA_IP_V6_DST, static_cast<int>(destination.size()), destination.data()));
   nla_nest_end(message, ends);
   nlattr* protocol = checked(nla_nest_start(message, CTA_TUPLE_PROTO));
-  must(nla_put_u8(message, CTA_PROTO_NUM, static_cast<uint8_t>(line.protocol)));
-  must(nla_put_u16(message, CTA_PROTO_SRC_PORT, htons(line.ports[0])));
-  must(nla_put_u16(message, CTA_PROTO_DST_PORT, htons(line.ports[1])));
+  must(nla_put_u8(message, CTA_PROTO_NUM, static_cast<uint8_t>(connection.protocol)));
+  must(nla_put_u16(message, CTA_PROTO_SRC_PORT, htons(connection.original.source_port)));
+  must(nla_put_u16(message, CTA_PROTO_DST_PORT, htons(connection.original.destination_port)));
   nla_nest_end(message, protocol);
   nla_nest_end(message, tuple);
 }
@@ -125,8 +168,8 @@ void put_tuple(nl_msg* message, const Line& line) {
 // takes does not grow with the number of entries, which a pod chooses.
 class Removals {
  public:
-  // `addresses` in ascending order. `netfilter` serves once the walk through the entries is over.
-  Removals(const std::vector<IpAddr>& addresses, Netlink& netfilter) : addresses_(addresses), netfilter_(netfilter) {}
+  // `netfilter` serves once the walk through the entries is over.
+  Removals(Concerns concerns, Netlink& netfilter) : concerns_(std::move(concerns)), netfilter_(netfilter) {}
 
   // `answer` describes an entry. For use within a walk by `netfilter`, which is taken for that long: a portion that is
   // full is sent by a socket of its own.
@@ -134,7 +177,10 @@ class Removals {
     nlattr* at[CTA_MAX + 1] = {};
     if (nlmsg_parse(&answer, sizeof(nfgenmsg), at, CTA_MAX, nullptr) < 0 || at[CTA_TUPLE_ORIG] == nullptr) return;
     // Where the kernel has filtered, too: one that does not know the filter shows all.
-    if (!concerns_us(at[CTA_TUPLE_ORIG]) && !concerns_us(at[CTA_TUPLE_REPLY])) return;
+    Connection connection;
+    parse_tuple(at[CTA_TUPLE_ORIG], connection.original, connection.protocol);
+    parse_tuple(at[CTA_TUPLE_REPLY], connection.reply, connection.protocol);
+    if (!concerns_(connection)) return;
     MsgPtr removal =
         conntrack_message(IPCTNL_MSG_CT_DELETE, 0, static_cast<const nfgenmsg*>(nlmsg_data(&answer))->nfgen_family);
     // The number makes sure that it is this entry, not one that has taken its place since.
@@ -145,10 +191,10 @@ class Removals {
     if (messages_.size() >= kPortion) errors_.collect(send_meanwhile());
   }
 
-  // `line` describes an entry of ours in full.
-  void add(const Line& line) {
-    messages_.push_back(conntrack_message(IPCTNL_MSG_CT_DELETE, 0, af_of(line.sources[0].family())));
-    put_tuple(messages_.back().get(), line);
+  // One that concerns us, and is known in full.
+  void add(const Connection& connection) {
+    messages_.push_back(conntrack_message(IPCTNL_MSG_CT_DELETE, 0, af_of(connection.original.source->family())));
+    put_tuple(messages_.back().get(), connection);
     if (messages_.size() >= kPortion) errors_.collect(send(netfilter_));
   }
 
@@ -159,11 +205,6 @@ class Removals {
   }
 
  private:
-  [[nodiscard]] bool concerns_us(nlattr* tuple) const {
-    const auto source = source_of(tuple);
-    return source && std::binary_search(addresses_.begin(), addresses_.end(), *source);
-  }
-
   Status send_meanwhile() {
     if (!second_) {
       auto opened = Netlink::open(NETLINK_NETFILTER);
@@ -188,7 +229,7 @@ class Removals {
     return done;
   }
 
-  const std::vector<IpAddr>& addresses_;
+  Concerns concerns_;
   Netlink& netfilter_;
   std::optional<Netlink> second_;
   std::vector<MsgPtr> messages_;
@@ -213,8 +254,9 @@ Status list_entries(Netlink& netfilter, const MsgPtr& message, Removals& removal
                          [&](nlmsghdr& answer) { removals.consider(answer); });
 }
 
+// The kernel's own filter serves for few addresses.
 Status find_entries(Netlink& netfilter, const std::vector<IpAddr>& addresses, unsigned long count, Removals& removals) {
-  if (count <= kFewEntries || addresses.size() > kFewAddresses)
+  if (count <= kFewEntries || addresses.empty() || addresses.size() > kFewAddresses)
     return list_entries(netfilter, conntrack_message(IPCTNL_MSG_CT_GET, NLM_F_DUMP, AF_UNSPEC), removals);
   for (const IpAddr& address : addresses) {
     for (const int tuple : {CTA_TUPLE_ORIG, CTA_TUPLE_REPLY}) {
@@ -226,33 +268,36 @@ Status find_entries(Netlink& netfilter, const std::vector<IpAddr>& addresses, un
   return {};
 }
 
-// The entries of the addresses. Nothing if that is not to be had as text, or it does not tell enough of one.
-std::optional<std::vector<Line>> read_lines(const std::vector<IpAddr>& addresses) {
+// The entries that concern us. Nothing if that is not to be had as text, or it does not tell enough of one.
+std::optional<std::vector<Connection>> read_entries(const Concerns& concerns) {
   const auto read = read_file(kText, kMaxText);
   if (!read.ok()) return std::nullopt;
-  std::vector<Line> ours;
+  std::vector<Connection> ours;
   for (std::string_view text = read.value(); !text.empty();) {
     const size_t end = std::min(text.find('\n'), text.size());
-    Line line = parse_line(text.substr(0, end));
+    const Line line = parse_line(text.substr(0, end));
     text.remove_prefix(std::min(end + 1, text.size()));
-    const auto is_ours = [&](const IpAddr& each) {
-      return std::binary_search(addresses.begin(), addresses.end(), each);
-    };
-    if (std::none_of(line.sources.begin(), line.sources.end(), is_ours)) continue;
+    if (!concerns(line.connection)) continue;
     if (!line.complete) return std::nullopt;
-    ours.push_back(std::move(line));
+    ours.push_back(line.connection);
   }
   return ours;
 }
 
-Status forget(const std::vector<IpAddr>& addresses, unsigned long count, const std::optional<std::vector<Line>>& lines,
+// What is to be forgotten: connections of which one end is one of few addresses, if there are any, and that concern us.
+struct Search {
+  std::vector<IpAddr> addresses;
+  Concerns concerns;
+};
+
+Status forget(const Search& search, unsigned long count, const std::optional<std::vector<Connection>>& entries,
               Netlink& netfilter) {
-  Removals removals(addresses, netfilter);
-  if (lines) {
-    for (const Line& line : *lines) removals.add(line);
+  Removals removals(search.concerns, netfilter);
+  if (entries) {
+    for (const Connection& connection : *entries) removals.add(connection);
     return removals.finish();
   }
-  const Status found = find_entries(netfilter, addresses, count, removals);
+  const Status found = find_entries(netfilter, search.addresses, count, removals);
   // A kernel that tracks connections, but does not talk about them.
   if (!found.ok() && found.error().errnum() == EINVAL) return {};
   Status removed = removals.finish();
@@ -260,19 +305,78 @@ Status forget(const std::vector<IpAddr>& addresses, unsigned long count, const s
   return removed;
 }
 
+Status forget(const Search& search, Netlink* netfilter) {
+  // Asked first, since mere asking by netlink would load modules that nobody needs.
+  const unsigned long count = count_entries();
+  if (count == 0) return {};
+  const auto entries = count <= kVeryFewEntries ? read_entries(search.concerns) : std::nullopt;
+  if (entries && entries->empty()) return {};
+  if (netfilter != nullptr) return forget(search, count, entries, *netfilter);
+  CNIO_LET(Netlink own, Netlink::open(NETLINK_NETFILTER));
+  return forget(search, count, entries, own);
+}
+
+// Protocol, port and address, in this order: those of all local addresses stand for each.
+using Ports = std::set<std::tuple<unsigned, uint16_t, IpAddr>>;
+
+Result<Ports> ports_to_forget(const std::vector<HostPort>& ports) {
+  Ports out;
+  CNIO_LET(Netlink route, Netlink::open(NETLINK_ROUTE));
+  CNIO_LET(const std::vector<OwnedAddress> local, list_addresses(route));
+  for (const HostPort& port : ports) {
+    if (port.host) out.emplace(port.protocol, port.port, *port.host);
+    for (const OwnedAddress& owned : port.host ? std::vector<OwnedAddress>() : local) {
+      if (owned.address.cidr.family() == port.family) out.emplace(port.protocol, port.port, owned.address.cidr.addr);
+    }
+    // Each of these is local.
+    if (!port.host && port.family == Family::kIpv4) out.emplace(port.protocol, port.port, kLoopback);
+  }
+  return out;
+}
+
 }  // namespace
 
 Status forget_connections(std::vector<IpAddr> addresses, Netlink* netfilter) {
-  // Asked first, since mere asking by netlink would load modules that nobody needs.
-  const unsigned long count = addresses.empty() ? 0 : count_entries();
-  if (count == 0) return {};
+  if (addresses.empty()) return {};
   std::sort(addresses.begin(), addresses.end());
   addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
-  const auto lines = count <= kVeryFewEntries ? read_lines(addresses) : std::nullopt;
-  if (lines && lines->empty()) return {};
-  if (netfilter != nullptr) return forget(addresses, count, lines, *netfilter);
-  CNIO_LET(Netlink own, Netlink::open(NETLINK_NETFILTER));
-  return forget(addresses, count, lines, own);
+  const auto concerns = [&](const Connection& connection) {
+    const auto ours = [&](const Direction& direction) {
+      return direction.source && std::binary_search(addresses.begin(), addresses.end(), *direction.source);
+    };
+    return ours(connection.original) || ours(connection.reply);
+  };
+  return forget({addresses, concerns}, netfilter);
+}
+
+Status forget_connections_to(const std::vector<HostPort>& ports, Netlink* netfilter) {
+  if (ports.empty() || count_entries() == 0) return {};
+  CNIO_LET(const Ports wanted, ports_to_forget(ports));
+  const auto concerns = [&](const Connection& connection) {
+    const Direction& to = connection.original;
+    if (!to.destination) return false;
+    const IpAddr& address = to.destination->is_loopback() && to.destination->is_v4() ? kLoopback : *to.destination;
+    return wanted.contains({connection.protocol, to.destination_port, *to.destination}) ||
+           wanted.contains({connection.protocol, to.destination_port, address});
+  };
+  return forget({{}, concerns}, netfilter);
+}
+
+Status forget_led_connections(const std::vector<LedConnections>& led, Netlink* netfilter) {
+  if (led.empty()) return {};
+  std::set<std::tuple<unsigned, uint16_t, uint16_t, IpAddr>> wanted;
+  std::set<IpAddr> pods;
+  for (const LedConnections& each : led) {
+    wanted.emplace(each.protocol, each.host_port, each.pod_port, each.pod);
+    pods.insert(each.pod);
+  }
+  const auto concerns = [&](const Connection& connection) {
+    const Direction& answer = connection.reply;
+    return answer.source && connection.original.destination != answer.source &&
+           wanted.contains(
+               {connection.protocol, connection.original.destination_port, answer.source_port, *answer.source});
+  };
+  return forget({{pods.begin(), pods.end()}, concerns}, netfilter);
 }
 
 }  // namespace cnio::net

@@ -147,6 +147,17 @@ class Xtables : public HostTest, public ::testing::WithParamInterface<Case> {
     return text.substr(start.size());
   }
 
+  /// As iptables would print these words.
+  static std::string written(const std::vector<std::string>& words) {
+    std::string line;
+    for (const std::string& word : words) {
+      std::ostringstream quoted;
+      quoted << std::quoted(word);
+      line += " " + (word.find_first_of(" \"") == std::string::npos ? word : quoted.str());
+    }
+    return line + "\n";
+  }
+
   std::optional<net::NftConnection> nft_;
 };
 
@@ -163,6 +174,7 @@ TEST_P(Xtables, IsPrintedByIptablesLikeItsOwn) {
   batch.append_program("ours", program());
   ASSERT_OK(nft_->commit(batch, "write"));
   EXPECT_EQ(printed("ours"), printed("theirs"));
+  EXPECT_EQ(written(firewall::arguments_of(GetParam().rule)), printed("theirs"));
   const auto ours = nft_->list_programs(table(), "ours");
   ASSERT_OK(ours);
   EXPECT_TRUE(program().same_effect(ours.value().at(0).program));

@@ -24,10 +24,11 @@ Status make_run_folder(const std::string& below = {});
 // What a lock is about: one of ours never stands for another.
 struct HostLockKey {
   enum class Purpose : uint8_t {
-    kSandbox,  // who adds to a network namespace; its number is that of the namespace's file
-    kBridges,  // who relies on a host's bridges, or removes empty ones; number of the host's namespace
-    kCrowd,    // see Crowd; number of the host's namespace
-    kStore,    // reservations; number of the store's folder
+    kSandbox,   // who adds to a network namespace; its number is that of the namespace's file
+    kBridges,   // who relies on a host's bridges, or removes empty ones; number of the host's namespace
+    kCrowd,     // see Crowd; number of the host's namespace
+    kStore,     // reservations; number of the store's folder
+    kLocalnet,  // who relies on packets to 127.0.0.1 being routed, or ends it; number of the host's namespace
   };
   Purpose purpose;
   uint64_t number;

@@ -35,6 +35,11 @@ std::string attachment_hash(const protocol::Attachment& attachment);
 // is cut where it does not fit, and does not count.
 std::string owner_comment(const RuleOwner& owner);
 
+// Both hashes, one after the other: for names.
+std::string owner_hash(const RuleOwner& owner);
+// The same of a comment; empty if it is no such comment.
+std::string_view hash_in_comment(std::string_view comment);
+
 // Exactly this one's, for DEL.
 bool belongs_to(std::string_view comment, const RuleOwner& owner);
 

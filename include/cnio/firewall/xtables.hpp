@@ -49,6 +49,16 @@ struct XtablesRule {
 // As iptables-nft 1.8.9 writes it, in tables of `family`.
 net::NftProgram program_of(const XtablesRule& rule, Family family);
 
+// What a rule of table nat says of ports, however it was written: for finding out who has a port.
+struct XtablesPorts {
+  uint8_t protocol = 0;                    // 0: it says nothing of it
+  std::vector<uint16_t> ports = {};        // --dport or --dports
+  std::optional<IpAddr> destination = {};  // one address
+  std::optional<IpAddr> translated = {};   // DNAT --to-destination
+  [[nodiscard]] bool cover(uint8_t other_protocol, uint16_t port) const;
+};
+XtablesPorts ports_of(const net::NftProgram& program, Family family);
+
 // As `iptables -A <chain>` takes it and `iptables -S` prints it, without the program's name and chain.
 std::vector<std::string> arguments_of(const XtablesRule& rule);
 

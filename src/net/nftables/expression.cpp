@@ -62,12 +62,13 @@ bool says_nothing(std::string_view content) {
   return std::all_of(content.begin(), content.end(), [](char byte) { return byte == 0; });
 }
 
-std::string_view find(const Contents& contents, int type) {
+}  // namespace
+
+std::string_view find_attribute(std::string_view attributes, int type) {
+  const Contents contents = parse(attributes);
   const auto found = contents.find(type);
   return found == contents.end() ? std::string_view() : found->second;
 }
-
-}  // namespace
 
 bool NftExpression::same_effect(const NftExpression& told) const {
   if (name != told.name) return false;
@@ -90,9 +91,9 @@ bool NftProgram::same_effect(const NftProgram& told) const {
 std::string NftProgram::target() const {
   for (const NftExpression& step : steps) {
     if (step.name != "immediate") continue;
-    const std::string_view data = find(parse(step.attributes), NFTA_IMMEDIATE_DATA);
-    const std::string_view verdict = find(parse(data), NFTA_DATA_VERDICT);
-    const std::string_view chain = find(parse(verdict), NFTA_VERDICT_CHAIN);
+    const std::string_view data = find_attribute(step.attributes, NFTA_IMMEDIATE_DATA);
+    const std::string_view verdict = find_attribute(data, NFTA_DATA_VERDICT);
+    const std::string_view chain = find_attribute(verdict, NFTA_VERDICT_CHAIN);
     if (!chain.empty()) return std::string(chain.substr(0, chain.find('\0')));
   }
   return {};

@@ -48,6 +48,9 @@ struct NftProgramRule {
 
 // The steps. A register is named by the number of its first four bytes, 0 to 15: a concatenation lies in several, each
 // part padded to four bytes.
+// The content of one of a list of attributes, NFTA_*; empty if it is not there.
+std::string_view find_attribute(std::string_view attributes, int type);
+
 namespace expr {
 
 std::string bytes_of(const IpAddr& address);

@@ -1,0 +1,61 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "cnio/base/ip.hpp"
+#include "cnio/base/result.hpp"
+#include "cnio/firewall/owner.hpp"
+#include "cnio/net/nftables/nftables.hpp"
+
+// The table of port maps: what all attachments share, and what the parts of one are called. A packet's way:
+//
+//   prerouting, output    to one of the host's addresses, but for ::1: on to lead4 or lead6
+//   lead4, lead6          what hosts4 has for address, protocol and port, else what ports4 has for protocol and port
+//   postrouting           of what was led so: pods4 says by which rules the source is masqueraded
+//   loopback              before all of them: 127.0.0.1 and ::1 keep the ports in quiet4 and quiet6 for themselves,
+//                         whoever would translate them later
+//   guard                 what comes in for 127.0.0.1 from elsewhere is dropped, since the host now routes such packets
+//
+// A port with conditions is in hosts4_if or ports4_if besides: it leads to the attachment's rules.
+namespace cnio::firewall {
+
+extern const net::NftTable kPortMapTable;
+
+// Names of maps of one family. Keys: [the host's address, ]protocol, port.
+struct PortMapNames {
+  std::string hosts;     // to the pod's address and port
+  std::string ports;     // likewise
+  std::string hosts_if;  // to a chain of the attachment
+  std::string ports_if;  // likewise
+  std::string pods;      // from the pod's address to a chain of the attachment
+  std::string quiet;     // protocol and port that the loopback address keeps: the pod could not answer
+};
+const PortMapNames& port_map_names(Family family);
+// Interfaces for which packets to and from 127.0.0.1 are routed on our account.
+extern const std::string kLocalnet;
+
+// "ports-<hash>": which ports lead to it, as rules or as comments of rules that nothing leads to.
+std::string ports_chain(std::string_view owner_hash);
+// "from-<hash>": which sources are masqueraded.
+std::string sources_chain(std::string_view owner_hash);
+bool is_ports_chain(std::string_view chain);
+// The hash in any of these names.
+std::string_view hash_in_chain(std::string_view chain);
+
+std::string port_key(uint8_t protocol, uint16_t port);
+std::string host_port_key(const IpAddr& host, uint8_t protocol, uint16_t port);
+std::string pod_port_data(const IpAddr& pod, uint16_t port);
+
+// Only what is missing of it is made; `rewrite` makes the rules anew.
+void put_port_map_table(net::NftBatch& batch, bool rewrite);
+struct PortMapTableState {
+  std::string fault;            // with what all share; empty if nothing is
+  bool has_attachment = false;  // there is a chain ports-<hash>
+};
+Result<PortMapTableState> look_at_port_map_table(net::NftConnection& nft, std::string_view owner_hash);
+// How many chains and maps it has without any attachment.
+uint32_t size_of_port_map_table();
+
+}  // namespace cnio::firewall

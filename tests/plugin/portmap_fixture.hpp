@@ -1,0 +1,71 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "plugin/bridge_fixture.hpp"
+#include "support/talk.hpp"
+
+namespace cnio::test {
+
+/// A host with pods on a bridge, which get ports: 192.0.2.1 and 2001:db8::1 are the host's addresses to the outside.
+class PortmapTest : public BridgeTest {
+ protected:
+  PortmapTest() {
+    must_run({"ip", "route", "add", "default", "via", "192.0.2.1"}, outside_.netns);
+    must_run({"ip", "route", "add", "default", "via", "2001:db8::1"}, outside_.netns);
+    // Rules of one bridge's ports are not asked, as on a host without the module br_netfilter.
+    for (const char* name : {"iptables", "ip6tables"}) {
+      const std::string setting = std::string("net/bridge/bridge-nf-call-") + name;
+      if (std::filesystem::exists("/proc/sys/" + setting)) set_sysctl(setting, "0");
+    }
+  }
+
+  static Json mapping(int host_port, int pod_port, const std::string& protocol = "tcp", const std::string& ip = "") {
+    Json entry = {{"hostPort", host_port}, {"containerPort", pod_port}, {"protocol", protocol}};
+    if (!ip.empty()) entry["hostIP"] = ip;
+    return entry;
+  }
+
+  /// A pod with addresses of both families, without ports so far.
+  Attachment make_pod(const std::string& id = "c1", const std::string& ifname = "eth0") {
+    const Attachment attachment = pod(id, ifname);
+    results_[id + "/" + ifname] = must_add(dual_stack_config(), attachment);
+    return attachment;
+  }
+  const Json& result_of(const Attachment& attachment) const {
+    return results_.at(attachment.container + "/" + attachment.ifname);
+  }
+
+  /// What a runtime passes to portmap for the pod.
+  Json config(const Attachment& attachment, const std::vector<Json>& mappings) const {
+    Json config = {{"cniVersion", "1.1.0"}, {"name", "net"}, {"type", "portmap"}};
+    config["runtimeConfig"]["portMappings"] = mappings;
+    return with_prev_result(config, result_of(attachment));
+  }
+
+  std::string outside() const { return outside_.netns; }
+
+  /// How the pod's server sees a client.
+  static std::string tcp(const std::string& netns, const std::string& address, int port = 8080) {
+    return talk(netns, Talk::kTcp, address, port);
+  }
+  static std::string udp(const std::string& netns, const std::string& address, int port = 8080) {
+    return talk(netns, Talk::kUdp, address, port);
+  }
+  /// Likewise, where no answer is expected.
+  static std::string tcp_briefly(const std::string& netns, const std::string& address, int port = 8080) {
+    return talk(netns, Talk::kTcp, address, port, kShortPatienceMs);
+  }
+
+  /// Does nft show anything of a port map that has this text?
+  static bool has_rules(const std::string& text) { return !nft_objects_with(text).empty(); }
+
+ private:
+  OutsideHost outside_;
+  std::map<std::string, Json> results_;
+};
+
+}  // namespace cnio::test

@@ -1,0 +1,133 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "support/talk.hpp"
+
+#include <arpa/inet.h>
+#include <array>
+#include <cerrno>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdexcept>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/netns.hpp"
+
+namespace cnio::test {
+namespace {
+
+constexpr int kRepeatMs = 100;  // a datagram may be lost
+
+sockaddr_in6 socket_address(const std::string& address, int port) {
+  sockaddr_in6 result{};
+  result.sin6_family = AF_INET6;
+  result.sin6_port = htons(static_cast<std::uint16_t>(port));
+  const std::string text = address.find(':') == std::string::npos ? "::ffff:" + address : address;
+  if (!address.empty() && ::inet_pton(AF_INET6, text.c_str(), &result.sin6_addr) != 1) {
+    throw std::invalid_argument("no address: " + address);
+  }
+  return result;
+}
+
+std::string text_of(const sockaddr_in6& peer) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  ::inet_ntop(AF_INET6, &peer.sin6_addr, text.data(), text.size());
+  const std::string address = text.data();
+  return address.starts_with("::ffff:") ? address.substr(7) : address;
+}
+
+int open_socket(Talk kind, int port) {
+  const int fd = ::socket(AF_INET6, kind == Talk::kTcp ? SOCK_STREAM : SOCK_DGRAM, 0);
+  const int yes = 1;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  const sockaddr_in6 any = socket_address("", port);
+  if (port != 0 && ::bind(fd, reinterpret_cast<const sockaddr*>(&any), sizeof any) != 0) ::_exit(1);
+  return fd;
+}
+
+[[noreturn]] void serve(const std::string& netns, Talk kind, int port, int ready) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (!enter(netns)) ::_exit(1);
+  const int fd = open_socket(kind, port);
+  // Answers from the address that was asked, like a server with a socket for each.
+  if (kind == Talk::kTcp && ::listen(fd, 64) != 0) ::_exit(1);
+  if (::write(ready, "r", 1) != 1) ::_exit(1);
+  for (;;) {
+    sockaddr_in6 peer{};
+    socklen_t size = sizeof peer;
+    std::array<char, 16> data{};
+    auto* address = reinterpret_cast<sockaddr*>(&peer);
+    if (kind == Talk::kTcp) {
+      const int connection = ::accept(fd, address, &size);
+      const std::string answer = text_of(peer);
+      (void)::send(connection, answer.data(), answer.size(), MSG_NOSIGNAL);
+      ::close(connection);
+    } else if (::recvfrom(fd, data.data(), data.size(), 0, address, &size) >= 0) {
+      const std::string answer = text_of(peer);
+      (void)::sendto(fd, answer.data(), answer.size(), 0, address, size);
+    }
+  }
+}
+
+std::string wait_for_answer(int fd, Talk kind, int patience_ms) {
+  for (int waited = 0; waited < patience_ms; waited += kRepeatMs) {
+    if (kind == Talk::kUdp) (void)::send(fd, "?", 1, MSG_NOSIGNAL);
+    pollfd poll_fd{fd, POLLIN, 0};
+    if (::poll(&poll_fd, 1, kRepeatMs) != 1) continue;
+    std::array<char, 64> data{};
+    const ssize_t got = ::recv(fd, data.data(), data.size(), 0);
+    if (got > 0) return {data.data(), static_cast<std::size_t>(got)};
+    return errno == ECONNREFUSED ? "refused" : "closed";
+  }
+  return "silence";
+}
+
+std::string ask(Talk kind, const sockaddr_in6& to, int patience_ms, int from) {
+  const int fd = open_socket(kind, from);
+  ::fcntl(fd, F_SETFL, O_NONBLOCK);
+  if (::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) {
+    if (errno == ECONNREFUSED) return "refused";
+    if (errno != EINPROGRESS) return "unreachable";
+  }
+  std::string answer = wait_for_answer(fd, kind, patience_ms);
+  return answer;
+}
+
+}  // namespace
+
+Mirror::Mirror(const std::string& netns, Talk kind, int port) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
+  pid_ = ::fork();
+  if (pid_ == 0) serve(netns, kind, port, ends[1]);
+  ::close(ends[1]);
+  char ready = 0;
+  const bool is_up = ::read(ends[0], &ready, 1) == 1;
+  ::close(ends[0]);
+  if (!is_up) throw std::runtime_error("no server on port " + std::to_string(port) + " in " + netns);
+}
+
+Mirror::~Mirror() {
+  ::kill(pid_, SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
+}
+
+std::string talk(const std::string& netns, Talk kind, const std::string& address, int port, int patience_ms, int from) {
+  const sockaddr_in6 to = socket_address(address, port);
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
+  in_netns(netns, [&] {
+    const std::string answer = ask(kind, to, patience_ms, from);
+    return ::write(ends[1], answer.data(), answer.size()) > 0;
+  });
+  ::close(ends[1]);
+  std::array<char, 64> data{};
+  const ssize_t got = ::read(ends[0], data.data(), data.size());
+  ::close(ends[0]);
+  return got > 0 ? std::string(data.data(), static_cast<std::size_t>(got)) : "nothing";
+}
+
+}  // namespace cnio::test
