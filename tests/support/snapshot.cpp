@@ -154,6 +154,15 @@ Snapshot Snapshot::without_port_map_frame() const {
   });
 }
 
+Snapshot Snapshot::without_firewall_frame() const {
+  return without([](const Line& line) {
+    const bool filter = line.subject == "ip filter" || line.subject == "ip6 filter";
+    if (line.kind != "nft" || !filter) return false;
+    const Json object = Json::parse(line.text);
+    return !object.contains("rule") || line.text.find("\"jump\"") != std::string::npos;
+  });
+}
+
 std::string Snapshot::text() const {
   std::string all;
   for (const Line& line : lines_) all += line.kind + " " + line.subject + " " + line.text + "\n";
