@@ -49,6 +49,20 @@ TEST_P(FirewallTraffic, PassesAForwardChainThatDrops) {
   EXPECT_TRUE(connect_from(outside.netns, "192.0.2.1", 8080)) << "a mapped port";
 }
 
+TEST_P(FirewallTraffic, WithPortmapInTheChainAMappedPortIsReached) {
+  PARITY("T-P59 P30");
+  drop_forwarded();
+  Json ports = of_network({{"type", "portmap"}}, bridge_config());
+  ports["runtimeConfig"]["portMappings"] = {{{"hostPort", 8080}, {"containerPort", 80}, {"protocol", "tcp"}}};
+  const Json mapped = must_add(with_prev_result(ports, must_add(bridge_config(), pod())), pod());
+  must_add(with_prev_result(config(), mapped), pod());
+  const OutsideHost outside;
+  outside.learn_route("10.1.0.0/24");
+  const PeerServer server(pod().netns, PeerServer::Kind::kTcp, 80);
+  EXPECT_TRUE(connect_from(outside.netns, "192.0.2.1", 8080));
+  EXPECT_FALSE(ping(outside.netns, "10.1.0.2"));
+}
+
 TEST_P(FirewallTraffic, TheAdministratorsChainComesFirst) {
   PARITY("T-P57 P40");
   drop_forwarded();
