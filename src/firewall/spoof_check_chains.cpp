@@ -4,6 +4,12 @@
 #include "cnio/base/sha512.hpp"
 
 namespace cnio::firewall {
+
+const net::NftTable kSpoofCheckTable = {net::NftFamily::kBridge, "nat"};
+const net::NftBaseChain kPrerouting = {"PREROUTING", net::NftBaseChain::Hook::kBridgePrerouting, -300 /* dstnat */};
+const std::string kChainPrefix = "cni-br-iface-";
+const std::string kMacSuffix = "-mac";
+
 namespace {
 
 using protocol::Attachment;

@@ -12,11 +12,10 @@
 // The chains of the spoof check, as the reference names them.
 namespace cnio::firewall {
 
-inline const net::NftTable kSpoofCheckTable = {net::NftFamily::kBridge, "nat"};
-inline const net::NftBaseChain kPrerouting = {"PREROUTING", net::NftBaseChain::Hook::kBridgePrerouting,
-                                              -300 /* dstnat */};
-inline const std::string kChainPrefix = "cni-br-iface-";
-inline const std::string kMacSuffix = "-mac";
+extern const net::NftTable kSpoofCheckTable;
+extern const net::NftBaseChain kPrerouting;
+extern const std::string kChainPrefix;  // of an attachment's first chain
+extern const std::string kMacSuffix;    // of its second, which has the first's name before it
 
 // Whoever else works in this table made what is there without this comment, and keeps it.
 inline constexpr std::string_view kOurs = "made for the spoof check of the cnio CNI plugins, goes with its last rule";
