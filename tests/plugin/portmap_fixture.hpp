@@ -41,7 +41,7 @@ class PortmapTest : public BridgeTest {
 
   /// What a runtime passes to portmap for the pod.
   Json config(const Attachment& attachment, const std::vector<Json>& mappings) const {
-    Json config = {{"cniVersion", "1.1.0"}, {"name", "net"}, {"type", "portmap"}};
+    Json config = {{"cniVersion", "1.1.0"}, {"name", "net"}, {"type", "portmap"}, {"backend", "nftables"}};
     config["runtimeConfig"]["portMappings"] = mappings;
     return with_prev_result(config, result_of(attachment));
   }

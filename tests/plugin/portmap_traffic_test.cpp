@@ -210,7 +210,7 @@ TEST_F(PortmapTraffic, APtpPodsOwnInterfaceIsResetWithItsPorts) {
   const Attachment alone = pod("alone");
   const Json result = must_add(dual_ptp_config(), alone);
   const Mirror mirror(alone.netns, Talk::kTcp, 80);
-  Json ports = {{"cniVersion", "1.1.0"}, {"name", "net"}, {"type", "portmap"}};
+  Json ports = {{"cniVersion", "1.1.0"}, {"name", "net"}, {"type", "portmap"}, {"backend", "nftables"}};
   ports["runtimeConfig"]["portMappings"] = Json::array({mapping(8088, 80)});
   ports = with_prev_result(ports, result);
   must_add(ports, alone);
