@@ -11,8 +11,10 @@
 #include "cnio/net/netns.hpp"
 
 #include "firewall/nft_words.hpp"
+#include "firewall/port_map_listeners.hpp"
 #include "firewall/port_map_nftables.hpp"
 #include "firewall/port_map_program.hpp"
+#include "firewall/port_map_reference.hpp"
 #include "firewall/port_map_visible.hpp"
 
 namespace cnio::firewall {
@@ -170,6 +172,7 @@ Status install_port_map(const PortMapSpec& spec, const protocol::Environment& en
     CNIO_TRY(install_shown(nft, spec, environment, undo, notes));
   }
   if (const Status forgotten = forget_earlier(spec); !forgotten.ok()) notes.push_back(forgotten.error().msg());
+  note_listeners(spec, notes);
   return {};
 }
 
@@ -178,6 +181,7 @@ Status remove_port_map(const RuleOwner& owner, const protocol::Environment& envi
   CNIO_LET(std::optional<NftConnection> nft, NftConnection::open());
   if (nft) {
     errors.collect(remove_visible_port_map(*nft, owner));
+    errors.collect(remove_reference_port_map(*nft, owner.attachment.container_id));
     errors.collect(remove_with(*nft, owner));
   }
   const auto programs = legacy_programs(environment);

@@ -244,6 +244,35 @@ TEST_F(PortmapNftables, APortOfSomebodyUnknownIsRefused) {
   EXPECT_TRUE(failed(add(ports, c1), code::kInTheWay, {"8080", "somebody unknown"}));
 }
 
+TEST_P(Portmap, WhoListensAtThePortAlreadyIsNamed) {
+  PARITY("P7");
+  const Attachment c1 = make_pod();
+  const Mirror at_all("", Talk::kTcp, 8080);
+  const Mirror of_udp("", Talk::kUdp, 8081);
+  Outcome outcome = add(config(c1, {mapping(8080, 80), mapping(8081, 80), mapping(8081, 80, "udp")}), c1);
+  EXPECT_TRUE(succeeded(outcome));
+  EXPECT_NE(outcome.err.find("tcp port 8080"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("udp port 8081"), std::string::npos) << outcome.err;
+  EXPECT_EQ(outcome.err.find("tcp port 8081"), std::string::npos) << outcome.err;
+  outcome = add(config(c1, {mapping(9090, 80)}), c1);
+  EXPECT_TRUE(outcome.err.empty()) << outcome.err;
+}
+
+TEST_F(PortmapNftables, DeleteRemovesWhatTheReferenceHasMade) {
+  PARITY("T-P28 T-P31 P3");
+  const Attachment c1 = make_pod();
+  Json ports = config(c1, {mapping(8080, 80), mapping(8081, 80, "udp", "192.0.2.1")});
+  Command by_reference = plugin_command({"portmap", "ADD", c1, ports.dump()});
+  by_reference.argv = {reference_dir() + "/portmap"};
+  ASSERT_TRUE(succeeded(run(by_reference)));
+  ASSERT_TRUE(has_rules("8080"));
+  must_del(ports, c1);
+  EXPECT_FALSE(has_rules("8080"));
+  EXPECT_FALSE(has_rules("8081"));
+  EXPECT_FALSE(has_rules("10.1.0.2"));
+  must_del(ports, c1);
+}
+
 TEST_P(Portmap, GarbageIsWhatIsNotListed) {
   PARITY("T-P33 P1");
   const Attachment c1 = make_pod("c1");
