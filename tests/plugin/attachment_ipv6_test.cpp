@@ -18,8 +18,11 @@ class AddInAHurry : public AttachmentTest, public ::testing::WithParamInterface<
   /// first and wait for nothing.
   static Json add_and_look(const Attachment& attachment) {
     Command command = plugin_command({GetParam(), "ADD", attachment, config().dump()});
-    const std::string script = command.argv.at(0) + "\nip -j -6 route show table local type local >/run/host\nip -n " +
-                               attachment.container + " -j -6 route show table local type local >/run/pod";
+    // By its path, for busybox has one of its own that comes first.
+    const std::string ip = std::filesystem::exists("/usr/sbin/ip") ? "/usr/sbin/ip" : "/usr/bin/ip";
+    const std::string look = " -j -6 route show table local type local >/run/";
+    const std::string script =
+        command.argv.at(0) + "\n" + ip + look + "host\n" + ip + " -n " + attachment.container + look + "pod";
     command.argv = {"taskset", "-c", std::to_string(sched_getcpu()), "chrt", "-f", "1", "sh", "-ec", script};
     const Outcome added = run(command);
     EXPECT_TRUE(succeeded(added));
