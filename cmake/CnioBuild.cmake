@@ -5,7 +5,7 @@ include(GNUInstallDirs)
 option(CNIO_STATIC "Link the plugins fully statically, so that they run on any Linux host" ON)
 # On in the presets, and so in scripts/test: the next compiler's new warning must not keep others from building.
 option(CNIO_WERROR "Treat compiler warnings as errors" OFF)
-option(CNIO_FUZZ "Build the fuzz targets of tests/fuzz, which needs clang++" OFF)
+option(CNIO_FUZZ "Build the fuzz targets of tests/fuzz, which needs clang++ and its address sanitizer" OFF)
 set(CNIO_PLUGIN_DIR "/opt/cni/bin" CACHE PATH "Where `cmake --install` puts the plugins (DESTDIR is honoured)")
 
 # Who says nothing wants to install what comes of it. CMake's own default is code that is neither optimised nor debuggable.
