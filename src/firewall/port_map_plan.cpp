@@ -72,7 +72,8 @@ class Planner {
     plan_.record.quiet = !spec_.snat;
     plan_.record.shown = spec_.backend != PortMapBackend::kNftables;
     for (const Cidr& pod : spec_.pod) CNIO_TRY(plan_family(pod));
-    for (const std::string& mark : plan_.record.marks()) plan_.ports.emplace_back(NftProgram{of_family(Family::kIpv4)}, mark);
+    for (const std::string& mark : plan_.record.marks())
+      plan_.ports.emplace_back(NftProgram{of_family(Family::kIpv4)}, mark);
     return std::move(plan_);
   }
 

@@ -40,7 +40,7 @@ class Snapshot {
   /// Equal, or the lines that went and came.
   friend ::testing::AssertionResult same(const Snapshot& before, const Snapshot& after);
 
-  /// The same of the table of port maps: what is left is elements, and chains of attachments.
+  /// The same of the table of port maps, and of iptables' chains: what is left is elements, and chains of attachments.
   Snapshot without_port_map_frame() const;
 
   std::string text() const;
