@@ -113,7 +113,8 @@ TEST_P(PortmapChains, OutliveASaveAndRestore) {
   must_add(ports, c1_);
   const std::string before = shown();
   must_run(
-      {"sh", "-c", "iptables-save > saved && iptables -t nat -F && iptables -t nat -X && iptables-restore < saved"});
+      {"sh", "-c",
+       "saved=$(iptables-save) && iptables -t nat -F && iptables -t nat -X && echo \"$saved\" | iptables-restore"});
   EXPECT_EQ(shown(), before);
   EXPECT_TRUE(succeeded_silently(check(ports, c1_)));
   must_add(ports, c1_);
