@@ -73,8 +73,11 @@ class Nat {
     return nft_->list_programs(table_, chain);
   }
 
-  // What the iptables program cannot write as a comment of the chain, it writes as a rule that does nothing.
+  // What the chain says of its owner. What the iptables program cannot write as a comment of the chain, it writes as a
+  // rule that does nothing.
   Result<std::string> note_of(const std::string& chain) {
+    CNIO_LET(const std::optional<net::NftChain> found, nft_->find_chain(table_, chain));
+    if (found && !found->comment.empty()) return found->comment;
     CNIO_LET(const std::vector<net::NftProgramRule> rules, nft_->list_programs(table_, chain));
     return !rules.empty() && is_note(rules[0]) ? rules[0].comment : std::string();
   }
@@ -115,8 +118,8 @@ bool overlap(const PortMapping& mapping, const XtablesPorts& theirs) {
   return !ours || !theirs.destination || *ours == *theirs.destination;
 }
 
-std::string holder_of(const net::NftChain* chain, const net::NftProgramRule& entry) {
-  if (chain != nullptr && !owner_text(chain->comment).empty()) return std::string(owner_text(chain->comment));
+std::string holder_of(std::string_view note, const net::NftProgramRule& entry) {
+  if (!owner_text(note).empty()) return std::string(owner_text(note));
   const auto owner = owner_in_entry_comment(entry.comment);
   return owner ? printable(owner->network + "/" + owner->attachment.container_id) : "chain " + entry.program.target();
 }
@@ -145,8 +148,10 @@ Result<std::vector<std::string>> find_predecessors(Nat& nat, net::NftConnection&
       if (!mapping.serves(nat.family()) || !ports.cover(mapping.protocol, mapping.host_port)) continue;
       CNIO_LET(const std::optional<IpAddr> translated, translation_of(nat, nft, target, mapping));
       if (!translated || contains(chains, target)) continue;
-      CNIO_LET(const std::optional<net::NftChain> chain, nft.find_chain(nat.table(), target));
-      if (*translated != pod->addr) return port_is_taken(mapping, holder_of(chain ? &*chain : nullptr, entry));
+      if (*translated != pod->addr) {
+        CNIO_LET(const std::string note, nat.note_of(target));
+        return port_is_taken(mapping, holder_of(note, entry));
+      }
       chains.push_back(target);
     }
   }

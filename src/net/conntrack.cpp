@@ -21,10 +21,15 @@
 #include "cnio/net/netlink.hpp"
 #include "cnio/net/sysctl.hpp"
 
+#include "net/conntrack_entry.hpp"
 #include "net/nl_ptr.hpp"
 
 namespace cnio::net {
 namespace {
+
+using conntrack::Connection;
+using conntrack::Direction;
+using Concerns = std::function<bool(const Connection&)>;
 
 // By netlink the kernel shows all entries, or with a filter (since 5.8) those with one source in one direction. Either
 // way it walks through its whole table and takes a lock for each of its hundreds of thousands of places (some 10
@@ -41,7 +46,6 @@ constexpr size_t kMaxText = kVeryFewEntries * 2048;             // bytes; a line
 constexpr uint32_t kSourceMatches = 1;
 constexpr size_t kPortion = 500;  // removals in one system call, and the most that are kept in memory
 const IpAddr kLoopback = *IpAddr::parse("127.0.0.1");  // stands for 127.0.0.0/8
-constexpr size_t kMessageSize = 512;                   // bytes; an IPv6 entry's needs about 150
 
 // How many entries this namespace has; 0 if the kernel does not track connections, or does not say.
 unsigned long count_entries() {
@@ -50,118 +54,6 @@ unsigned long count_entries() {
   unsigned long count = 0;
   (void)std::from_chars(text.data(), text.data() + text.size(), count);
   return count;
-}
-
-MsgPtr conntrack_message(int type, int flags, int family) {
-  MsgPtr message(checked(nlmsg_alloc_size(kMessageSize)));
-  nlmsghdr* header = checked(nlmsg_put(message.get(), NL_AUTO_PORT, NL_AUTO_SEQ, NFNL_SUBSYS_CTNETLINK << 8 | type,
-                                       sizeof(nfgenmsg), NLM_F_REQUEST | flags));
-  *static_cast<nfgenmsg*>(nlmsg_data(header)) = {static_cast<uint8_t>(family), NFNETLINK_V0, 0};
-  return message;
-}
-
-// One direction of a connection.
-struct Direction {
-  std::optional<IpAddr> source;
-  std::optional<IpAddr> destination;
-  uint16_t source_port = 0;  // of protocols that have ports
-  uint16_t destination_port = 0;
-};
-
-struct Connection {
-  unsigned protocol = 0;
-  Direction original;
-  Direction reply;
-};
-using Concerns = std::function<bool(const Connection&)>;
-
-std::optional<IpAddr> address_in(nlattr* const* ends, int v4, int v6) {
-  const nlattr* found = ends[v4] != nullptr ? ends[v4] : ends[v6];
-  return found != nullptr ? std::optional(to_ip(found)) : std::nullopt;
-}
-
-uint16_t port_in(const nlattr* attribute) { return attribute != nullptr ? ntohs(nla_get_u16(attribute)) : uint16_t{0}; }
-
-// Fills in one direction, and the protocol, which both tell.
-void parse_tuple(nlattr* tuple, Direction& direction, unsigned& protocol) {
-  nlattr* parts[CTA_TUPLE_MAX + 1] = {};
-  if (tuple == nullptr || nla_parse_nested(parts, CTA_TUPLE_MAX, tuple, nullptr) < 0) return;
-  nlattr* ends[CTA_IP_MAX + 1] = {};
-  if (parts[CTA_TUPLE_IP] != nullptr && nla_parse_nested(ends, CTA_IP_MAX, parts[CTA_TUPLE_IP], nullptr) >= 0) {
-    direction.source = address_in(ends, CTA_IP_V4_SRC, CTA_IP_V6_SRC);
-    direction.destination = address_in(ends, CTA_IP_V4_DST, CTA_IP_V6_DST);
-  }
-  nlattr* ports[CTA_PROTO_MAX + 1] = {};
-  if (parts[CTA_TUPLE_PROTO] == nullptr ||
-      nla_parse_nested(ports, CTA_PROTO_MAX, parts[CTA_TUPLE_PROTO], nullptr) < 0) {
-    return;
-  }
-  if (ports[CTA_PROTO_NUM] != nullptr) protocol = nla_get_u8(ports[CTA_PROTO_NUM]);
-  direction.source_port = port_in(ports[CTA_PROTO_SRC_PORT]);
-  direction.destination_port = port_in(ports[CTA_PROTO_DST_PORT]);
-}
-
-// A line of the text, for example of a TCP connection:
-// "ipv4     2 tcp      6 117 TIME_WAIT src=10.1.0.2 dst=10.9.0.1 sport=33 dport=80 src=10.9.0.1 ... zone=0 use=2"
-struct Line {
-  Connection connection;
-  bool complete = false;  // all that it takes to name it to the kernel
-};
-
-Line parse_line(std::string_view text) {
-  Line line;
-  Connection& connection = line.connection;
-  std::vector<IpAddr> sources;
-  std::vector<IpAddr> destinations;
-  std::vector<uint16_t> ports;  // source and destination, of each direction
-  bool zoned = false;
-  for (int number = 0; !text.empty(); ++number) {
-    const size_t start = text.find_first_not_of(' ');
-    if (start == std::string_view::npos) break;
-    text.remove_prefix(start);
-    const std::string_view word = text.substr(0, text.find(' '));
-    text.remove_prefix(word.size());
-    const std::string_view value = word.substr(std::min(word.find('=') + 1, word.size()));
-    if (number == 3) (void)std::from_chars(word.data(), word.data() + word.size(), connection.protocol);
-    const auto address = IpAddr::parse(value);
-    if (word.starts_with("src=") && address) sources.push_back(*address);
-    if (word.starts_with("dst=") && address) destinations.push_back(*address);
-    uint16_t port = 0;
-    if (word.starts_with("sport=") || word.starts_with("dport=")) {
-      (void)std::from_chars(value.data(), value.data() + value.size(), port);
-      ports.push_back(port);
-    }
-    zoned = zoned || (word.starts_with("zone") && value != "0");
-  }
-  ports.resize(4);
-  for (Direction* direction : {&connection.original, &connection.reply}) {
-    const size_t at = direction == &connection.original ? 0 : 1;
-    if (sources.size() > at) direction->source = sources[at];
-    if (destinations.size() > at) direction->destination = destinations[at];
-    direction->source_port = ports[2 * at];
-    direction->destination_port = ports[2 * at + 1];
-  }
-  line.complete = (connection.protocol == IPPROTO_TCP || connection.protocol == IPPROTO_UDP) && sources.size() == 2 &&
-                  destinations.size() == 2 && connection.reply.destination_port != 0 && !zoned;
-  return line;
-}
-
-// What names the connection: its first direction.
-void put_tuple(nl_msg* message, const Connection& connection) {
-  const IpAddr& source = *connection.original.source;
-  const IpAddr& destination = *connection.original.destination;
-  nlattr* tuple = checked(nla_nest_start(message, CTA_TUPLE_ORIG));
-  nlattr* ends = checked(nla_nest_start(message, CTA_TUPLE_IP));
-  const bool v4 = source.is_v4();
-  must(nla_put(message, v4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC, static_cast<int>(source.size()), source.data()));
-  must(nla_put(message, v4 ? CTA_IP_V4_DST : CTA_IP_V6_DST, static_cast<int>(destination.size()), destination.data()));
-  nla_nest_end(message, ends);
-  nlattr* protocol = checked(nla_nest_start(message, CTA_TUPLE_PROTO));
-  must(nla_put_u8(message, CTA_PROTO_NUM, static_cast<uint8_t>(connection.protocol)));
-  must(nla_put_u16(message, CTA_PROTO_SRC_PORT, htons(connection.original.source_port)));
-  must(nla_put_u16(message, CTA_PROTO_DST_PORT, htons(connection.original.destination_port)));
-  nla_nest_end(message, protocol);
-  nla_nest_end(message, tuple);
 }
 
 // Entries to be removed, as the messages that do it. They are sent a portion at a time, so that the memory that it
@@ -174,15 +66,13 @@ class Removals {
   // `answer` describes an entry. For use within a walk by `netfilter`, which is taken for that long: a portion that is
   // full is sent by a socket of its own.
   void consider(nlmsghdr& answer) {
-    nlattr* at[CTA_MAX + 1] = {};
-    if (nlmsg_parse(&answer, sizeof(nfgenmsg), at, CTA_MAX, nullptr) < 0 || at[CTA_TUPLE_ORIG] == nullptr) return;
     // Where the kernel has filtered, too: one that does not know the filter shows all.
-    Connection connection;
-    parse_tuple(at[CTA_TUPLE_ORIG], connection.original, connection.protocol);
-    parse_tuple(at[CTA_TUPLE_REPLY], connection.reply, connection.protocol);
-    if (!concerns_(connection)) return;
-    MsgPtr removal =
-        conntrack_message(IPCTNL_MSG_CT_DELETE, 0, static_cast<const nfgenmsg*>(nlmsg_data(&answer))->nfgen_family);
+    const auto connection = conntrack::parse_message(answer);
+    if (!connection || !concerns_(*connection)) return;
+    nlattr* at[CTA_MAX + 1] = {};
+    if (nlmsg_parse(&answer, sizeof(nfgenmsg), at, CTA_MAX, nullptr) < 0) return;
+    MsgPtr removal = conntrack::make_message(IPCTNL_MSG_CT_DELETE, 0,
+                                             static_cast<const nfgenmsg*>(nlmsg_data(&answer))->nfgen_family);
     // The number makes sure that it is this entry, not one that has taken its place since.
     for (const int name : {CTA_TUPLE_ORIG, CTA_ZONE, CTA_ID}) {
       if (at[name] != nullptr) must(nla_put(removal.get(), at[name]->nla_type, nla_len(at[name]), nla_data(at[name])));
@@ -193,8 +83,8 @@ class Removals {
 
   // One that concerns us, and is known in full.
   void add(const Connection& connection) {
-    messages_.push_back(conntrack_message(IPCTNL_MSG_CT_DELETE, 0, af_of(connection.original.source->family())));
-    put_tuple(messages_.back().get(), connection);
+    messages_.push_back(conntrack::make_message(IPCTNL_MSG_CT_DELETE, 0, af_of(connection.original.source->family())));
+    conntrack::put_tuple(messages_.back().get(), connection);
     if (messages_.size() >= kPortion) errors_.collect(send(netfilter_));
   }
 
@@ -257,10 +147,10 @@ Status list_entries(Netlink& netfilter, const MsgPtr& message, Removals& removal
 // The kernel's own filter serves for few addresses.
 Status find_entries(Netlink& netfilter, const std::vector<IpAddr>& addresses, unsigned long count, Removals& removals) {
   if (count <= kFewEntries || addresses.empty() || addresses.size() > kFewAddresses)
-    return list_entries(netfilter, conntrack_message(IPCTNL_MSG_CT_GET, NLM_F_DUMP, AF_UNSPEC), removals);
+    return list_entries(netfilter, conntrack::make_message(IPCTNL_MSG_CT_GET, NLM_F_DUMP, AF_UNSPEC), removals);
   for (const IpAddr& address : addresses) {
     for (const int tuple : {CTA_TUPLE_ORIG, CTA_TUPLE_REPLY}) {
-      const MsgPtr message = conntrack_message(IPCTNL_MSG_CT_GET, NLM_F_DUMP, af_of(address.family()));
+      const MsgPtr message = conntrack::make_message(IPCTNL_MSG_CT_GET, NLM_F_DUMP, af_of(address.family()));
       put_filter(message.get(), tuple, address);
       CNIO_TRY(list_entries(netfilter, message, removals));
     }
@@ -275,7 +165,7 @@ std::optional<std::vector<Connection>> read_entries(const Concerns& concerns) {
   std::vector<Connection> ours;
   for (std::string_view text = read.value(); !text.empty();) {
     const size_t end = std::min(text.find('\n'), text.size());
-    const Line line = parse_line(text.substr(0, end));
+    const conntrack::Line line = conntrack::parse_line(text.substr(0, end));
     text.remove_prefix(std::min(end + 1, text.size()));
     if (!concerns(line.connection)) continue;
     if (!line.complete) return std::nullopt;

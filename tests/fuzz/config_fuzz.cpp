@@ -16,6 +16,7 @@
 #include "firewall/config.hpp"
 #include "fuzz/fuzz.hpp"
 #include "host-local/config.hpp"
+#include "portmap/config.hpp"
 #include "ptp/config.hpp"
 #include "static/config.hpp"
 
@@ -109,6 +110,24 @@ Result<AddResult> read_firewall(const Request& request) {
   return previous.value_or(AddResult());
 }
 
+Result<AddResult> read_portmap(const Request& request) {
+  CNIO_LET(const firewall::PortMapSpec spec, portmap::parse_config(request));
+  std::set<firewall::PortMapping> seen;
+  for (const firewall::PortMapping& mapping : spec.mappings) {
+    require(mapping.host_port != 0 && mapping.pod_port != 0, "ports are within their limits");
+    require(firewall::parse_transport(firewall::transport_name(mapping.protocol)) == mapping.protocol,
+            "a protocol's name is that of its number");
+    require(seen.insert(mapping).second, "no mapping is there twice");
+  }
+  require(spec.mark != 0 && (spec.mark & (spec.mark - 1)) == 0, "the mark is one bit");
+  CNIO_LET(const auto previous, protocol::parse_prev_result(request.fields(), request.version));
+  const AddResult result = previous.value_or(AddResult());
+  const std::vector<Cidr> chosen = portmap::choose_addresses(result, request.attachment);
+  require(chosen.size() <= 2 && (chosen.size() < 2 || chosen[0].family() != chosen[1].family()),
+          "ports lead to one address of each family");
+  return result;
+}
+
 // A plugin that has no reader of its own here.
 Result<AddResult> read_common(const Request& request) {
   CNIO_TRY(protocol::check_common_keys(request.fields()));
@@ -123,6 +142,7 @@ Result<AddResult> read(std::string_view plugin, const Request& request) {
                 : plugin == "static"   ? read_static(request)
                 : plugin == "ptp"      ? read_ptp(request)
                 : plugin == "firewall" ? read_firewall(request)
+                : plugin == "portmap"  ? read_portmap(request)
                                        : read_common(request);
   // What is not quoted here would be escaped in the answer, and hard to read.
   if (!result.ok()) require_one_line(result.error().msg());

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -91,6 +92,53 @@ TEST_F(ConntrackTest, ConnectionsOfTheAddressesAreForgottenInEitherDirection) {
   EXPECT_THAT(connections(), ElementsAreArray(kOthers));
   EXPECT_OK(forget({"10.1.0.2", "fd01::2"}));
   EXPECT_THAT(connections(), ElementsAreArray(kOthers));
+}
+
+// To the host's own 192.0.2.1 and 2001:db8::1, and to others.
+class PortsOfHost : public ConntrackTest {
+ protected:
+  PortsOfHost() {
+    must_run({"ip", "link", "add", "up0", "type", "bridge"});
+    must_run({"ip", "addr", "add", "192.0.2.1/24", "dev", "up0"});
+    must_run({"ip", "addr", "add", "192.0.2.9/24", "dev", "up0"});
+    must_run({"ip", "addr", "add", "2001:db8::1/64", "dev", "up0", "nodad"});
+    add({line("udp", "192.0.2.2", "192.0.2.1"), line("udp", "192.0.2.2", "192.0.2.9"),
+         line("udp", "127.0.0.1", "127.9.9.9"), line("udp", "2001:db8::2", "2001:db8::1"),
+         line("tcp", "192.0.2.2", "192.0.2.1"), line("udp", "10.1.0.2", "192.0.2.53")});
+  }
+  static net::HostPort port(Family family, const char* host = nullptr, uint16_t number = 53) {
+    return {IPPROTO_UDP, family, host != nullptr ? IpAddr::parse(host) : std::nullopt, number};
+  }
+};
+
+TEST_F(PortsOfHost, ConnectionsToOneOfAnyAddressAreForgotten) {
+  EXPECT_OK(net::forget_connections_to({port(Family::kIpv4), port(Family::kIpv4, nullptr, 54)}));
+  EXPECT_THAT(connections(),
+              ElementsAreArray({"tcp 192.0.2.2 192.0.2.1", "udp 10.1.0.2 192.0.2.53", "udp 2001:db8::2 2001:db8::1"}));
+  EXPECT_OK(net::forget_connections_to({port(Family::kIpv6)}));
+  EXPECT_THAT(connections(), ElementsAreArray({"tcp 192.0.2.2 192.0.2.1", "udp 10.1.0.2 192.0.2.53"}));
+}
+
+TEST_F(PortsOfHost, ConnectionsToOneOfAnAddressAreForgotten) {
+  EXPECT_OK(net::forget_connections_to({port(Family::kIpv4, "192.0.2.9"), port(Family::kIpv4, "192.0.2.1", 54)}));
+  EXPECT_EQ(connections().size(), 5U);
+  EXPECT_OK(net::forget_connections_to({}));
+  EXPECT_EQ(connections().size(), 5U);
+}
+
+TEST_F(ConntrackTest, ConnectionsThatWereLedToAPodAreForgotten) {
+  add({line("udp", "192.0.2.2", "192.0.2.1", "--reply-src 10.1.0.2 --reply-dst 192.0.2.2"),
+       line("udp", "192.0.2.3", "192.0.2.1", "--reply-src 10.1.0.3 --reply-dst 192.0.2.3"),
+       line("tcp", "192.0.2.4", "192.0.2.1", "--reply-src 10.1.0.2 --reply-dst 192.0.2.4"),
+       line("udp", "192.0.2.5", "10.1.0.2")});
+  const net::LedConnections led = {IPPROTO_UDP, 53, *IpAddr::parse("10.1.0.2"), 53};
+  net::LedConnections other = led;
+  other.pod_port = 54;
+  EXPECT_OK(net::forget_led_connections({other}));
+  EXPECT_EQ(connections().size(), 4U);
+  EXPECT_OK(net::forget_led_connections({led}));
+  EXPECT_THAT(connections(),
+              ElementsAreArray({"tcp 192.0.2.4 192.0.2.1", "udp 192.0.2.3 192.0.2.1", "udp 192.0.2.5 10.1.0.2"}));
 }
 
 // More than the code under test would look through by itself.

@@ -54,6 +54,7 @@ const Example kExamples[] = {
     {"10-kind-ptp.conflist", {"10.244.0.1", "fd00:10:244::1"}},
     {"10-layer2.conf", {}},
     {"10-mynet.conf", {"10.240.7.1"}},
+    {"10-portmap.conflist", {"10.245.1.1", "fd00:10:245:1::1"}},
     {"10-resolv-routes.conf", {"10.243.1.1"}},
     {"10-static.conflist", {"10.244.1.1", "fd00:10:244:1::1"}, {"10.244.1.6/24", "fd00:10:244:1::6/64"}},
     {"87-podman-bridge.conflist", {"10.88.0.1"}},
@@ -77,18 +78,22 @@ class ConfExamples : public BridgeTest, public ::testing::WithParamInterface<Exa
     return result;
   }
 
-  /// As a runtime passes them to whoever has the capability.
-  static std::vector<Json> asking_for(std::vector<Json> chain, const std::vector<std::string>& ips) {
+  /// As a runtime passes them to whoever has the capability. With a port each pod gets one of its own.
+  static std::vector<Json> asking_for(std::vector<Json> chain, const std::vector<std::string>& ips, int port) {
     for (Json& plugin : chain) {
-      if (!ips.empty() && plugin.at("capabilities").at("ips") == true) plugin["runtimeConfig"]["ips"] = ips;
+      const Json capabilities = plugin.value("capabilities", Json::object());
+      if (!ips.empty() && capabilities.value("ips", false)) plugin["runtimeConfig"]["ips"] = ips;
+      if (!capabilities.value("portMappings", false)) continue;
+      plugin["runtimeConfig"]["portMappings"] = {{{"hostPort", port}, {"containerPort", 80}, {"protocol", "tcp"}}};
     }
     return chain;
   }
 
   static std::string bridge_of(const std::vector<Json>& chain) {
-    std::string bridge = "none";
-    for (const Json& plugin : chain) bridge = plugin.value("bridge", bridge);
-    return bridge;
+    for (const Json& plugin : chain) {
+      if (plugin.contains("bridge")) return plugin.at("bridge").get<std::string>();
+    }
+    return "none";
   }
 };
 
@@ -103,17 +108,19 @@ TEST_P(ConfExamples, AddTalkCheckDelete) {
         .without_cursors()
         .without_forwarding()
         .without_firewall_frame()
-        .without_masquerade_frame();
+        .without_masquerade_frame()
+        .without_port_map_frame();
   };
   const Snapshot before = state();
-  const Json first = add_chain(chain, pod("c1"));
-  const Json second = add_chain(asking_for(chain, GetParam().ips), pod("c2"));
+  const std::vector<Json> chain_of_first = asking_for(chain, {}, 8081);
+  const Json first = add_chain(chain_of_first, pod("c1"));
+  const Json second = add_chain(asking_for(chain, GetParam().ips, 8082), pod("c2"));
   for (const std::string& gateway : GetParam().gateways) EXPECT_TRUE(ping(pod("c1").netns, gateway));
   for (const Json& ip : second.value("ips", Json::array())) {
     const std::string address = ip.at("address").get<std::string>();
     EXPECT_TRUE(ping(pod("c1").netns, address.substr(0, address.find('/'))));
   }
-  for (const Json& plugin : chain) {
+  for (const Json& plugin : chain_of_first) {
     if (plugin.at("cniVersion") < "0.4.0") continue;
     EXPECT_TRUE(succeeded_silently(check(with_prev_result(plugin, first), pod("c1"))));
   }

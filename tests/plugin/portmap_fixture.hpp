@@ -42,6 +42,7 @@ class PortmapTest : public BridgeTest {
   /// What a runtime passes to portmap for the pod.
   Json config(const Attachment& attachment, const std::vector<Json>& mappings) const {
     Json config = {{"cniVersion", "1.1.0"}, {"name", "net"}, {"type", "portmap"}};
+    if (!backend_.empty()) config["backend"] = backend_;
     config["runtimeConfig"]["portMappings"] = mappings;
     return with_prev_result(config, result_of(attachment));
   }
@@ -60,12 +61,28 @@ class PortmapTest : public BridgeTest {
     return talk(netns, Talk::kTcp, address, port, kShortPatienceMs);
   }
 
-  /// Does nft show anything of a port map that has this text?
-  static bool has_rules(const std::string& text) { return !nft_objects_with(text).empty(); }
+  /// Does nft or iptables show anything of a port map that has this text?
+  static bool has_rules(const std::string& text) {
+    const auto saved = [&](const char* program) { return must_run({program, "-t", "nat", "-S"}); };
+    return !nft_objects_with(text).empty() || saved("iptables").find(text) != std::string::npos ||
+           saved("ip6tables").find(text) != std::string::npos;
+  }
+
+  std::string backend_ = "nftables";  // empty: the configuration does not name one
 
  private:
   OutsideHost outside_;
   std::map<std::string, Json> results_;
 };
+
+/// The same with each back end.
+class PortmapOfAnyBackend : public PortmapTest, public ::testing::WithParamInterface<std::string> {
+ protected:
+  PortmapOfAnyBackend() { backend_ = GetParam(); }
+};
+inline const auto kPortmapBackends = ::testing::Values("", "nftables", "iptables");
+inline std::string name_of_backend(const ::testing::TestParamInfo<std::string>& tested) {
+  return tested.param.empty() ? "unnamed" : tested.param;
+}
 
 }  // namespace cnio::test

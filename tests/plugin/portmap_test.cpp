@@ -6,16 +6,18 @@
 namespace cnio::test {
 namespace {
 
-using Portmap = PortmapTest;
+using Portmap = PortmapOfAnyBackend;
+INSTANTIATE_TEST_SUITE_P(Backends, Portmap, kPortmapBackends, name_of_backend);
+using PortmapNftables = PortmapTest;
 
-TEST_F(Portmap, ResultIsWhatTheChainHasMade) {
+TEST_P(Portmap, ResultIsWhatTheChainHasMade) {
   PARITY("T-P17");
   const Attachment c1 = make_pod();
   EXPECT_EQ(must_add(config(c1, {mapping(8080, 80)}), c1), result_of(c1));
   EXPECT_TRUE(succeeded_silently(check(config(c1, {mapping(8080, 80)}), c1)));
 }
 
-TEST_F(Portmap, EverySpecificationVersionIsSpoken) {
+TEST_P(Portmap, EverySpecificationVersionIsSpoken) {
   PARITY("T-P17");
   for (const std::string& version : kAllVersions) {
     Json chained = chained_config("portmap", version);
@@ -27,7 +29,7 @@ TEST_F(Portmap, EverySpecificationVersionIsSpoken) {
   }
 }
 
-TEST_F(Portmap, NothingIsChangedWithoutPorts) {
+TEST_P(Portmap, NothingIsChangedWithoutPorts) {
   PARITY("T-P40");
   const Attachment c1 = make_pod();
   const auto before = nft_objects();
@@ -37,7 +39,7 @@ TEST_F(Portmap, NothingIsChangedWithoutPorts) {
   EXPECT_EQ(nft_objects(), before);
 }
 
-TEST_F(Portmap, DeleteNeedsNothingButTheNames) {
+TEST_P(Portmap, DeleteNeedsNothingButTheNames) {
   PARITY("T-P15 T-P26 T-P27 P2");
   const Attachment c1 = make_pod();
   const Json good = config(c1, {mapping(8080, 80)});
@@ -62,7 +64,7 @@ TEST_F(Portmap, DeleteNeedsNothingButTheNames) {
   EXPECT_FALSE(has_rules("8080"));
 }
 
-TEST_F(Portmap, WhatIsLeftIsTheSameHoweverOften) {
+TEST_P(Portmap, WhatIsLeftIsTheSameHoweverOften) {
   PARITY("T-P26");
   const Attachment c1 = make_pod();
   const Json ports = config(c1, {mapping(8080, 80), mapping(8080, 80, "udp", "192.0.2.1")});
@@ -76,7 +78,7 @@ TEST_F(Portmap, WhatIsLeftIsTheSameHoweverOften) {
   EXPECT_EQ(nft_objects(), frame);
 }
 
-TEST_F(Portmap, AddReplacesWhatWasThere) {
+TEST_P(Portmap, AddReplacesWhatWasThere) {
   PARITY("T-P25 P11");
   const Attachment c1 = make_pod();
   must_add(config(c1, {mapping(8080, 80), mapping(8443, 443)}), c1);
@@ -91,7 +93,7 @@ TEST_F(Portmap, AddReplacesWhatWasThere) {
   EXPECT_FALSE(has_rules("8081"));
 }
 
-TEST_F(Portmap, TakenPortsAreRefusedAndTheHolderIsNamed) {
+TEST_P(Portmap, TakenPortsAreRefusedAndTheHolderIsNamed) {
   PARITY("T-P23 P7");
   const Attachment c1 = make_pod("c1");
   const Attachment c2 = make_pod("c2");
@@ -105,7 +107,7 @@ TEST_F(Portmap, TakenPortsAreRefusedAndTheHolderIsNamed) {
   EXPECT_TRUE(succeeded(add(config(c2, {mapping(8080, 80)}), c2)));
 }
 
-TEST_F(Portmap, AFailedAddLeavesTheAttachmentsOtherPorts) {
+TEST_P(Portmap, AFailedAddLeavesTheAttachmentsOtherPorts) {
   const Attachment c1 = make_pod("c1");
   const Attachment c2 = make_pod("c2");
   must_add(config(c1, {mapping(8080, 80)}), c1);
@@ -115,7 +117,7 @@ TEST_F(Portmap, AFailedAddLeavesTheAttachmentsOtherPorts) {
   EXPECT_EQ(nft_objects(), before);
 }
 
-TEST_F(Portmap, TwoAddressesOfTheHostAreTwoPorts) {
+TEST_F(PortmapNftables, TwoAddressesOfTheHostAreTwoPorts) {
   PARITY("T-P23 T-P24 P7");
   const Attachment c1 = make_pod("c1");
   const Attachment c2 = make_pod("c2");
@@ -133,7 +135,7 @@ TEST_F(Portmap, TwoAddressesOfTheHostAreTwoPorts) {
   EXPECT_EQ(tcp(outside(), "192.0.2.9"), "192.0.2.2") << "the pod of all addresses has it now";
 }
 
-TEST_F(Portmap, AnAddressThatWentToANewPodTakesItsPortsAlong) {
+TEST_P(Portmap, AnAddressThatWentToANewPodTakesItsPortsAlong) {
   PARITY("T-P23 P32");
   const Attachment old = make_pod("old");
   must_add(config(old, {mapping(8080, 80)}), old);
@@ -146,7 +148,7 @@ TEST_F(Portmap, AnAddressThatWentToANewPodTakesItsPortsAlong) {
   EXPECT_TRUE(succeeded_silently(check(reused, pod("young"))));
 }
 
-TEST_F(Portmap, NamesThatRunTogetherAreKeptApart) {
+TEST_P(Portmap, NamesThatRunTogetherAreKeptApart) {
   PARITY("T-P29 P4");
   const Attachment c1 = make_pod("bc");
   Json one = config(c1, {mapping(8080, 80)});
@@ -163,7 +165,7 @@ TEST_F(Portmap, NamesThatRunTogetherAreKeptApart) {
   EXPECT_FALSE(has_rules("8080"));
 }
 
-TEST_F(Portmap, LongNamesWork) {
+TEST_P(Portmap, LongNamesWork) {
   PARITY("T-P30");
   const Attachment c1 = make_pod();
   const Attachment longer{std::string(300, 'x'), c1.netns, "eth0", ""};
@@ -176,7 +178,7 @@ TEST_F(Portmap, LongNamesWork) {
   EXPECT_FALSE(has_rules("8080"));
 }
 
-TEST_F(Portmap, WithoutAnAddressItSaysSo) {
+TEST_P(Portmap, WithoutAnAddressItSaysSo) {
   PARITY("P16");
   const Attachment c1 = make_pod();
   Json ports = config(c1, {mapping(8080, 80)});
@@ -187,7 +189,7 @@ TEST_F(Portmap, WithoutAnAddressItSaysSo) {
   EXPECT_FALSE(has_rules("8080"));
 }
 
-TEST_F(Portmap, CheckSeesEachThingThatIsChanged) {
+TEST_F(PortmapNftables, CheckSeesEachThingThatIsChanged) {
   PARITY("T-P32 P19");
   const Attachment c1 = make_pod();
   const Json ports = config(c1, {mapping(8080, 80), mapping(9090, 90, "tcp", "192.0.2.1")});
@@ -208,9 +210,9 @@ TEST_F(Portmap, CheckSeesEachThingThatIsChanged) {
     ASSERT_TRUE(succeeded_silently(check(ports, c1)));
     damage.insert(damage.begin(), "nft");
     must_run(damage);
-    const auto state = nft_objects();
+    const std::string state = must_run({"nft", "list", "ruleset"});  // of a dormant table nft 1.0.6 writes no JSON
     EXPECT_TRUE(failed(check(ports, c1), code::kCheck)) << damage.back();
-    EXPECT_EQ(nft_objects(), state) << "CHECK changes nothing";
+    EXPECT_EQ(must_run({"nft", "list", "ruleset"}), state) << "CHECK changes nothing";
     if (damage[1] == "add") must_run({"nft", "add", "table", "inet", "cnio_portmap"});
     must_add(ports, c1);
     EXPECT_TRUE(succeeded_silently(check(ports, c1))) << "ADD mends it: " << damage.back();
@@ -220,7 +222,7 @@ TEST_F(Portmap, CheckSeesEachThingThatIsChanged) {
   EXPECT_TRUE(failed(check(config(c1, {mapping(8081, 80)}), c1), code::kCheck));
 }
 
-TEST_F(Portmap, DeleteCopesWithWhatSomebodyHasChanged) {
+TEST_F(PortmapNftables, DeleteCopesWithWhatSomebodyHasChanged) {
   const Attachment c1 = make_pod();
   const Json ports = config(c1, {mapping(8080, 80), mapping(9090, 90)});
   must_add(ports, c1);
@@ -233,7 +235,7 @@ TEST_F(Portmap, DeleteCopesWithWhatSomebodyHasChanged) {
 }
 
 // What nobody of ours has put there is not taken over.
-TEST_F(Portmap, APortOfSomebodyUnknownIsRefused) {
+TEST_F(PortmapNftables, APortOfSomebodyUnknownIsRefused) {
   const Attachment c1 = make_pod();
   const Json ports = config(c1, {mapping(8080, 80)});
   must_add(ports, c1);
@@ -242,7 +244,7 @@ TEST_F(Portmap, APortOfSomebodyUnknownIsRefused) {
   EXPECT_TRUE(failed(add(ports, c1), code::kInTheWay, {"8080", "somebody unknown"}));
 }
 
-TEST_F(Portmap, GarbageIsWhatIsNotListed) {
+TEST_P(Portmap, GarbageIsWhatIsNotListed) {
   PARITY("T-P33 P1");
   const Attachment c1 = make_pod("c1");
   const Attachment c2 = make_pod("c2");
@@ -261,7 +263,7 @@ TEST_F(Portmap, GarbageIsWhatIsNotListed) {
   EXPECT_TRUE(has_rules("8081"));
 }
 
-TEST_F(Portmap, StatusTriesTheRulesAndChangesNothing) {
+TEST_P(Portmap, StatusTriesTheRulesAndChangesNothing) {
   PARITY("T-P34");
   const Json config = {{"cniVersion", "1.1.0"}, {"name", "net"}, {"type", "portmap"}};
   const auto before = nft_objects();
@@ -273,7 +275,7 @@ TEST_F(Portmap, StatusTriesTheRulesAndChangesNothing) {
   EXPECT_TRUE(failed(run(unprivileged), code::kUnavailable));
 }
 
-TEST_F(Portmap, ManyAtOnceOnAFreshHost) {
+TEST_F(PortmapNftables, ManyAtOnceOnAFreshHost) {
   PARITY("T-P35 P18");
   constexpr int kPods = 32;
   const Attachment c1 = make_pod();
@@ -286,7 +288,7 @@ TEST_F(Portmap, ManyAtOnceOnAFreshHost) {
         plugin_command({"portmap", "ADD", {"p" + std::to_string(number), c1.netns, "eth0", ""}, ports.dump()}));
   }
   for (Child& call : calls) EXPECT_TRUE(succeeded(call.wait()));
-  EXPECT_EQ(nft_objects_with("\"lead4\"").size(), 1 + 5 + 2U) << "the chain, its rules, and those that lead to it";
+  EXPECT_EQ(nft_objects_with("\"lead4\"").size(), 1 + 4 + 2U) << "the chain, its rules, and those that lead to it";
   for (int number = 0; number < kPods; ++number) EXPECT_TRUE(has_rules(std::to_string(8000 + number)));
   std::vector<Child> removals;
   for (int number = 0; number < kPods; ++number) {
@@ -298,7 +300,7 @@ TEST_F(Portmap, ManyAtOnceOnAFreshHost) {
   EXPECT_EQ(sysctl("net/ipv4/conf/br0/route_localnet"), "0");
 }
 
-TEST_F(Portmap, ARangeOfPortsIsRemovedAsAWhole) {
+TEST_F(PortmapNftables, ARangeOfPortsIsRemovedAsAWhole) {
   const Attachment c1 = make_pod();
   Json many = mapping(20000, 10000);
   many["range"] = 300;

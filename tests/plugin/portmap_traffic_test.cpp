@@ -6,18 +6,23 @@
 namespace cnio::test {
 namespace {
 
-class PortmapTraffic : public PortmapTest {
+template <class Base>
+class WithTwoPods : public Base {
  protected:
-  PortmapTraffic() : c1_(make_pod("c1")), c2_(make_pod("c2")) {}
+  WithTwoPods() : c1_(Base::make_pod("c1")), c2_(Base::make_pod("c2")) {}
 
   Attachment c1_;
   Attachment c2_;
   Mirror tcp_{c1_.netns, Talk::kTcp, 80};
   Mirror udp_{c1_.netns, Talk::kUdp, 80};
-  const std::vector<Json> both_{mapping(8080, 80), mapping(8080, 80, "udp")};
+  const std::vector<Json> both_{Base::mapping(8080, 80), Base::mapping(8080, 80, "udp")};
 };
 
-TEST_F(PortmapTraffic, EverybodyReachesThePort) {
+class PortmapTraffic : public WithTwoPods<PortmapOfAnyBackend> {};
+class PortmapNftablesTraffic : public WithTwoPods<PortmapTest> {};
+INSTANTIATE_TEST_SUITE_P(Backends, PortmapTraffic, kPortmapBackends, name_of_backend);
+
+TEST_P(PortmapTraffic, EverybodyReachesThePort) {
   PARITY("T-P02 T-P03 T-P18 P8");
   must_add(config(c1_, both_), c1_);
   for (const auto& speak : {tcp, udp}) {
@@ -41,7 +46,7 @@ TEST_F(PortmapTraffic, EverybodyReachesThePort) {
 }
 
 // Its rules see what goes from port to port: the pod's own then takes the way back by the port that it came from.
-TEST_F(PortmapTraffic, WithBrNetfilterToo) {
+TEST_P(PortmapTraffic, WithBrNetfilterToo) {
   PARITY("T-P18");
   for (const std::string& port : names_on_bridge()) must_run({"bridge", "link", "set", "dev", port, "hairpin", "on"});
   if (!std::filesystem::exists("/proc/sys/net/bridge/bridge-nf-call-iptables")) return;  // none without the module
@@ -54,7 +59,7 @@ TEST_F(PortmapTraffic, WithBrNetfilterToo) {
   }
 }
 
-TEST_F(PortmapTraffic, LoopbackOfIpv6IsTheHostsOwn) {
+TEST_P(PortmapTraffic, LoopbackOfIpv6IsTheHostsOwn) {
   PARITY("T-P19 P13");
   must_add(config(c1_, both_), c1_);
   EXPECT_EQ(tcp("", "::1"), "refused") << "not a black hole";
@@ -62,7 +67,7 @@ TEST_F(PortmapTraffic, LoopbackOfIpv6IsTheHostsOwn) {
   EXPECT_EQ(tcp("", "::1"), "::1");
 }
 
-TEST_F(PortmapTraffic, WithoutSourceNatLoopbackIsTheHostsOwn) {
+TEST_P(PortmapTraffic, WithoutSourceNatLoopbackIsTheHostsOwn) {
   PARITY("T-P06 P13");
   Json config = this->config(c1_, both_);
   config["snat"] = false;
@@ -80,7 +85,7 @@ TEST_F(PortmapTraffic, WithoutSourceNatLoopbackIsTheHostsOwn) {
   EXPECT_EQ(tcp("", "127.0.0.1"), "refused") << "and without";
 }
 
-TEST_F(PortmapTraffic, MasqAllHidesEveryClient) {
+TEST_P(PortmapTraffic, MasqAllHidesEveryClient) {
   PARITY("T-P07 P9");
   Json config = this->config(c1_, both_);
   config["masqAll"] = true;
@@ -90,7 +95,7 @@ TEST_F(PortmapTraffic, MasqAllHidesEveryClient) {
   EXPECT_EQ(tcp(c2_.netns, "10.1.0.2", 80), "10.1.0.3") << "what was not led is not masqueraded";
 }
 
-TEST_F(PortmapTraffic, HostIpIsThatAddressAlone) {
+TEST_P(PortmapTraffic, HostIpIsThatAddressAlone) {
   PARITY("T-P04");
   must_add(config(c1_, {mapping(8080, 80, "tcp", "192.0.2.1"), mapping(8081, 80, "tcp", "0.0.0.0"),
                         mapping(8082, 80, "tcp", "::"), mapping(8083, 80, "tcp", "::ffff:192.0.2.1")}),
@@ -106,7 +111,7 @@ TEST_F(PortmapTraffic, HostIpIsThatAddressAlone) {
 }
 
 // CVE-2025-67499.
-TEST_F(PortmapTraffic, WhatGoesElsewhereIsNotLed) {
+TEST_P(PortmapTraffic, WhatGoesElsewhereIsNotLed) {
   PARITY("T-P02");
   must_add(config(c1_, both_), c1_);
   const Mirror elsewhere(outside(), Talk::kTcp, 8080);
@@ -114,7 +119,7 @@ TEST_F(PortmapTraffic, WhatGoesElsewhereIsNotLed) {
   EXPECT_EQ(tcp("", "192.0.2.2"), "192.0.2.1");
 }
 
-TEST_F(PortmapTraffic, PodsDoNotReachTheHostsLoopback) {
+TEST_P(PortmapTraffic, PodsDoNotReachTheHostsLoopback) {
   PARITY("T-P20 P12");
   const Mirror of_host("", Talk::kTcp, 7000);
   must_add(config(c1_, both_), c1_);
@@ -126,7 +131,7 @@ TEST_F(PortmapTraffic, PodsDoNotReachTheHostsLoopback) {
   EXPECT_EQ(tcp(c2_.netns, "127.0.0.1", 7000), "10.1.0.3") << "it is the guard that keeps it away";
 }
 
-TEST_F(PortmapTraffic, TheLastPortEndsTheRoutingOfLoopback) {
+TEST_P(PortmapTraffic, TheLastPortEndsTheRoutingOfLoopback) {
   PARITY("P12");
   must_add(config(c1_, both_), c1_);
   must_add(config(c2_, {mapping(9090, 80)}), c2_);
@@ -140,7 +145,7 @@ TEST_F(PortmapTraffic, TheLastPortEndsTheRoutingOfLoopback) {
   EXPECT_EQ(sysctl("net/ipv4/conf/br0/route_localnet"), "1") << "it was somebody else who set it";
 }
 
-TEST_F(PortmapTraffic, ConditionsAreThePodsOwn) {
+TEST_F(PortmapNftablesTraffic, ConditionsAreThePodsOwn) {
   PARITY("T-P10 P10");
   Json restricted = config(c1_, {mapping(8080, 80)});
   restricted["backend"] = "nftables";
@@ -160,7 +165,7 @@ TEST_F(PortmapTraffic, ConditionsAreThePodsOwn) {
 }
 
 // CVE-2019-9946.
-TEST_F(PortmapTraffic, WhoeverTranslatesAtDstnatGoesFirst) {
+TEST_F(PortmapNftablesTraffic, WhoeverTranslatesAtDstnatGoesFirst) {
   PARITY("T-P39 P26");
   const Mirror on_c2(c2_.netns, Talk::kTcp, 90);
   const std::string foreign = R"(table ip foreign {
@@ -176,7 +181,7 @@ TEST_F(PortmapTraffic, WhoeverTranslatesAtDstnatGoesFirst) {
   }
 }
 
-TEST_F(PortmapTraffic, DatagramsOfAnEarlierConnectionComeToThePod) {
+TEST_P(PortmapTraffic, DatagramsOfAnEarlierConnectionComeToThePod) {
   PARITY("T-P21 P6");
   const Mirror elsewhere(outside(), Talk::kUdp, 8080);
   must_feed({"nft", "-f", "-"}, R"(table inet tracking {
@@ -195,7 +200,7 @@ TEST_F(PortmapTraffic, DatagramsOfAnEarlierConnectionComeToThePod) {
   EXPECT_EQ(of_c2(), flows) << "one to that port of another host is left alone";
 }
 
-TEST_F(PortmapTraffic, DatagramsDoNotGoOnToAPodThatIsGone) {
+TEST_P(PortmapTraffic, DatagramsDoNotGoOnToAPodThatIsGone) {
   PARITY("T-P22 P5");
   must_add(config(c1_, both_), c1_);
   const auto from_outside = [&](int patience) {
@@ -206,7 +211,7 @@ TEST_F(PortmapTraffic, DatagramsDoNotGoOnToAPodThatIsGone) {
   EXPECT_EQ(from_outside(kShortPatienceMs), "refused");
 }
 
-TEST_F(PortmapTraffic, APtpPodsOwnInterfaceIsResetWithItsPorts) {
+TEST_P(PortmapTraffic, APtpPodsOwnInterfaceIsResetWithItsPorts) {
   const Attachment alone = pod("alone");
   const Json result = must_add(dual_ptp_config(), alone);
   const Mirror mirror(alone.netns, Talk::kTcp, 80);

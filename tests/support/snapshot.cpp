@@ -153,6 +153,16 @@ Snapshot Snapshot::without_firewall_frame() const {
   });
 }
 
+Snapshot Snapshot::without_port_map_frame() const {
+  return without([](const Line& line) {
+    if (line.kind != "nft" || line.subject != "inet cnio_portmap") return false;
+    const Json object = Json::parse(line.text);
+    if (!object.contains("chain") && !object.contains("rule")) return !object.begin().value().contains("elem");
+    const std::string chain = object.begin().value().value(object.contains("chain") ? "name" : "chain", "");
+    return !chain.starts_with("ports-") && !chain.starts_with("from-");
+  });
+}
+
 std::string Snapshot::text() const {
   std::string all;
   for (const Line& line : lines_) all += line.kind + " " + line.subject + " " + line.text + "\n";

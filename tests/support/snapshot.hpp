@@ -40,6 +40,9 @@ class Snapshot {
   /// Equal, or the lines that went and came.
   friend ::testing::AssertionResult same(const Snapshot& before, const Snapshot& after);
 
+  /// The same of the table of port maps: what is left is elements, and chains of attachments.
+  Snapshot without_port_map_frame() const;
+
   std::string text() const;
 
  private:
