@@ -79,8 +79,9 @@ void FilterEdit::put_policy(const std::string& bridge, IngressPolicy policy) {
   const auto is_one_of = [&](const PresentRule& rule, const std::vector<XtablesRule>& some) {
     return std::any_of(some.begin(), some.end(), [&](const auto& each) { return table_->is(rule, each); });
   };
+  const std::vector<XtablesRule> to_bridge = {second_stage_rule(bridge), former_stage_rules(bridge)[2]};
   remove([&](const PresentRule& rule) {
-    if (rule.chain == kSecondStage) return wanted.empty() && table_->is(rule, second_stage_rule(bridge));
+    if (rule.chain == kSecondStage) return wanted.empty() && is_one_of(rule, to_bridge);
     if (rule.chain != kFirstStage) return false;
     if (!rule.note.empty()) return policy != IngressPolicy::kIsolated && rule.input == bridge;
     if (is_one_of(rule, wanted)) return false;
@@ -123,14 +124,17 @@ void FilterEdit::remove_foreign(const IpAddr& address) {
 }
 
 void FilterEdit::tidy_up_stages() {
+  const std::vector<XtablesRule> former = former_stage_rules({});
   bool any = false;
   for (const PresentRule& rule : rules_) {
     if (rule.chain != kFirstStage && rule.chain != kSecondStage) continue;
-    if (!table_->is(rule, stage_end())) return;
+    if (!table_->is(rule, stage_end()) && !table_->is(rule, former[1])) return;
     any = true;
   }
   if (!any) return;
-  remove([&](const PresentRule& rule) { return is(rule, kForwardChain, stage_jump()); });
+  remove([&](const PresentRule& rule) {
+    return is(rule, kForwardChain, stage_jump()) || is(rule, kForwardChain, former[0]);
+  });
   const auto leads_there = [](const PresentRule& rule) {
     return rule.target == kFirstStage || rule.target == kSecondStage;
   };

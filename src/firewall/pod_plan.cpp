@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "cnio/base/error_list.hpp"
 #include "cnio/net/nftables/expression.hpp"
 
 #include "firewall/filter_edit.hpp"
@@ -145,15 +146,6 @@ Result<std::vector<FilterEdit>> legacy_edits(const protocol::Environment& enviro
 Result<FilterEdit> netlink_edit(NftConnection& nft, Family family) {
   CNIO_LET(std::unique_ptr<FilterTable> table, read_filter_table(nft, family));
   return FilterEdit(family, std::move(table));
-}
-
-Result<std::vector<FilterEdit>> all_edits(NftConnection& nft, const protocol::Environment& environment) {
-  CNIO_LET(std::vector<FilterEdit> edits, legacy_edits(environment));
-  for (const Family family : kFamilies) {
-    CNIO_LET(FilterEdit edit, netlink_edit(nft, family));
-    edits.push_back(std::move(edit));
-  }
-  return edits;
 }
 
 // Where the rules of each family belong: with the old tables where a host uses those, for they are what drops there.
@@ -318,7 +310,14 @@ Status remove_once(NftConnection& nft, const Leaving& leaving, const protocol::E
   NftBatch of_ports(port_table());
   remove_from_sets(pods, all, leaving);
   remove_from_sets(ports, of_ports, leaving);
-  CNIO_LET(std::vector<FilterEdit> edits, all_edits(nft, environment));
+  // Old tables that cannot be read keep nothing else from going.
+  auto legacy = legacy_edits(environment);
+  std::vector<FilterEdit> edits;
+  if (legacy.ok()) edits = std::move(legacy.value());
+  for (const Family family : kFamilies) {
+    CNIO_LET(FilterEdit edit, netlink_edit(nft, family));
+    edits.push_back(std::move(edit));
+  }
   for (FilterEdit& edit : edits) remove_from_filter(edit, leaving);
   const std::set<std::string> unused = unused_bridges(pods, edits);
   remove_native_policies(pods, all);
@@ -331,8 +330,10 @@ Status remove_once(NftConnection& nft, const Leaving& leaving, const protocol::E
     edit.join(all);
   }
   CNIO_TRY(nft.commit(all, "remove the pod from the firewall"));
-  for (FilterEdit& edit : edits) CNIO_TRY(edit.run());
-  return {};
+  ErrorList errors;
+  if (!legacy.ok()) errors.collect(legacy.error());
+  for (FilterEdit& edit : edits) errors.collect(edit.run());
+  return errors.status();
 }
 
 Status check_once(NftConnection& nft, const PodFirewallSpec& spec, const protocol::Environment& environment) {

@@ -78,6 +78,12 @@ XtablesRule second_stage_rule(const std::string& bridge) {
   return rule;
 }
 
+std::vector<XtablesRule> former_stage_rules(const std::string& bridge) {
+  XtablesRule to_bridge = second_stage_rule(bridge);
+  to_bridge.comment = comment_of(IngressPolicy::kSameBridge);
+  return {jump_with_comment(kFirstStage, to_bridge.comment), jump_with_comment("RETURN", to_bridge.comment), to_bridge};
+}
+
 XtablesRule own_loop_rule(const std::string& bridge, const IpAddr& address) {
   XtablesRule rule;
   rule.source = rule.destination = Cidr::host(address);

@@ -37,6 +37,8 @@ XtablesRule stage_end();
 // In the order in which they stand in front of all others. A policy that asks for nothing has none.
 std::vector<XtablesRule> first_stage_rules(const std::string& bridge, IngressPolicy policy);
 XtablesRule second_stage_rule(const std::string& bridge);
+// What older versions of the reference (1.1) wrote instead of those, for taking it away: jump, end, second stage.
+std::vector<XtablesRule> former_stage_rules(const std::string& bridge);
 // In front of those: a pod that calls itself by a port of the host leaves its bridge and comes back to it.
 XtablesRule own_loop_rule(const std::string& bridge, const IpAddr& address);
 
