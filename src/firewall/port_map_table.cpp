@@ -114,7 +114,7 @@ NftProgram loopback_keeps(Family family) {
   steps.push_back(expr::look_up(port_map_names(family).quiet));
   steps.push_back(expr::load_destination(family, kData));
   steps.push_back(expr::dnat(family, kData, std::nullopt));
-  return family_rule(family, std::move(steps));
+  return family_rule(family, steps);
 }
 
 // Of connections that were led to the pod.

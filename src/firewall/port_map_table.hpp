@@ -21,7 +21,11 @@
 // A port with conditions is in hosts4_if or ports4_if besides: it leads to the attachment's rules.
 namespace cnio::firewall {
 
+// NOLINTBEGIN(bugprone-dynamic-static-initializers): declared here, made in one place
 extern const net::NftTable kPortMapTable;
+// Interfaces for which packets to and from 127.0.0.1 are routed on our account.
+extern const std::string kLocalnet;
+// NOLINTEND(bugprone-dynamic-static-initializers)
 
 // Names of maps of one family. Keys: [the host's address, ]protocol, port.
 struct PortMapNames {
@@ -33,8 +37,6 @@ struct PortMapNames {
   std::string quiet;     // protocol and port that the loopback address keeps: the pod could not answer
 };
 const PortMapNames& port_map_names(Family family);
-// Interfaces for which packets to and from 127.0.0.1 are routed on our account.
-extern const std::string kLocalnet;
 
 // "ports-<hash>": which ports lead to it, as rules or as comments of rules that nothing leads to.
 std::string ports_chain(std::string_view owner_hash);

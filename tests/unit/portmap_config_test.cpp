@@ -26,7 +26,7 @@ protocol::Request request_of(const std::string& members) {
 Result<PortMapSpec> parsed(const std::string& members) { return parse_config(request_of(members)); }
 
 Result<PortMapSpec> mapped(const std::string& mappings) {
-  return parsed(R"(, "runtimeConfig": {"portMappings": )" + mappings + "}");
+  return parsed(R"(, "backend": "nftables", "runtimeConfig": {"portMappings": )" + mappings + "}");
 }
 
 // "tcp 8080:80", "udp 192.168.50.1:53:53".
@@ -76,6 +76,13 @@ TEST(PortmapConfig, ProtocolsInAnyCaseOrByNumber) {
                  "runtimeConfig.portMappings[0].protocol")
         << text;
   }
+}
+
+TEST(PortmapConfig, IptablesKnowsNoPortsOfUdplite) {
+  const std::string ports =
+      R"("runtimeConfig": {"portMappings": [{"hostPort": 1, "containerPort": 2, "protocol": "136"}]})";
+  EXPECT_ERROR(parsed(", " + ports), Code::kInvalidConfig, "\"backend\"", "udplite");
+  EXPECT_ERROR(parsed(R"(, "backend": "iptables", )" + ports), Code::kInvalidConfig, "\"backend\"");
 }
 
 TEST(PortmapConfig, PortsOutOfRangeAreNamed) {
@@ -161,7 +168,9 @@ TEST(PortmapConfig, BackendIsSpelledExactly) {
     EXPECT_ERROR(parsed(R"(, "backend": )" + backend), Code::kInvalidConfig, "backend");
   }
   EXPECT_OK(parsed(R"(, "backend": null)"));
-  EXPECT_OK(parsed(R"(, "backend": "nftables")"));
+  EXPECT_EQ(parsed("").value().backend, firewall::PortMapBackend::kShown);
+  EXPECT_EQ(parsed(R"(, "backend": "iptables")").value().backend, firewall::PortMapBackend::kIptables);
+  EXPECT_EQ(parsed(R"(, "backend": "nftables")").value().backend, firewall::PortMapBackend::kNftables);
 }
 
 TEST(PortmapConfig, ConditionsAreInTheWordsOfTheBackend) {
@@ -174,6 +183,8 @@ TEST(PortmapConfig, ConditionsAreInTheWordsOfTheBackend) {
     EXPECT_ERROR(parsed(nft + R"("conditionsV4": [)" + words + "]"), Code::kInvalidConfig, "conditionsV4") << words;
   }
   EXPECT_ERROR(parsed(nft + R"("conditionsV6": ["ip saddr 10.0.0.0/8"])"), Code::kInvalidConfig, "conditionsV6");
+  EXPECT_OK(parsed(R"(, "conditionsV4": ["-s", "10.0.0.0/8"], "conditionsV6": ["!", "-s", "fd00::/8"])"));
+  EXPECT_ERROR(parsed(R"(, "conditionsV4": ["ip saddr 10.0.0.0/8"])"), Code::kInvalidConfig, "conditionsV4");
 }
 
 TEST(PortmapConfig, ThePodsFirstAddressOfEachFamilyIsChosen) {
