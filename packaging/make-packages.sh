@@ -56,7 +56,7 @@ fill_in() {
 # of_kind <kind> [<separator>]: the plugins of that kind in one line; "none" if there are none.
 of_kind() {
   local names
-  names=$(sed -nE "s/^([^ ]+) $1 .*/\1${2-}/p" "$build/plugins.txt" | paste -sd ' ')
+  names=$(sed -nE "s/^([^ ]+) $1\$/\1${2-}/p" "$build/plugins.txt" | paste -sd ' ')
   names=${names%"${2-}"}
   echo "${names:-none}"
 }

@@ -70,6 +70,13 @@ class Bridge : public attachment::Driver {
     return configure_gateway(at.host, bridge_, config_, plan_, gateways_);
   }
 
+  Result<std::optional<attachment::HostAddresses>> host_addresses(Places& at, const Veth& /*veth*/,
+                                                                  const AddResult& /*result*/) override {
+    if (gateways_.empty()) return std::optional<attachment::HostAddresses>();
+    CNIO_LET(attachment::HostAddresses own, own_addresses(at.host, bridge_, config_, gateways_));
+    return std::optional(std::move(own));
+  }
+
   Result<std::optional<net::Link>> neighbourhood(Places& at) override {
     if (bridge_.created) return std::optional<net::Link>();  // a new bridge knows nobody
     if (config_.vlan == 0) return std::optional(bridge_.link);

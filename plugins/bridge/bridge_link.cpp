@@ -6,9 +6,7 @@
 
 #include "cnio/attachment/identity.hpp"
 #include "cnio/attachment/routers.hpp"
-#include "cnio/attachment/sandbox_end.hpp"
 #include "cnio/attachment/turns.hpp"
-#include "cnio/net/forwarding.hpp"
 #include "cnio/net/link/bridge.hpp"
 #include "cnio/net/netns.hpp"
 #include "cnio/net/sysctl.hpp"
@@ -28,8 +26,6 @@ constexpr uint32_t kUnmarkedGroup = 0x636e696f;
 
 bool is_unmarked(const net::Link& bridge) { return bridge.group == kUnmarkedGroup && bridge.alias.empty(); }
 
-bool is_our_bridge(const net::Link& bridge) { return bridge.alias == kBridgeMark || is_unmarked(bridge); }
-
 // Settings of a new bridge. The first pod must be reachable at once, not only when the bridge's link-local address has
 // passed duplicate address detection; that fails in silence, as in the reference.
 void prepare_new_bridge(const net::Link& bridge) {
@@ -37,11 +33,16 @@ void prepare_new_bridge(const net::Link& bridge) {
   (void)net::write_sysctl(net::LinkSetting{Family::kIpv6, bridge.name, "accept_dad"}, "0");
 }
 
-// What the bridge's MAC address is now stays; one that has none, since its last port left, gets one.
+}  // namespace
+
+bool is_our_bridge(const net::Link& bridge) { return bridge.alias == kBridgeMark || is_unmarked(bridge); }
+
 Status keep_mac(net::Netlink& host, const net::Link& bridge) {
   const MacAddr mac = bridge.mac.value_or(MacAddr());
   return net::set_mac(host, bridge, mac.is_zero() ? MacAddr::random() : mac);
 }
+
+namespace {
 
 // An adopted bridge whose MAC address nobody has set takes the lowest one of its ports. As a gateway it must keep what
 // its pods know. To be called before the pod's port joins. True if it is settled.
@@ -70,13 +71,6 @@ Result<bool> create(net::Netlink& host, const Config& config, const MacAddr& mac
   return std::move(created).error().hint(config.filters_vlans()
                                              ? "vlan and vlanTrunk need a kernel with CONFIG_BRIDGE_VLAN_FILTERING"
                                              : "the kernel module bridge is missing");
-}
-
-bool conflicts(const Cidr& present, const Cidr& wanted) {
-  if (present.family() != wanted.family() || present == wanted) return false;
-  // A bridge has its own link-local address besides any gateway.
-  if (present.addr.is_link_local_unicast() && !present.addr.is_v4()) return false;
-  return present.addr.is_v4() || present.overlaps(wanted);
 }
 
 }  // namespace
@@ -209,98 +203,6 @@ Status require_vlan_filtering(const Config& config) {
     CNIO_TRY(create(elsewhere, config, MacAddr::random()));
     return {};
   });
-}
-
-namespace {
-
-// Would the host lose something of its own with the gateway interface's address? What we made has none.
-Result<bool> is_hosts_own(net::Netlink& host, const Config& config, const net::Link& gateway) {
-  if (config.vlan == 0 && !is_our_bridge(gateway)) return true;
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
-    CNIO_LET(const std::vector<net::KernelRoute> routes, net::list_routes(host, gateway, family));
-    if (std::any_of(routes.begin(), routes.end(), [](const auto& route) { return route.dst.prefix == 0; })) return true;
-  }
-  return false;
-}
-
-Error address_conflict(net::Netlink& host, const Config& config, const net::Link& gateway, const Cidr& present,
-                       const Cidr& wanted) {
-  Error error = Error::make(Code::kConflict, (config.vlan == 0 ? "bridge " : "interface ") + gateway.name +
-                                                 " has the address " + present.to_string() +
-                                                 ", which conflicts with the gateway address " + wanted.to_string());
-  const auto own = is_hosts_own(host, config, gateway);
-  if (own.ok() && !own.value()) {
-    return std::move(error).hint(
-        "set \"forceAddress\": true to have it replaced, or use another bridge for this network");
-  }
-  return std::move(error).hint("use another bridge for this network, or make " + present.addr.to_string() +
-                               " its gateway; do not replace the address, by which this host may be reached");
-}
-
-// The first of the addresses that are wanted, of one family.
-std::optional<Cidr> first_of(const std::vector<Cidr>& addresses, Family family) {
-  const auto found =
-      std::find_if(addresses.begin(), addresses.end(), [&](const Cidr& cidr) { return cidr.family() == family; });
-  return found == addresses.end() ? std::nullopt : std::optional(*found);
-}
-
-Status require_ipv6_for(const net::Link& gateway, const Config& config, const std::vector<Cidr>& addresses) {
-  const std::optional<Cidr> address = first_of(addresses, Family::kIpv6);
-  return address ? attachment::require_ipv6(gateway, network_of(config), "the address " + address->to_string())
-                 : Status();
-}
-
-}  // namespace
-
-Result<GatewayPlan> plan_gateway(net::Netlink& host, const Config& config, const std::vector<Cidr>& wanted) {
-  GatewayPlan plan;
-  if (wanted.empty()) return plan;
-  CNIO_LET(const std::optional<net::Link> gateway, net::find_link(host, config.gateway_interface()));
-  std::vector<net::Address> present;
-  if (gateway) {
-    CNIO_LET(present, net::list_addresses(host, *gateway));
-  }
-  const auto is_wanted = [&](const Cidr& cidr) {
-    return std::find(wanted.begin(), wanted.end(), cidr) != wanted.end();
-  };
-  for (const net::Address& address : present) {
-    const auto conflict =
-        std::find_if(wanted.begin(), wanted.end(), [&](const Cidr& cidr) { return conflicts(address.cidr, cidr); });
-    if (conflict == wanted.end() || is_wanted(address.cidr)) continue;
-    if (!config.force_address) return address_conflict(host, config, *gateway, address.cidr, *conflict);
-    plan.remove.push_back(address.cidr);
-  }
-  for (const Cidr& cidr : wanted) {
-    const bool there =
-        std::any_of(present.begin(), present.end(), [&](const net::Address& address) { return address.cidr == cidr; });
-    if (!there) plan.add.push_back(cidr);
-  }
-  if (gateway) CNIO_TRY(require_ipv6_for(*gateway, config, plan.add));
-  CNIO_TRY(check_overlap(host, config, gateway, plan.add, Code::kConflict));
-  return plan;
-}
-
-Status configure_gateway(net::Netlink& host, const BridgeLink& bridge, const Config& config, const GatewayPlan& plan,
-                         const std::vector<Cidr>& wanted) {
-  if (wanted.empty()) return {};
-  const auto believes = [&](const net::Link& link) {
-    return attachment::may_believe_routers(host, link, config.host_prefix);
-  };
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
-    if (first_of(wanted, family)) CNIO_TRY(net::switch_on_forwarding(host, family, believes));
-  }
-  CNIO_LET(const net::Link gateway, ensure_gateway_interface(host, bridge.link, config));
-  if (config.vlan != 0) CNIO_TRY(require_ipv6_for(gateway, config, plan.add));
-  for (const Cidr& cidr : plan.remove) CNIO_TRY(net::remove_address(host, gateway, cidr));
-  for (const Cidr& cidr : plan.add) {
-    const Status added = net::add_address(host, gateway, cidr, net::DuplicateDetection::kOff);
-    if (!added.ok() && added.error().errnum() != EEXIST) return added;
-  }
-  if (plan.add.empty() || bridge.mac_settled) return {};
-  // It may still take its MAC from its ports, if not from ours. What it is now stays, not what it was when this ADD
-  // began: another ADD may have settled it since, and reported it.
-  CNIO_LET(const std::optional<net::Link> now, net::find_link(host, bridge.link.index));
-  return keep_mac(host, now.value_or(bridge.link));
 }
 
 Status remove_bridge_if_empty(net::Netlink& host, const Config& config) {

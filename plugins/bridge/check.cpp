@@ -44,44 +44,30 @@ Status check_gateway(net::Netlink& host, const Config& config, const net::Link& 
   if (!gateway) return differs(object, "the gateway's interface", "no interface of that name");
   if (!gateway->up) return differs(object, "up", "down");
   CNIO_TRY(check_gateway_vlan(host, *gateway, bridge, config));
-  CNIO_LET(const std::vector<net::Address> present, net::list_addresses(host, *gateway));
   const std::vector<Cidr> addresses = attachment::gateway_addresses(prev);
-  for (const Cidr& wanted : addresses) {
-    const bool there = std::any_of(present.begin(), present.end(),
-                                   [&](const net::Address& address) { return address.cidr == wanted; });
-    if (!there) return differs(object, "gateway address " + wanted.to_string(), "it missing");
-  }
+  CNIO_TRY(attachment::check_addresses(host, *gateway, object, "gateway address", addresses));
   CNIO_TRY(check_overlap(host, config, gateway, addresses, Code::kCheckFailed));
   CNIO_TRY(attachment::check_forwarding(host, *gateway, addresses, Code::kCheckFailed));
-  std::vector<Cidr> sources;
-  for (const protocol::IpConfig& ip : prev.ips) sources.push_back(ip.address);
-  return attachment::check_forward_chains(host, *gateway, sources, Code::kCheckFailed);
+  return attachment::check_forward_chains(host, *gateway, attachment::networks_of(prev), Code::kCheckFailed);
 }
 
-Status check_host_end(net::Netlink& host, net::Sandbox& sandbox, const net::Link& sandbox_end, const net::Link& bridge,
-                      const Request& request, const Config& config, const AddResult& prev) {
-  CNIO_LET(const std::optional<net::Link> link, sandbox.find_host_end(host, sandbox_end));
-  if (!link) return differs("interface " + sandbox_end.name, "a host end", "none on this host");
-  const std::string object = "host end " + link->name;
-  const Interface* reported = find_entry(prev, link->name, false);
-  if (reported == nullptr) return differs("prevResult", "an entry for the host end " + link->name, "none");
+Status check_port(net::Netlink& host, net::Sandbox& sandbox, const net::Link& sandbox_end, const net::Link& bridge,
+                  const Request& request, const Config& config, const AddResult& prev) {
+  CNIO_LET(const net::Link link, attachment::check_host_end(host, sandbox, sandbox_end, network_of(config), prev));
+  const std::string object = "host end " + link.name;
+  const Interface& reported = *find_entry(prev, link.name, false);
   // Nobody sends to it. One that the kernel had drawn, of an older version or of another implementation, udev may have
   // changed since.
-  if (reported->mac.starts_with("fe:")) CNIO_TRY(check_mac(object, *reported, *link));
-  if (link->master != bridge.index) return differs(object, "in bridge " + bridge.name, "not in it");
-  if (!link->up) return differs(object, "up", "down");
-  if (link->hairpin.value_or(false) != config.hairpin) {
+  if (reported.mac.starts_with("fe:")) CNIO_TRY(check_mac(object, reported, link));
+  if (link.master != bridge.index) return differs(object, "in bridge " + bridge.name, "not in it");
+  if (link.hairpin.value_or(false) != config.hairpin) {
     return differs(object, "hairpin mode " + on_or_off(config.hairpin), on_or_off(!config.hairpin));
   }
-  if (link->isolated.value_or(false) != config.isolated) {
+  if (link.isolated.value_or(false) != config.isolated) {
     return differs(object, "port isolation " + on_or_off(config.isolated), on_or_off(!config.isolated));
   }
-  CNIO_TRY(check_vlans(host, *link, config));
-  if (config.spoof_check) CNIO_TRY(firewall::check_spoof_check(spoof_check_of(request, *link, sandbox_end)));
-  if (config.mtu != 0 && link->mtu != config.mtu) {
-    return differs(object, "MTU " + std::to_string(config.mtu), std::to_string(link->mtu));
-  }
-  return {};
+  CNIO_TRY(check_vlans(host, link, config));
+  return config.spoof_check ? firewall::check_spoof_check(spoof_check_of(request, link, sandbox_end)) : Status();
 }
 
 }  // namespace
@@ -92,7 +78,7 @@ Status check_links(net::Netlink& host, net::Sandbox& sandbox, const Request& req
   if (config.is_gateway && !config.layer2()) CNIO_TRY(check_gateway(host, config, bridge, prev_result));
   CNIO_LET(const net::Link sandbox_end,
            attachment::check_sandbox_end(sandbox, request, network_of(config), prev_result));
-  CNIO_TRY(check_host_end(host, sandbox, sandbox_end, bridge, request, config, prev_result));
+  CNIO_TRY(check_port(host, sandbox, sandbox_end, bridge, request, config, prev_result));
   CNIO_TRY(attachment::check_addresses(sandbox, sandbox_end, prev_result));
   CNIO_LET(const std::vector<net::RouteSpec> routes, attachment::kernel_routes(prev_result));
   return attachment::check_routes(sandbox, sandbox_end, routes);

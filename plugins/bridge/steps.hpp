@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cnio/attachment/driver.hpp"
 #include "cnio/attachment/pair.hpp"
 #include "cnio/base/result.hpp"
 #include "cnio/base/rollback.hpp"
@@ -45,6 +46,11 @@ Status check_bridge_name(net::Netlink& host, const Config& config);
 // bridge if it has no port then.
 Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config, Rollback& undo);
 
+// Has it our mark, or will it have?
+bool is_our_bridge(const net::Link& bridge);
+// What the bridge's MAC address is now stays; one that has none, since its last port left, gets one.
+Status keep_mac(net::Netlink& host, const net::Link& bridge);
+
 // Somebody removed the bridge during an ADD. Code 11: the next one makes it again.
 Error lost_bridge(const std::string& name);
 // Any step may fail then, for a reason that says nothing of it. Returns lost_bridge with that reason in the details if
@@ -70,6 +76,12 @@ Result<GatewayPlan> plan_gateway(net::Netlink& host, const Config& config, const
 // An address that another ADD has set in the meantime is fine.
 Status configure_gateway(net::Netlink& host, const BridgeLink& bridge, const Config& config, const GatewayPlan& plan,
                          const std::vector<Cidr>& wanted);
+
+// Of its IPv6 addresses those that the host needs for its pods: the gateways, and for what is forwarded the interface's
+// own, from which it asks for them. The latter not of an adopted bridge, where the kernel may look for duplicates of it
+// for a second or two; ours has it as soon as it carries frames.
+Result<attachment::HostAddresses> own_addresses(net::Netlink& host, const BridgeLink& bridge, const Config& config,
+                                                const std::vector<Cidr>& gateways);
 
 // Removes the bridge, with its ends of VLANs, if it has no other port and ensure_bridge made it, for `deleteWhenEmpty`;
 // another stays, with a note on standard error. Not while an ADD is about to join a port to a bridge: see join_bridge.

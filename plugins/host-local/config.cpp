@@ -250,10 +250,7 @@ Result<StoreConfig> parse_store_keys(const Request& request, const Fields& ipam)
 }  // namespace
 
 Result<Config> parse_config(const Request& request) {
-  const Fields top = request.fields(kKeys);
-  if (!top.has("ipam")) return top.fault("ipam", "is missing");
-  CNIO_LET(const Fields ipam, top.object("ipam"));
-  CNIO_TRY(ipam.text("type"));  // whoever called us knows why
+  CNIO_LET(const Fields ipam, ipam::ipam_of(request.fields(kKeys)));
   CNIO_LET(std::vector<RangeSet> sets, parse_sets(request, ipam));
   CNIO_LET(std::vector<IpAddr> requested, parse_all_requested(request));
   CNIO_LET(std::vector<protocol::Route> routes, protocol::parse_routes(ipam, "routes"));

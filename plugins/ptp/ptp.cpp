@@ -1,16 +1,18 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "ptp/ptp.hpp"
 
+#include <algorithm>
 #include <linux/netlink.h>
 #include <memory>
 
+#include "cnio/attachment/addressing.hpp"
 #include "cnio/attachment/compare.hpp"
 #include "cnio/attachment/forwarding.hpp"
 #include "cnio/attachment/identity.hpp"
 #include "cnio/attachment/masquerading.hpp"
 #include "cnio/attachment/routers.hpp"
 #include "cnio/attachment/stories.hpp"
-#include "cnio/net/forwarding.hpp"
+#include "cnio/net/own_address.hpp"
 #include "cnio/net/sysctl.hpp"
 
 #include "ptp/config.hpp"
@@ -29,9 +31,9 @@ using protocol::Request;
 // The place of the pod's interface in a result, in the reference's order.
 constexpr size_t kSandboxEntry = 1;
 
-bool has(const AddResult& result, Family family) {
+bool has_ipv6(const AddResult& result) {
   return std::any_of(result.ips.begin(), result.ips.end(),
-                     [&](const protocol::IpConfig& ip) { return ip.address.family() == family; });
+                     [](const protocol::IpConfig& ip) { return !ip.address.addr.is_v4(); });
 }
 
 // Pods each at a cable of its own, whose other end is their router.
@@ -59,17 +61,22 @@ class PointToPoint : public attachment::Driver {
 
   Status plan(Places& at, const AddResult& result) override {
     CNIO_TRY(check_addresses_free(at.host, result));
-    return has(result, Family::kIpv6) ? prepare_ipv6() : Status();
+    return has_ipv6(result) ? prepare_ipv6() : Status();
   }
 
   Status connect_host(Places& at, const Veth& veth, const AddResult& result) override {
-    const auto believes = [&](const net::Link& link) {
-      return attachment::may_believe_routers(at.host, link, network_.host_prefix);
-    };
-    for (const Family family : {Family::kIpv4, Family::kIpv6}) {
-      if (has(result, family)) CNIO_TRY(net::switch_on_forwarding(at.host, family, believes));
-    }
+    CNIO_TRY(attachment::switch_on_forwarding(at.host, attachment::networks_of(result), network_.host_prefix));
     return connect_host_end(at.host, veth.host_end, result);
+  }
+
+  // The end's own address, too: from there the host asks for the pod when others send to it.
+  Result<std::optional<attachment::HostAddresses>> host_addresses(Places& at, const Veth& veth,
+                                                                  const AddResult& result) override {
+    CNIO_LET(std::vector<IpAddr> addresses, net::list_link_local_addresses(at.host, veth.host_end));
+    for (const Cidr& gateway : gateways_of(result)) {
+      if (!gateway.addr.is_v4()) addresses.push_back(gateway.addr);
+    }
+    return std::optional(attachment::HostAddresses{veth.host_end, std::move(addresses)});
   }
 
   // The host can know nobody behind a new cable.
@@ -114,41 +121,22 @@ Status del(const Request& request) { return attachment::del(request, driver_of_t
 
 Status gc(const Request& request) { return attachment::gc(request, driver_of_the_rest); }
 
-Status check_host_end(net::Netlink& host, net::Sandbox& sandbox, const net::Link& sandbox_end,
-                      const attachment::Network& network, const AddResult& prev) {
-  using attachment::differs;
-  CNIO_LET(const std::optional<net::Link> link, sandbox.find_host_end(host, sandbox_end));
-  if (!link) return differs("interface " + sandbox_end.name, "a host end", "none on this host");
-  const std::string object = "host end " + link->name;
-  if (attachment::find_entry(prev, link->name, false) == nullptr) {
-    return differs("prevResult", "an entry for the host end " + link->name, "none");
-  }
-  if (!link->up) return differs(object, "up", "down");
-  if (network.mtu != 0 && link->mtu != network.mtu) {
-    return differs(object, "MTU " + std::to_string(network.mtu), std::to_string(link->mtu));
-  }
-  CNIO_TRY(check_host_routes(host, *link, prev));
-  std::vector<Cidr> addresses;
-  for (const protocol::IpConfig& ip : prev.ips) addresses.push_back(ip.address);
-  CNIO_TRY(attachment::check_forwarding(host, *link, addresses, Code::kCheckFailed));
-  return attachment::check_forward_chains(host, *link, addresses, Code::kCheckFailed);
-}
-
-// What is this interface's: the chain may have given the pod others.
-AddResult own_part(AddResult result, const std::string& ifname) {
-  std::erase_if(result.ips, [&](const protocol::IpConfig& ip) {
-    return ip.interface && *ip.interface < result.interfaces.size() && result.interfaces[*ip.interface].name != ifname;
-  });
-  return result;
+Status check_router(net::Netlink& host, net::Sandbox& sandbox, const net::Link& sandbox_end,
+                    const attachment::Network& network, const AddResult& prev) {
+  CNIO_LET(const net::Link link, attachment::check_host_end(host, sandbox, sandbox_end, network, prev));
+  CNIO_TRY(check_host_routes(host, link, prev));
+  const std::vector<Cidr> addresses = attachment::networks_of(prev);
+  CNIO_TRY(attachment::check_forwarding(host, link, addresses, Code::kCheckFailed));
+  return attachment::check_forward_chains(host, link, addresses, Code::kCheckFailed);
 }
 
 Status check(const Request& request) {
   CNIO_LET(const attachment::Network network, parse_config(request, Validation::kFull));
   return attachment::check(
       request, network, [&](net::Netlink& host, net::Sandbox& sandbox, const AddResult& all) -> Status {
-        const AddResult prev = own_part(all, request.attachment.ifname);
+        const AddResult prev = attachment::part_of(all, request.attachment.ifname);
         CNIO_LET(const net::Link sandbox_end, attachment::check_sandbox_end(sandbox, request, network, prev));
-        CNIO_TRY(check_host_end(host, sandbox, sandbox_end, network, prev));
+        CNIO_TRY(check_router(host, sandbox, sandbox_end, network, prev));
         CNIO_TRY(attachment::check_addresses(sandbox, sandbox_end, prev));
         CNIO_LET(const std::vector<net::RouteSpec> routes, sandbox_routes(prev));
         return attachment::check_routes(sandbox, sandbox_end, routes);

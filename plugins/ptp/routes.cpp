@@ -204,12 +204,7 @@ Status connect_host_end(net::Netlink& host, const net::Link& host_end, const Add
 
 Status check_host_routes(net::Netlink& host, const net::Link& host_end, const AddResult& result) {
   const std::string object = "host end " + host_end.name;
-  CNIO_LET(const std::vector<net::Address> present, net::list_addresses(host, host_end));
-  for (const Cidr& gateway : gateways_of(result)) {
-    const bool there = std::any_of(present.begin(), present.end(),
-                                   [&](const net::Address& address) { return address.cidr.addr == gateway.addr; });
-    if (!there) return attachment::differs(object, "gateway address " + gateway.to_string(), "it missing");
-  }
+  CNIO_TRY(attachment::check_addresses(host, host_end, object, "gateway address", gateways_of(result)));
   for (const IpConfig& ip : result.ips) {
     if (ip.address.addr.is_link_local_unicast()) continue;
     CNIO_LET(const std::optional<net::RouteMatch> match, net::match_route(host, ip.address.addr));

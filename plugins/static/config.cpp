@@ -169,10 +169,7 @@ Result<std::vector<Entry>> parse_entries(const Request& request, const Fields& i
 }  // namespace
 
 Result<Config> parse_config(const Request& request) {
-  const Fields top = request.fields(kKeys);
-  if (!top.has("ipam")) return top.fault("ipam", "is missing");
-  CNIO_LET(const Fields ipam, top.object("ipam"));
-  CNIO_TRY(ipam.text("type"));  // whoever called us knows why
+  CNIO_LET(const Fields ipam, ipam::ipam_of(request.fields(kKeys)));
   Config config;
   CNIO_LET(config.routes, protocol::parse_routes(ipam, "routes"));
   CNIO_LET(const Fields dns, ipam.object("dns"));

@@ -45,3 +45,26 @@ debian_unpack() {
   (cd "$state/new" && debian_apt "$state" apt-get download "$package") &&
     dpkg -x "$state/new/$package"_*.deb "$folder"
 }
+
+# debian_root <suite> <folder> <package>...: makes the folder the root of a Debian with these packages, what they depend on,
+# and what every Debian has, for chroot. No package's own script runs, so what these set up (users, alternatives, caches) is
+# missing. Does nothing if the folder is there for the same packages.
+debian_root() {
+  local suite=$1 folder name package
+  folder=$(realpath -m "$2")
+  local new=$folder.new state=$folder.apt
+  shift 2
+  [[ $(cat "$folder/packages" 2>/dev/null) != "$*" ]] || return 0
+  rm -rf "$folder" "$new" "$state"
+  mkdir -p "$new"/usr/{bin,lib,lib64,sbin}
+  # As on every machine since Debian 12, whose packages do not bring it.
+  for name in bin lib lib64 sbin; do ln -s "usr/$name" "$new/$name"; done
+  debian_open "$suite" "$state" || return
+  debian_apt "$state" apt-get install --download-only --yes --no-install-recommends '?essential' "$@" || return
+  for package in "$state"/cache/archives/*.deb; do
+    dpkg --fsys-tarfile "$package" | tar -C "$new" -x --keep-directory-symlink || return
+  done
+  rm -r "$state"
+  echo "$*" >"$new/packages"
+  mv "$new" "$folder"
+}

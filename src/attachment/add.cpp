@@ -10,6 +10,7 @@
 #include "cnio/attachment/sandbox_end.hpp"
 #include "cnio/attachment/stories.hpp"
 #include "cnio/attachment/take_over.hpp"
+#include "cnio/net/own_address.hpp"
 #include "cnio/protocol/plugin.hpp"
 
 namespace cnio::attachment {
@@ -186,6 +187,33 @@ void announce(const Request& request, Driver& driver, Places& at, const Veth& ve
                  "an address that another pod had before may be unreachable for some seconds: " + told.error().msg());
 }
 
+constexpr int kOwnAddressTimeoutMs = 5'000;
+
+std::vector<IpAddr> ipv6_of(const AddResult& result) {
+  std::vector<IpAddr> addresses = addresses_of(result);
+  std::erase_if(addresses, [](const IpAddr& address) { return address.is_v4(); });
+  return addresses;
+}
+
+Status wait_until_own(Driver& driver, Places& at, const Veth& veth, const AddResult& result,
+                      const std::vector<IpAddr>& addresses) {
+  CNIO_LET(const std::optional<HostAddresses> there, driver.host_addresses(at, veth, result));
+  if (there) {
+    CNIO_TRY(net::wait_until_own(at.host, there->link, there->addresses, kOwnAddressTimeoutMs, net::listen_here));
+  }
+  return net::wait_until_own(at.sandbox.route(), veth.sandbox_end, addresses, kOwnAddressTimeoutMs,
+                             [&](const std::vector<int>& groups) { return at.sandbox.listen(groups); });
+}
+
+// As late as can be: by now the kernel is done, as a rule. If it takes its time, that is no reason to fail.
+void wait_for_ipv6(const Request& request, Driver& driver, Places& at, const Veth& veth, const AddResult& result) {
+  const std::vector<IpAddr> addresses = ipv6_of(result);
+  if (addresses.empty()) return;
+  const Status own = wait_until_own(driver, at, veth, result, addresses);
+  if (own.ok()) return;
+  protocol::note(request.plugin, "IPv6 may not work for the first moments: " + own.error().msg());
+}
+
 // Everything above the link. Returns the result without its interfaces.
 Result<AddResult> connect_layer3(const Request& request, const std::shared_ptr<Driver>& kept, AddResult addresses,
                                  Places& at, const Veth& veth, Rollback& undo) {
@@ -209,6 +237,7 @@ Result<AddResult> connect_layer3(const Request& request, const std::shared_ptr<D
   CNIO_TRY(wait_for_pair(at.host, at.sandbox, veth));
   CNIO_TRY(driver.connect_host(at, veth, result));
   announce(request, driver, at, veth, result);
+  wait_for_ipv6(request, driver, at, veth, result);
   return result;
 }
 

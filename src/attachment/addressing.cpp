@@ -8,6 +8,7 @@ namespace cnio::attachment {
 namespace {
 
 using protocol::AddResult;
+using protocol::Interface;
 using protocol::IpConfig;
 using protocol::Route;
 
@@ -194,25 +195,41 @@ Result<std::vector<net::RouteSpec>> kernel_routes(const AddResult& result) {
   return out;
 }
 
+std::vector<Cidr> networks_of(const AddResult& result) {
+  std::vector<Cidr> out;
+  for (const IpConfig& ip : result.ips) out.push_back(ip.address);
+  return out;
+}
+
 std::vector<IpAddr> addresses_of(const AddResult& result) {
   std::vector<IpAddr> out;
   for (const IpConfig& ip : result.ips) out.push_back(ip.address.addr);
   return out;
 }
 
+const Interface* find_entry(const AddResult& result, const std::string& name, bool in_sandbox) {
+  const auto found = std::find_if(result.interfaces.begin(), result.interfaces.end(), [&](const Interface& entry) {
+    return entry.name == name && entry.sandbox.empty() != in_sandbox;
+  });
+  return found == result.interfaces.end() ? nullptr : &*found;
+}
+
+AddResult part_of(AddResult result, const std::string& ifname) {
+  const auto is_others = [&](const IpConfig& ip) {
+    // Old versions do not say whose an address is.
+    if (!ip.interface || *ip.interface >= result.interfaces.size()) return false;
+    const Interface& entry = result.interfaces[*ip.interface];
+    return entry.sandbox.empty() || entry.name != ifname;
+  };
+  std::erase_if(result.ips, is_others);
+  return result;
+}
+
 Recorded recorded_attachment(const std::optional<AddResult>& result, const std::string& ifname) {
   Recorded recorded;
   if (!result) return recorded;
-  const auto ours = [&](const protocol::Interface& entry) { return !entry.sandbox.empty() && entry.name == ifname; };
-  const auto& entries = result->interfaces;
-  const auto entry = std::find_if(entries.begin(), entries.end(), ours);
-  if (entry != entries.end()) recorded.mac = MacAddr::parse(entry->mac);
-  for (const IpConfig& ip : result->ips) {
-    // Old versions do not say whose an address is.
-    if (!ip.interface || *ip.interface >= entries.size() || ours(entries[*ip.interface])) {
-      recorded.addresses.push_back(ip.address.addr);
-    }
-  }
+  if (const Interface* entry = find_entry(*result, ifname, true)) recorded.mac = MacAddr::parse(entry->mac);
+  recorded.addresses = addresses_of(part_of(*result, ifname));
   return recorded;
 }
 

@@ -5,6 +5,7 @@
 #include <linux/rtnetlink.h>
 #include <set>
 
+#include "cnio/attachment/addressing.hpp"
 #include "cnio/net/address.hpp"
 #include "cnio/net/rule.hpp"
 
@@ -25,13 +26,6 @@ Status check_mac(const std::string& object, const Interface& reported, const net
   return differs(object, "MAC address " + reported.mac, link.mac ? link.mac->to_string() : "none");
 }
 
-const Interface* find_entry(const AddResult& result, const std::string& name, bool in_sandbox) {
-  const auto found = std::find_if(result.interfaces.begin(), result.interfaces.end(), [&](const Interface& entry) {
-    return entry.name == name && entry.sandbox.empty() != in_sandbox;
-  });
-  return found == result.interfaces.end() ? nullptr : &*found;
-}
-
 Result<net::Link> check_sandbox_end(net::Sandbox& sandbox, const Request& request, const Network& network,
                                     const AddResult& prev) {
   const std::string& name = request.attachment.ifname;
@@ -47,17 +41,35 @@ Result<net::Link> check_sandbox_end(net::Sandbox& sandbox, const Request& reques
   return *link;
 }
 
-Status check_addresses(net::Sandbox& sandbox, const net::Link& link, const AddResult& prev) {
-  CNIO_LET(const std::vector<net::Address> present, net::list_addresses(sandbox.route(), link));
-  for (const protocol::IpConfig& ip : prev.ips) {
-    // Entries of other interfaces belong to other plugins of the chain.
-    if (ip.interface && *ip.interface < prev.interfaces.size() && prev.interfaces[*ip.interface].name != link.name)
-      continue;
-    const bool there = std::any_of(present.begin(), present.end(),
-                                   [&](const net::Address& address) { return address.cidr == ip.address; });
-    if (!there) return differs("interface " + link.name, "address " + ip.address.to_string(), "it missing");
+Result<net::Link> check_host_end(net::Netlink& host, net::Sandbox& sandbox, const net::Link& sandbox_end,
+                                 const Network& network, const AddResult& prev) {
+  CNIO_LET(const std::optional<net::Link> link, sandbox.find_host_end(host, sandbox_end));
+  if (!link) return differs("interface " + sandbox_end.name, "a host end", "none on this host");
+  const std::string object = "host end " + link->name;
+  if (find_entry(prev, link->name, false) == nullptr) {
+    return differs("prevResult", "an entry for the host end " + link->name, "none");
+  }
+  if (!link->up) return differs(object, "up", "down");
+  if (network.mtu != 0 && link->mtu != network.mtu) {
+    return differs(object, "MTU " + std::to_string(network.mtu), std::to_string(link->mtu));
+  }
+  return *link;
+}
+
+Status check_addresses(net::Netlink& route, const net::Link& link, const std::string& object, const std::string& kind,
+                       const std::vector<Cidr>& wanted) {
+  CNIO_LET(const std::vector<net::Address> present, net::list_addresses(route, link));
+  for (const Cidr& each : wanted) {
+    const bool there =
+        std::any_of(present.begin(), present.end(), [&](const net::Address& address) { return address.cidr == each; });
+    if (!there) return differs(object, kind + " " + each.to_string(), "it missing");
   }
   return {};
+}
+
+Status check_addresses(net::Sandbox& sandbox, const net::Link& link, const AddResult& prev) {
+  return check_addresses(sandbox.route(), link, "interface " + link.name, "address",
+                         networks_of(part_of(prev, link.name)));
 }
 
 namespace {

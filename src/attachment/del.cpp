@@ -17,6 +17,8 @@
 #include "cnio/net/sandbox.hpp"
 #include "cnio/protocol/plugin.hpp"
 
+#include "attachment/release.hpp"
+
 namespace cnio::attachment {
 namespace {
 
@@ -140,73 +142,6 @@ Status disconnect(const Request& request, Driver& driver, Scene& scene, const Le
   return errors.status();
 }
 
-// ---- addresses
-
-// The IPAM plugin's part in a DEL: at once if it says good-bye over the link, otherwise when neither link nor rule uses
-// the addresses any more.
-class Release {
- public:
-  // Null in layer 2. REQUIRES: `ipam` outlives this.
-  explicit Release(const Delegate* ipam) {
-    if (ipam == nullptr) return;
-    if (releases_over_link(ipam->type())) {
-      begun_ = ipam->release();
-    } else {
-      later_ = ipam->prepare(Command::kDel);
-    }
-  }
-  // How far it has got, should it not come to the rest.
-  [[nodiscard]] const Status& begun() const { return begun_; }
-  // The rest, and how all of it went.
-  [[nodiscard]] Status finish() {
-    if (!later_) return begun_;
-    CNIO_LET(Delegate::Prepared call, *std::move(later_));
-    return call.run();
-  }
-
- private:
-  Status begun_;
-  std::optional<Result<Delegate::Prepared>> later_;
-};
-
-// ---- configurations of then
-
-// The request as it would be if its configuration were still that of the ADD.
-Result<Request> with_config(const Request& request, std::string config) {
-  Request then = request;
-  CNIO_TRY(protocol::parse_stdin(then, std::move(config)));
-  return then;
-}
-
-// Who releases the addresses: what the configuration says; if by now it names nobody, or cannot be read, what it said
-// when the pair was made.
-Result<Request> releasing_request(const Request& request, const Network& network,
-                                  const std::vector<RecordedPair>& pairs) {
-  if (!network.ipam_type.empty() || pairs.empty() || pairs.back().config.empty()) return request;
-  auto then = with_config(request, pairs.back().config);
-  return then.ok() ? std::move(then).value() : request;
-}
-
-// The addresses were given by what the configuration said then, perhaps out of another store. The interface is gone,
-// and so no reason to call DEL again if that cannot be asked any more.
-void release_as_then(const Request& request, const Network& network, const MakeDriver& make_driver,
-                     const std::vector<RecordedPair>& pairs) {
-  if (network.ipam_type.empty() || pairs.empty() || pairs.back().config.empty()) return;
-  const auto then = with_config(request, pairs.back().config);
-  if (!then.ok()) return;
-  const protocol::Json* before = then.value().fields().find("ipam");
-  const protocol::Json* now = request.fields().find("ipam");
-  if (before == nullptr || now == nullptr || protocol::format_json(*before) == protocol::format_json(*now)) return;
-  const auto released = [&]() -> Status {
-    CNIO_LET(const auto former, make_driver(then.value()));
-    CNIO_LET(const auto ipam, find_ipam(then.value(), former->network()));
-    return ipam ? ipam->run(Command::kDel) : Status();
-  }();
-  if (!released.ok()) protocol::note(request.plugin, "as configured when it was added: " + released.error().msg());
-}
-
-// ---- a network that had another name
-
 // Interfaces are unique within a container, so what it has under this name in another network of ours is what the
 // runtime means, if the network has another name by now.
 Status disconnect_former(const Request& request, const MakeDriver& make_driver, Scene& scene,
@@ -307,25 +242,6 @@ Status del(const Request& request, const MakeDriver& make_driver) {
   if (!gone.ok() || !released.ok()) return errors.status();  // whoever comes again has to know what is still to be done
   release_as_then(request, network, make_driver, pairs);
   forget_pairs(request, scene, request.network);
-  return errors.status();
-}
-
-Status gc(const Request& request, const MakeDriver& make_driver) {
-  CNIO_LET(const auto driver, make_driver(request));
-  const Network& network = driver->network();
-  CNIO_LET(const std::vector<protocol::Attachment> valid, protocol::parse_valid_attachments(request.fields()));
-  CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
-  CNIO_LET(const uint64_t number, net::Namespace::own_number());
-  ErrorList errors;
-  errors.collect(firewall::collect_masquerade_garbage(request.network, valid, request.environment));
-  errors.collect(driver->collect_rules(valid));
-  const Status links = remove_stale_links(host, number, network, request.network, valid);
-  errors.collect(links);
-  if (!links.ok()) return errors.status();  // as in DEL: no address is released while a link may still use it
-  errors.collect(driver->tidy_up(host));
-  const auto ipam = find_ipam(request, network);
-  if (!ipam.ok()) errors.collect(ipam.error());
-  if (ipam.ok() && ipam.value()) errors.collect(ipam.value()->run(Command::kGc));
   return errors.status();
 }
 

@@ -3,18 +3,32 @@
 
 #include <algorithm>
 
+#include "cnio/attachment/routers.hpp"
 #include "cnio/firewall/forward_policy.hpp"
 #include "cnio/net/forwarding.hpp"
 #include "cnio/net/nftables/nftables.hpp"
 #include "cnio/net/sysctl.hpp"
 
 namespace cnio::attachment {
+namespace {
+
+bool has(const std::vector<Cidr>& addresses, Family family) {
+  return std::any_of(addresses.begin(), addresses.end(), [&](const Cidr& cidr) { return cidr.family() == family; });
+}
+
+}  // namespace
+
+Status switch_on_forwarding(net::Netlink& host, const std::vector<Cidr>& addresses, const std::string& host_prefix) {
+  const auto believes = [&](const net::Link& link) { return may_believe_routers(host, link, host_prefix); };
+  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+    if (has(addresses, family)) CNIO_TRY(net::switch_on_forwarding(host, family, believes));
+  }
+  return {};
+}
 
 Status check_forwarding(net::Netlink& host, const net::Link& gateway, const std::vector<Cidr>& addresses, Code code) {
   for (const Family family : {Family::kIpv4, Family::kIpv6}) {
-    const bool needed =
-        std::any_of(addresses.begin(), addresses.end(), [&](const Cidr& cidr) { return cidr.family() == family; });
-    if (!needed) continue;
+    if (!has(addresses, family)) continue;
     // IPv4 is forwarded by what the interface says, which the host's setting says for all when it is written.
     if (family == Family::kIpv4 && gateway.forwards_ipv4) continue;
     const auto on = net::is_forwarding(host, family);

@@ -12,7 +12,7 @@ using protocol::Attachment;
 std::string host_end_name(const std::string& network, const Attachment& attachment, const std::string& prefix,
                           unsigned attempt) {
   std::string identity = network + '\0' + attachment.container_id + '\0' + attachment.ifname;
-  if (attempt != 0) identity += '\0' + std::to_string(attempt);
+  if (attempt != 0) identity.append(1, '\0').append(std::to_string(attempt));
   return prefix + sha512_hex(identity, kNameDigits);
 }
 
@@ -20,15 +20,15 @@ std::string host_end_alias(const std::string& network, const Attachment& attachm
   const std::string whole = mark_of(network) + attachment.text();
   if (whole.size() < kMaxAlias) return whole;  // as long as that, it would look like one that was cut
   // Two that begin alike must not be one.
-  const std::string digest = "#" + sha512_hex(whole, kAliasDigits);
-  return whole.substr(0, kMaxAlias - digest.size()) + digest;
+  const std::string digest = sha512_hex(whole, kAliasDigits);
+  return whole.substr(0, kMaxAlias - 1 - digest.size()) + "#" + digest;
 }
 
 std::string mark_of(const std::string& network) { return std::string(kAliasMark) + network + "/"; }
 
 std::optional<std::string> network_in_alias(const std::string& alias, const Attachment& attachment) {
   const std::string mark(kAliasMark);
-  const std::string end = "/" + attachment.text();
+  const std::string end = std::string("/").append(attachment.text());
   if (!alias.starts_with(mark) || !alias.ends_with(end) || alias.size() <= mark.size() + end.size())
     return std::nullopt;
   return alias.substr(mark.size(), alias.size() - mark.size() - end.size());

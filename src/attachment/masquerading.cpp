@@ -1,6 +1,8 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "cnio/attachment/masquerading.hpp"
 
+#include "cnio/attachment/addressing.hpp"
+
 namespace cnio::attachment {
 namespace {
 
@@ -11,11 +13,10 @@ bool is_wanted(const Network& network) { return network.ip_masq && !network.laye
 
 Result<firewall::MasqueradeSpec> spec_of(const Request& request, const Network& network, const AddResult& result) {
   firewall::MasqueradeSpec spec{.who = {request.network, request.attachment},
-                                .addresses = {},
+                                .addresses = networks_of(result),
                                 .exclude = network.ip_masq_exclude,
                                 .only = network.ip_masq_only};
   CNIO_LET(spec.backend, masquerade_backend(network));
-  for (const protocol::IpConfig& ip : result.ips) spec.addresses.push_back(ip.address);
   return spec;
 }
 

@@ -53,6 +53,34 @@ void write_down(std::string_view plugin, std::optional<AttachmentRecord>& record
   }
 }
 
+void register_removal(const std::string& name, const Made& made, Rollback& undo) {
+  undo.add("remove " + name, [made]() -> Status {
+    CNIO_LET(net::Netlink again, net::Netlink::open(NETLINK_ROUTE));
+    CNIO_LET(const std::optional<net::Link> link, find_recorded_end(again, *made));
+    return link ? net::remove_link(again, *link) : Status();
+  });
+}
+
+// Why there is no pair. Another ADD for the same attachment may have been faster since the name was looked up.
+Error explain(Error refused, net::Sandbox& sandbox, const Request& request) {
+  if (refused.errnum() == EOPNOTSUPP) return std::move(refused).hint("the kernel module veth is missing");
+  if (refused.errnum() != EEXIST) return refused;
+  const Status free = check_name_is_free(sandbox, request);
+  return free.ok() ? refused : free.error();
+}
+
+// Not looked up: from here on it is the pod's, which may have given its name or its MAC address to another.
+net::Link sandbox_end_of(const net::Link& host_end, const RecordedPair& pair) {
+  net::Link end;
+  end.index = host_end.peer;
+  end.name = pair.attachment.ifname;
+  end.kind = host_end.kind;
+  end.mac = pair.sandbox_mac;
+  end.mtu = host_end.mtu;
+  end.ipv6 = host_end.ipv6;  // whether there is any: that follows from the kernel and the MTU
+  return end;
+}
+
 }  // namespace
 
 Status check_name_is_free(net::Sandbox& sandbox, const Request& request) {
@@ -82,58 +110,29 @@ Result<Veth> create_pair(net::Netlink& host, net::Sandbox& sandbox, const Reques
                                            .sandbox_mac = pair.sandbox_mac},
                                           pair, name);
   // It may be there although its answer is lost.
-  if (created.ok() || created.error().errnum() != EEXIST) {
-    undo.add("remove " + name, [made]() -> Status {
-      CNIO_LET(net::Netlink again, net::Netlink::open(NETLINK_ROUTE));
-      CNIO_LET(const std::optional<net::Link> link, find_recorded_end(again, *made));
-      return link ? net::remove_link(again, *link) : Status();
-    });
-  }
-  if (!created.ok()) {
-    // Another ADD for the same attachment may have been faster since the name was looked up.
-    if (created.error().errnum() == EEXIST) CNIO_TRY(check_name_is_free(sandbox, request));
-    const bool unknown = created.error().errnum() == EOPNOTSUPP;
-    return unknown ? std::move(created).error().hint("the kernel module veth is missing") : created.error();
-  }
+  if (created.ok() || created.error().errnum() != EEXIST) register_removal(name, made, undo);
+  if (!created.ok()) return explain(std::move(created).error(), sandbox, request);
   CNIO_LET(const std::optional<net::Link> host_end, find_made(host, name, pair));
   if (!host_end) return Error::make(Code::kTryAgain, "veth pair " + name + " vanished after its creation");
   pair.host_name = host_end->name;
   pair.host_index = host_end->index;
   pair.sandbox_index = host_end->peer;
   *made = pair;
-  // Not looked up: from here on it is the pod's, which may have given its name or its MAC address to another.
-  net::Link sandbox_end;
-  sandbox_end.index = host_end->peer;
-  sandbox_end.name = request.attachment.ifname;
-  sandbox_end.kind = host_end->kind;
-  sandbox_end.mac = pair.sandbox_mac;
-  sandbox_end.mtu = host_end->mtu;
-  sandbox_end.ipv6 = host_end->ipv6;  // whether there is any: that follows from the kernel and the MTU
-  return Veth{*host_end, sandbox_end};
+  return Veth{*host_end, sandbox_end_of(*host_end, pair)};
 }
 
-namespace {
-
-// `listen` opens the notifications of the namespace that the link is in; it is the exception that they are needed.
-Status wait_for_end(net::Netlink& route, const net::Link& end, const std::function<Result<net::LinkEvents>()>& listen) {
-  CNIO_LET(const std::optional<net::Link> now, net::find_link(route, end.index));
+// It is the exception that notifications are needed.
+Status wait_operational(net::Netlink& route, const net::Link& link, const net::Listen& listen) {
+  CNIO_LET(const std::optional<net::Link> now, net::find_link(route, link.index));
   if (now && now->operational) return {};
-  CNIO_LET(net::LinkEvents events, listen());
-  return events.wait_operational(route, end, kPortTimeoutMs);
+  CNIO_LET(net::LinkEvents events, net::LinkEvents::open(listen));
+  return events.wait_operational(route, link, kPortTimeoutMs);
 }
-
-}  // namespace
 
 Status wait_for_pair(net::Netlink& host, net::Sandbox& sandbox, const Veth& veth) {
-  CNIO_TRY(wait_for_end(host, veth.host_end, net::LinkEvents::open));
-  return wait_for_end(sandbox.route(), veth.sandbox_end, [&]() -> Result<net::LinkEvents> {
-    std::optional<net::LinkEvents> events;
-    CNIO_TRY(sandbox.run([&]() -> Status {
-      CNIO_LET(events, net::LinkEvents::open());
-      return {};
-    }));
-    return *std::move(events);
-  });
+  CNIO_TRY(wait_operational(host, veth.host_end, net::listen_here));
+  return wait_operational(sandbox.route(), veth.sandbox_end,
+                          [&](const std::vector<int>& groups) { return sandbox.listen(groups); });
 }
 
 }  // namespace cnio::attachment

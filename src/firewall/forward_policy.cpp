@@ -108,13 +108,20 @@ Result<net::NftPacket> packet_of(net::Netlink& route, const ForwardSpec& spec, F
   return packet;
 }
 
+Result<std::optional<ForwardDrop>> drop_by(net::NftConnection& nft, const net::NftHookedChain& hooked,
+                                           const net::NftPacket& packet) {
+  const auto& [table, chain] = hooked;
+  if (!sees(table, packet.family)) return std::optional<ForwardDrop>();
+  CNIO_LET(const Outcome outcome, Walk(nft, table, packet).follow(chain.name));
+  if (outcome.may_pass || (outcome.may_return && chain.hook->accepts)) return std::optional<ForwardDrop>();
+  return std::optional(ForwardDrop{packet.family, packet.input_interface, table, chain.name, outcome.may_return});
+}
+
 Result<std::optional<ForwardDrop>> find_drop(net::NftConnection& nft, const std::vector<net::NftHookedChain>& chains,
                                              const net::NftPacket& packet) {
-  for (const auto& [table, chain] : chains) {
-    if (!sees(table, packet.family)) continue;
-    CNIO_LET(const Outcome outcome, Walk(nft, table, packet).follow(chain.name));
-    if (outcome.may_pass || (outcome.may_return && chain.hook->accepts)) continue;
-    return std::optional(ForwardDrop{packet.family, packet.input_interface, table, chain.name, outcome.may_return});
+  for (const net::NftHookedChain& chain : chains) {
+    CNIO_LET(auto drop, drop_by(nft, chain, packet));
+    if (drop) return drop;
   }
   return std::optional<ForwardDrop>();
 }
@@ -123,9 +130,10 @@ Result<std::optional<ForwardDrop>> find_drop(net::NftConnection& nft, const std:
 
 std::string ForwardDrop::message() const {
   return "forwarding of " + std::string(family_name(family)) + " from " + interface + " is dropped by " +
-         (by_policy ? "the policy" : "a rule") + " of chain " + chain + " in table " + family_of(table) + " " +
-         table.name;
+         (by_policy ? "the policy" : "a rule") + " of chain " + chain + " in " + table_text();
 }
+
+std::string ForwardDrop::table_text() const { return "table " + family_of(table) + " " + table.name; }
 
 std::string ForwardDrop::hint() const {
   if (table.family == NftFamily::kInet && table.name == "firewalld") {
@@ -156,6 +164,21 @@ Result<std::optional<ForwardDrop>> find_forward_drop(net::NftConnection& nft, ne
     if (drop) return drop;
   }
   return std::optional<ForwardDrop>();
+}
+
+Result<std::vector<ForwardDrop>> list_forward_drops(net::NftConnection& nft, net::Netlink& route,
+                                                    const std::function<bool(const net::NftHookedChain&)>& is_passed) {
+  CNIO_LET(const std::vector<net::NftHookedChain> chains, net::list_hooked_chains(nft, NF_INET_FORWARD));
+  std::vector<ForwardDrop> drops;
+  for (const net::NftHookedChain& chain : chains) {
+    if (is_passed(chain)) continue;
+    for (const Family family : kFamilies) {
+      CNIO_LET(const net::NftPacket packet, packet_of(route, {}, family));
+      CNIO_LET(auto drop, drop_by(nft, chain, packet));
+      if (drop) drops.push_back(*std::move(drop));
+    }
+  }
+  return drops;
 }
 
 }  // namespace cnio::firewall

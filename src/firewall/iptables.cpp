@@ -24,7 +24,7 @@ Result<bool> is_legacy(const std::string& path, const std::vector<std::string>& 
 }
 
 // Tables come into being when the program first looks at them, so it must not run only to find nothing.
-Result<bool> has_legacy_nat_table(Family family) {
+Result<bool> has_legacy_table(Family family, const std::string& table) {
   const std::string name = family == Family::kIpv4 ? "ip_tables_names" : "ip6_tables_names";
   const auto tables = read_file("/proc/thread-self/net/" + name, kProcLimit);
   if (!tables.ok() && tables.error().errnum() == ENOENT) return false;  // x_tables is not in this kernel
@@ -32,7 +32,7 @@ Result<bool> has_legacy_nat_table(Family family) {
   // What a DEL could find there is not worth that none ever succeeds.
   if (!tables.ok() && tables.error().errnum() == EACCES) return false;
   if (!tables.ok()) return tables.error();
-  return ("\n" + tables.value()).find("\nnat\n") != std::string::npos;
+  return ("\n" + tables.value()).find("\n" + table + "\n") != std::string::npos;
 }
 
 std::string program_name(Family family) { return family == Family::kIpv4 ? "iptables" : "ip6tables"; }
@@ -48,18 +48,19 @@ Result<Iptables> Iptables::find(Family family, const protocol::Environment& envi
     return Error::config(std::string(key), "\"iptables\" needs the program " + name + ", which is not in PATH")
         .hint("PATH is " + quote(path_list, 512) + without);
   }
-  return Iptables(std::move(path), environment.with("LC_ALL", "C"));
+  return Iptables(std::move(path), environment.with("LC_ALL", "C"), "nat");
 }
 
-Result<std::optional<Iptables>> Iptables::find_legacy(Family family, const protocol::Environment& environment) {
-  CNIO_LET(const bool table, has_legacy_nat_table(family));
-  if (!table) return std::optional<Iptables>();
+Result<std::optional<Iptables>> Iptables::find_legacy(Family family, const protocol::Environment& environment,
+                                                      const std::string& table) {
+  CNIO_LET(const bool used, has_legacy_table(family, table));
+  if (!used) return std::optional<Iptables>();
   const std::vector<std::string> variables = environment.with("LC_ALL", "C");
   for (const std::string& name : {program_name(family) + "-legacy", program_name(family)}) {
     const std::string path = find_executable(environment.get("PATH"), name);
     if (path.empty()) continue;
     CNIO_LET(const bool legacy, is_legacy(path, variables));
-    if (legacy) return std::optional(Iptables(path, variables));
+    if (legacy) return std::optional(Iptables(path, variables, table));
   }
   // Whoever made the table brought a program of its own (a container); nothing of ours can be in it.
   return std::optional<Iptables>();
@@ -68,7 +69,7 @@ Result<std::optional<Iptables>> Iptables::find_legacy(Family family, const proto
 Result<ProcessResult> Iptables::start(const std::vector<std::string>& arguments) const {
   ProcessSpec spec;
   spec.path = path_;
-  spec.args = {path_, "--table", "nat", "--wait"};
+  spec.args = {path_, "--table", table_, "--wait"};
   spec.args.insert(spec.args.end(), arguments.begin(), arguments.end());
   spec.environment = environment_;
   spec.output_limit = kOutputLimit;
@@ -98,7 +99,7 @@ Status Iptables::restore(const std::string& lines) const {
   spec.path = path_ + "-restore";
   spec.args = {spec.path, "--noflush", "--wait"};
   spec.environment = environment_;
-  const std::string text = "*nat\n" + lines + "COMMIT\n";
+  const std::string text = "*" + table_ + "\n" + lines + "COMMIT\n";
   spec.stdin_data = text;
   CNIO_LET(const ProcessResult result, run_process(spec, kTimeoutMs));
   if (result.success()) return {};

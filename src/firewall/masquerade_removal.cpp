@@ -10,6 +10,7 @@
 #include "firewall/masquerade_nftables.hpp"
 #include "firewall/masquerade_shared.hpp"
 #include "firewall/masquerade_sources.hpp"
+#include "firewall/take_away.hpp"
 
 namespace cnio::firewall {
 namespace {
@@ -20,12 +21,8 @@ using net::NftConnection;
 // The objects of a table with one attachment and nothing of others: its chain, the one that the kernel calls, two maps.
 constexpr uint32_t kLastUse = 4;
 
-// How a chain is got rid of. Each way is for when the one before it does not suffice.
-enum class Way {
-  kByRules,    // its rules name the addresses that lead to it
-  kByMaps,     // somebody changed its rules: the whole maps are read
-  kEmptyOnly,  // a rule of somebody else leads to it: it stays, without elements and rules
-};
+constexpr Way kByRules = Way::kFirst;  // its rules name the addresses that lead to it
+// Otherwise somebody changed its rules: the whole maps are read.
 
 struct Removal {
   std::set<IpAddr> elements;  // that lead to the chain
@@ -53,7 +50,7 @@ Result<Removal> plan_removal(NftConnection& nft, const std::string& chain, const
     if (leads_to && *leads_to != chain) out.record.of_others.push_back(address);
     if (leads_to == chain && taken_over) awaited.insert(address);
   }
-  if (way != Way::kByRules) {
+  if (way != kByRules) {
     CNIO_TRY(add_elements_by_maps(nft, chain, out.elements));
     awaited = out.elements;  // the remark may be gone with the rules
   }
@@ -72,7 +69,7 @@ void put_removal(NftBatch& batch, const std::string& chain, const Removal& remov
 Result<bool> remove_last(NftConnection& nft, const std::string& chain, const Removal& removal, uint32_t generation) {
   CNIO_LET(const net::NftView shared, view_masquerade_entry(nft));
   NftBatch batch(kMasqueradeTable, generation);
-  put_removal(batch, chain, removal, Way::kByRules);
+  put_removal(batch, chain, removal, kByRules);
   put_masquerade_table_removal(batch, shared);
   const Status status = nft.commit(batch, "remove masquerading");
   if (!status.ok() && status.error().errnum() == EBUSY) return false;
@@ -96,25 +93,14 @@ Status remove_once(NftConnection& nft, const std::string& chain, Way way, Masque
   return nft.commit(batch, "remove masquerading");
 }
 
-// Tells why the chain stays, without doing anything any more, if it does.
-Result<std::optional<Error>> take_away(NftConnection& nft, const std::string& chain, MasqueradeRecord& record) {
-  Way way = Way::kByRules;
-  std::optional<Error> stays;
-  CNIO_TRY(net::retry_while_changing([&] {
-    Status status = remove_once(nft, chain, way, record);
-    if (!status.ok() && status.error().errnum() == EBUSY) {
-      if (way == Way::kByMaps) stays = status.error();
-      way = way == Way::kByRules ? Way::kByMaps : Way::kEmptyOnly;
-    }
-    return status;
-  }));
-  return stays;
+Result<std::optional<Error>> take_chain_away(NftConnection& nft, const std::string& chain, MasqueradeRecord& record) {
+  return take_away([&](Way way) { return remove_once(nft, chain, way, record); });
 }
 
 }  // namespace
 
 Status remove_attachment_chain(NftConnection& nft, const std::string& chain, MasqueradeRecord& record) {
-  CNIO_TRY(take_away(nft, chain, record));
+  CNIO_TRY(take_chain_away(nft, chain, record));
   return {};
 }
 
@@ -127,10 +113,7 @@ Status collect_nftables_garbage(NftConnection& nft, const std::string& network,
   for (const net::NftChain& chain : chains) {
     if (!chain.name.starts_with(attachment_chain_prefix(network)) || keep.contains(chain.name)) continue;
     MasqueradeRecord record;
-    const auto stays = take_away(nft, chain.name, record);
-    const std::string step = "remove chain " + chain.name;
-    if (!stays.ok()) errors.collect(Error(stays.error()).context(step));
-    if (stays.ok() && stays.value()) errors.collect(Error(*stays.value()).context(step));
+    collect(errors, chain.name, take_chain_away(nft, chain.name, record));
   }
   return errors.status();
 }

@@ -20,6 +20,13 @@ Result<std::vector<Requested>> requested_in(const Fields& parent) {
 
 }  // namespace
 
+Result<Fields> ipam_of(const Fields& config) {
+  if (!config.has("ipam")) return config.fault("ipam", "is missing");
+  CNIO_LET(Fields ipam, config.object("ipam"));
+  CNIO_TRY(ipam.text("type"));  // whoever called us knows why
+  return ipam;
+}
+
 Error Requested::fault(std::string_view why) const {
   if (!by_arguments) return Error::config(key, why);
   return Error::make(Code::kInvalidEnvironment, "CNI_ARGS: " + key + " " + std::string(why));

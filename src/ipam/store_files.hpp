@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <fcntl.h>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -9,6 +10,9 @@
 
 // The files of a store's folder, by name. `shown` is a path for messages.
 namespace cnio::ipam {
+
+// O_NONBLOCK: opening a pipe or a device that someone put there must not stop us.
+inline constexpr int kSafeOpen = O_NOFOLLOW | O_NONBLOCK;
 
 // Is something of that name there that is no regular file? Opening alone can have effects: of a device, or of a folder
 // that is mounted on demand. What is not there is not odd.

@@ -115,25 +115,16 @@ Status AddressEvents::wait_settled(Netlink& route, const Link& link, int timeout
   std::optional<Address> undecided;
   std::optional<Address> refused;
   // The kernel removes an address that fails detection with a last notification, or keeps it flagged.
-  const auto look = [&]() -> Status {
+  const auto is_settled = [&]() -> Result<bool> {
     CNIO_LET(const std::vector<Address> addresses, list_addresses(route, link, Family::kIpv6));
     undecided.reset();
     for (const Address& address : addresses) {
       if (address.dad_failed) refused = address;
       if (address.tentative) undecided = address;
     }
-    return {};
+    return refused || !undecided;
   };
-  CNIO_TRY(look());
-  Status failure;
-  if (undecided && !refused) {
-    CNIO_LET(const bool settled, events_.wait_for(timeout_ms, [&](nlmsghdr*) {
-      failure = look();
-      return !failure.ok() || refused || !undecided;
-    }));
-    (void)settled;  // `undecided` says it with its name
-  }
-  CNIO_TRY(std::move(failure));
+  CNIO_TRY(events_.look_until(timeout_ms, is_settled, [](nlmsghdr&) { return true; }));
   if (refused) {
     return Error::make(Code::kConflict, "address " + refused->cidr.to_string() + " of " + link.name +
                                             ": duplicate address detection failed, another host on the link has it");

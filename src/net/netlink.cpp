@@ -2,7 +2,6 @@
 #include "cnio/net/netlink.hpp"
 
 #include <cerrno>
-#include <chrono>
 #include <linux/netlink.h>
 #include <optional>
 #include <poll.h>
@@ -14,8 +13,7 @@
 #include <netlink/netlink.h>
 #include <netlink/socket.h>
 
-#include "cnio/base/interrupted.hpp"
-
+#include "net/exchange.hpp"
 #include "net/nl_ptr.hpp"
 
 namespace cnio::net {
@@ -24,15 +22,9 @@ namespace {
 using CallbackPtr = std::unique_ptr<nl_cb, NlRelease<nl_cb_put>>;
 
 constexpr int kDumpAttempts = 10;
-constexpr int kReceiveAttempts = 3;
 constexpr size_t kMessageBuffer = 1 << 16;  // bytes; twice what a dump fills, less than malloc(3) maps by itself
-// Acknowledgements and notifications come one at a time, of some hundred bytes, and the former end in the kernel's
-// sentence. What is too long for this is cut, at its end.
-constexpr size_t kNoticeBuffer = 1 << 13;  // bytes
-constexpr int kReceiveBuffer = 4 << 20;    // bytes; acknowledgements of a large batch and dumps of large nodes fit
-constexpr int kSendBuffer = 4 << 20;       // bytes; the kernel takes a batch in one piece or not at all
-
-constexpr int kMaxErrno = 4095;  // the kernel's MAX_ERRNO
+constexpr int kReceiveBuffer = 4 << 20;     // bytes; acknowledgements of a large batch and dumps of large nodes fit
+constexpr int kSendBuffer = 4 << 20;        // bytes; the kernel takes a batch in one piece or not at all
 
 // What one exchange with the kernel came to.
 struct Reply {
@@ -45,23 +37,6 @@ struct Reply {
   int errnum = 0;           // positive
   std::string kernel_says;  // the extended acknowledgement's sentence
 };
-
-// The errno that the kernel gives as its negative; what cannot be one is a breach of the protocol.
-int errno_of(int error) { return error <= 0 && error >= -kMaxErrno ? -error : EPROTO; }
-
-// The sentence that the kernel may add to an acknowledgement (NLMSGERR_ATTR_MSG).
-std::string extended_ack(const nlmsghdr& header) {
-  if ((header.nlmsg_flags & NLM_F_ACK_TLVS) == 0) return {};
-  const auto* error = static_cast<const nlmsgerr*>(nlmsg_data(&header));
-  size_t offset = sizeof(nlmsgerr);
-  if ((header.nlmsg_flags & NLM_F_CAPPED) == 0) offset += NLMSG_ALIGN(error->msg.nlmsg_len) - sizeof(nlmsghdr);
-  const auto length = static_cast<size_t>(nlmsg_datalen(&header));
-  if (offset >= length) return {};
-  const auto* attributes = reinterpret_cast<const nlattr*>(reinterpret_cast<const char*>(error) + offset);
-  const nlattr* text = nla_find(attributes, static_cast<int>(length - offset), NLMSGERR_ATTR_MSG);
-  if (text == nullptr) return {};
-  return text_of(text);
-}
 
 // Is there an answer to read?
 bool answer_waits(int fd) {
@@ -115,19 +90,29 @@ int on_error(sockaddr_nl* /*from*/, nlmsgerr* error, void* context) {
   return last ? NL_STOP : NL_SKIP;
 }
 
-Error refused(std::string_view operation, const Reply& reply) {
-  Error error = Error::sys(operation, reply.errnum, Code::kKernel);
-  return reply.kernel_says.empty() ? error : std::move(error).note(reply.kernel_says);
+// All that is missing in old kernels only gives shorter explanations, longer echoes and longer lists.
+void choose_sizes(nl_sock* socket, int protocol) {
+  const int fd = nl_socket_get_fd(socket);
+  // A buffer that holds whatever the kernel sends at once (its dumps fill at most 32 KiB) saves a call per answer that
+  // would only ask for its size.
+  nl_socket_disable_msg_peek(socket);
+  if (nl_socket_set_msg_buf_size(socket, kMessageBuffer) < 0) throw std::bad_alloc();
+  const int on = 1;
+  (void)setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
+  (void)setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
+  // Old kernels do not filter dumps; whoever lists addresses of one link then gets all.
+  if (protocol == NETLINK_ROUTE) (void)setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof on);
+  if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBuffer, sizeof kReceiveBuffer) < 0) {
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof kReceiveBuffer);
+  }
+  if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &kSendBuffer, sizeof kSendBuffer) < 0) {
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kSendBuffer, sizeof kSendBuffer);
+  }
 }
 
 }  // namespace
 
 void Netlink::Free::operator()(nl_sock* socket) const { nl_socket_free(socket); }
-struct Netlink::Group {
-  std::vector<MsgPtr> messages;
-  std::vector<std::string> operations;
-};
-
 Netlink::Netlink(nl_sock* socket) : socket_(socket) {}
 Netlink::Netlink(Netlink&&) noexcept = default;
 Netlink& Netlink::operator=(Netlink&&) noexcept = default;
@@ -151,22 +136,7 @@ Result<Netlink> Netlink::open(int protocol, const std::vector<int>& groups) {
   if (connect(fd, reinterpret_cast<const sockaddr*>(&kernel), sizeof kernel) < 0) {
     return Error::sys("connect a netlink socket to the kernel", errno, Code::kKernel);
   }
-  // A buffer that holds whatever the kernel sends at once (its dumps fill at most 32 KiB) saves a call per answer that
-  // would only ask for its size.
-  nl_socket_disable_msg_peek(socket);
-  if (nl_socket_set_msg_buf_size(socket, kMessageBuffer) < 0) throw std::bad_alloc();
-  const int on = 1;
-  // Both are missing in old kernels only, which then give shorter explanations and longer echoes.
-  (void)setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
-  (void)setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
-  // Old kernels do not filter dumps; whoever lists addresses of one link then gets all.
-  if (protocol == NETLINK_ROUTE) (void)setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof on);
-  if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBuffer, sizeof kReceiveBuffer) < 0) {
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof kReceiveBuffer);
-  }
-  if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &kSendBuffer, sizeof kSendBuffer) < 0) {
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kSendBuffer, sizeof kSendBuffer);
-  }
+  choose_sizes(socket, protocol);
   for (const int group : groups) {
     if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0) {
       return Error::sys("listen for netlink notifications", errno, Code::kKernel);
@@ -202,22 +172,11 @@ Status Netlink::receive(Sent sent, const Handler& handler, std::string_view oper
     }
   }
   interrupted = reply.interrupted;
-  if (reply.errnum != 0) return refused(operation, reply);
+  if (reply.errnum != 0) return refused(operation, reply.errnum, reply.kernel_says);
   return {};
 }
 
 namespace {
-
-// libnl's functions tell a number of their own; the system call's is left in errno.
-template <class Call>
-Status send_by(Call call, std::string_view operation) {
-  const int sent = retry_interrupted([&] {
-    errno = 0;
-    return call();
-  });
-  if (sent >= 0) return {};
-  return Error::sys(std::string(operation) + ": send to the kernel", errno, Code::kKernel);
-}
 
 Error kept_changing(std::string_view operation) {
   return Error::make(Code::kTryAgain, std::string(operation) + ": the list kept changing while it was read");
@@ -242,19 +201,6 @@ Status Netlink::request(nl_msg* message, std::string_view operation) {
   const uint32_t sequence = nlmsg_hdr(message)->nlmsg_seq;
   return receive(
       {sequence, sequence, true}, [](nlmsghdr&) {}, operation, interrupted);
-}
-
-Status Netlink::together(const std::function<Status()>& work) {
-  group_ = std::make_unique<Group>();
-  const Status gathered = work();
-  const std::unique_ptr<Group> group = std::move(group_);
-  CNIO_TRY(gathered);
-  if (group->messages.empty()) return {};
-  std::vector<nl_msg*> messages;
-  for (const MsgPtr& message : group->messages) messages.push_back(message.get());
-  // Failures are reported in any case.
-  nlmsg_hdr(messages.back())->nlmsg_flags |= NLM_F_ACK;
-  return transact(messages, {}, group->operations);
 }
 
 Status Netlink::query(nl_msg* message, std::string_view operation, const Handler& handler,
@@ -303,106 +249,6 @@ Status Netlink::query_together(const std::vector<nl_msg*>& messages, std::string
   return kept_changing(operation);
 }
 
-namespace {
-
-struct BatchFailure {
-  Reply reply;
-  uint32_t sequence = 0;
-};
-
-// The kernel works within the send call, so all its answers are queued by now: one for each failing message and for
-// each that asked for it, in order. A batch that is refused as a whole (its generation is over) is answered for its
-// first message alone.
-Result<std::optional<BatchFailure>> drain_answers(int fd, uint32_t last_acked, std::string_view operation) {
-  alignas(nlmsghdr) char buffer[kNoticeBuffer];
-  std::optional<BatchFailure> first;
-  for (int setbacks = 0;;) {
-    const ssize_t got = recv(fd, buffer, sizeof buffer, MSG_DONTWAIT);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && errno == ENOMEM && ++setbacks < kReceiveAttempts) continue;  // the answer was left where it is
-    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && first) return first;
-    if (got < 0) return Error::sys(std::string(operation) + ": receive the kernel's answer", errno, Code::kKernel);
-    int remaining = static_cast<int>(got);
-    for (auto* header = reinterpret_cast<nlmsghdr*>(buffer); nlmsg_ok(header, remaining);
-         header = nlmsg_next(header, &remaining)) {
-      if (header->nlmsg_type != NLMSG_ERROR || nlmsg_datalen(header) < static_cast<int>(sizeof(nlmsgerr))) continue;
-      const int errnum = errno_of(static_cast<const nlmsgerr*>(nlmsg_data(header))->error);
-      if (errnum != 0 && !first) {
-        first.emplace();
-        first->sequence = header->nlmsg_seq;
-        first->reply.errnum = errnum;
-        first->reply.kernel_says = extended_ack(*header);
-      }
-      if (header->nlmsg_seq == last_acked) return first;
-    }
-  }
-}
-
-}  // namespace
-
-Status Netlink::transact(const std::vector<nl_msg*>& messages, std::string_view operation,
-                         const std::vector<std::string>& steps) {
-  std::string bytes = number(messages);
-  uint32_t last_acked = 0;
-  for (nl_msg* message : messages) {
-    if ((nlmsg_hdr(message)->nlmsg_flags & NLM_F_ACK) != 0) last_acked = nlmsg_hdr(message)->nlmsg_seq;
-  }
-  const std::string what(operation.empty() ? steps.front() : operation);
-  CNIO_TRY(send_by([&] { return nl_sendto(socket_.get(), bytes.data(), bytes.size()); }, what));
-  CNIO_LET(const auto failure, drain_answers(nl_socket_get_fd(socket_.get()), last_acked, what));
-  if (!failure) return {};
-  for (size_t i = 0; i < steps.size() && i < messages.size(); ++i) {
-    if (nlmsg_hdr(messages[i])->nlmsg_seq != failure->sequence || steps[i].empty()) continue;
-    return refused(operation.empty() ? steps[i] : what + ": " + steps[i], failure->reply);
-  }
-  return refused(what, failure->reply);
-}
-
-namespace {
-
-// Is there something to read within this time, or before `end` is? After an interruption, trying to shows it.
-Result<bool> wait_readable(int fd, int end, int64_t timeout_ms) {
-  pollfd waiting[] = {{fd, POLLIN, 0}, {end, POLLIN, 0}};
-  const int ready = poll(waiting, 2, timeout_ms > 0 ? static_cast<int>(timeout_ms) : 0);
-  if (ready < 0 && errno != EINTR) return Error::sys("wait for a netlink notification", errno, Code::kKernel);
-  return ready < 0 || waiting[0].revents != 0;
-}
-
-bool any_seen(char* buffer, ssize_t size, const std::function<bool(nlmsghdr* message)>& seen) {
-  int remaining = static_cast<int>(size);
-  for (auto* header = reinterpret_cast<nlmsghdr*>(buffer); nlmsg_ok(header, remaining);
-       header = nlmsg_next(header, &remaining)) {
-    if (seen(header)) return true;
-  }
-  return false;
-}
-
-}  // namespace
-
 int Netlink::fd() const { return nl_socket_get_fd(socket_.get()); }
-
-Result<bool> Netlink::wait_for(int timeout_ms, const std::function<bool(nlmsghdr* message)>& seen, int end) {
-  using Clock = std::chrono::steady_clock;
-  const auto deadline = Clock::now() + std::chrono::milliseconds(timeout_ms);
-  alignas(nlmsghdr) char buffer[kNoticeBuffer];
-  const int fd = nl_socket_get_fd(socket_.get());
-  for (bool lost = false;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
-    CNIO_LET(const bool readable, wait_readable(fd, end, lost ? 0 : left));
-    if (!readable && !lost) return false;
-    const ssize_t got = readable ? recv(fd, buffer, sizeof buffer, MSG_DONTWAIT) : 0;
-    const bool full = got < 0 && errno == ENOBUFS;
-    if (got < 0 && !full && errno != EINTR && errno != EAGAIN) {
-      return Error::sys("receive a netlink notification", errno, Code::kKernel);
-    }
-    // Until the socket has been read empty the kernel drops all that comes, and does not say so again.
-    if (full || !readable) {
-      lost = full;
-      if (seen(nullptr)) return true;
-    } else if (any_seen(buffer, got, seen)) {
-      return true;
-    }
-  }
-}
 
 }  // namespace cnio::net

@@ -90,7 +90,7 @@ std::string to_string(const RouteSpec& spec) {
   std::string text = spec.dst.to_string();
   if (spec.gateway) text += " via " + spec.gateway->to_string();
   const auto add = [&](std::string_view name, const auto& value) {
-    if (value) text += " " + std::string(name) + " " + std::to_string(*value);
+    if (value) text.append(" ").append(name).append(" ").append(std::to_string(*value));
   };
   add("table", spec.table);
   add("metric", spec.priority);
@@ -160,7 +160,7 @@ Result<std::optional<RouteMatch>> find_host_route(Netlink& route, const IpAddr& 
 
 }  // namespace
 
-Result<std::optional<RouteMatch>> match_route(Netlink& route, const IpAddr& address) {
+Result<std::optional<RouteMatch>> match_route(Netlink& route, const IpAddr& address, IfIndex through) {
   const MsgPtr message(checked(nlmsg_alloc_simple(RTM_GETROUTE, 0)));
   rtmsg info{};
   info.rtm_family = static_cast<unsigned char>(af_of(address.family()));
@@ -168,6 +168,7 @@ Result<std::optional<RouteMatch>> match_route(Netlink& route, const IpAddr& addr
   info.rtm_flags = RTM_F_FIB_MATCH;  // the entry of the table, not what would be done
   must(nlmsg_append(message.get(), &info, sizeof info, NLMSG_ALIGNTO));
   must(nla_put(message.get(), RTA_DST, static_cast<int>(address.bits() / 8), address.data()));
+  if (through != IfIndex::kNone) must(nla_put_s32(message.get(), RTA_OIF, static_cast<int>(through)));
   std::optional<RouteMatch> match;
   const auto read = [&](nlmsghdr& answer) {
     nlattr* at[RTA_MAX + 1] = {};

@@ -26,16 +26,23 @@ Result<int> namespace_id(Netlink& route, const Namespace& other) {
   return id;
 }
 
+Result<Netlink> open_in(const Namespace& netns, const std::vector<int>& groups) {
+  std::optional<Netlink> opened;
+  CNIO_TRY(netns.run([&]() -> Status {
+    CNIO_LET(opened, Netlink::open(NETLINK_ROUTE, groups));
+    return {};
+  }));
+  return *std::move(opened);
+}
+
 }  // namespace
 
 Result<Sandbox> Sandbox::enter(Namespace netns) {
-  std::optional<Netlink> route;
-  CNIO_TRY(netns.run([&]() -> Status {
-    CNIO_LET(route, Netlink::open(NETLINK_ROUTE));
-    return {};
-  }));
-  return Sandbox(std::move(netns), *std::move(route));
+  CNIO_LET(Netlink route, open_in(netns, {}));
+  return Sandbox(std::move(netns), std::move(route));
 }
+
+Result<Netlink> Sandbox::listen(const std::vector<int>& groups) const { return open_in(netns_, groups); }
 
 Result<Sandbox> Sandbox::open(const std::string& path) {
   CNIO_LET(Namespace netns, Namespace::open(path));

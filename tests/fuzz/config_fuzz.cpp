@@ -13,6 +13,7 @@
 #include "cnio/protocol/plugin.hpp"
 
 #include "bridge/config.hpp"
+#include "firewall/config.hpp"
 #include "fuzz/fuzz.hpp"
 #include "host-local/config.hpp"
 #include "portmap/config.hpp"
@@ -117,6 +118,16 @@ Result<AddResult> read_portmap(const Request& request) {
   return result;
 }
 
+Result<AddResult> read_firewall(const Request& request) {
+  CNIO_LET(const pod_firewall::Config config, pod_firewall::parse_config(request));
+  require(!config.admin_chain.empty() && config.admin_chain.size() <= 28, "iptables takes the chain's name",
+          config.admin_chain);
+  require(config.admin_chain.find_first_of(" \"'\n-") != 0 && !config.zone.empty(), "it is no option",
+          config.admin_chain);
+  CNIO_LET(const auto previous, protocol::parse_prev_result(request.fields(), request.version));
+  return previous.value_or(AddResult());
+}
+
 // A plugin that has no reader of its own here.
 Result<AddResult> read_common(const Request& request) {
   CNIO_TRY(protocol::check_common_keys(request.fields()));
@@ -131,6 +142,7 @@ Result<AddResult> read(std::string_view plugin, const Request& request) {
                 : plugin == "static"   ? read_static(request)
                 : plugin == "ptp"      ? read_ptp(request)
                 : plugin == "portmap"  ? read_portmap(request)
+                : plugin == "firewall" ? read_firewall(request)
                                        : read_common(request);
   // What is not quoted here would be escaped in the answer, and hard to read.
   if (!result.ok()) require_one_line(result.error().msg());

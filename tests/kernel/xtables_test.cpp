@@ -189,8 +189,8 @@ TEST_P(Xtables, OutlivesASaveAndRestore) {
   const std::string before = printed("ours");
   const bool ipv4 = GetParam().family == Family::kIpv4;
   must_run({"sh", "-c",
-            ipv4 ? "iptables-save > save; iptables -t nat -F; iptables-restore < save; rm save"
-                 : "ip6tables-save > save; ip6tables -t nat -F; ip6tables-restore < save; rm save"});
+            ipv4 ? "saved=$(iptables-save); iptables -t nat -F; echo \"$saved\" | iptables-restore"
+                 : "saved=$(ip6tables-save); ip6tables -t nat -F; echo \"$saved\" | ip6tables-restore"});
   EXPECT_EQ(printed("ours"), before);
 }
 

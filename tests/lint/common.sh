@@ -15,6 +15,17 @@ listed_plugins() {
   sed -nE 's/^cnio_add_plugin\(([^ )]+).*/\1/p' "$1/plugins/CMakeLists.txt"
 }
 
+# layers <tree>: a line "<layer> <layer>..." for each layer, with those that it may include, from src/CMakeLists.txt.
+layers() {
+  awk '/^cnio_add_layer\(/ {
+    gsub(/[()]/, " ")
+    may = ""
+    for (i = 3; i <= NF; i++) if (sub(/^cnio_/, "", $i)) may = may " " $i may_[$i]
+    may_[$2] = may
+    print $2 may
+  }' "$1/src/CMakeLists.txt"
+}
+
 # verdict <findings>: prints them; they are the answer.
 verdict() {
   [[ -z $1 ]] && return 0

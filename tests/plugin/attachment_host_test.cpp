@@ -139,11 +139,22 @@ TEST_F(AttachmentHost, DelAndGcWorkWhenRunHasBecomeReadOnly) {
 }
 
 // Nothing of the machine's root is theirs: neither /run nor what he has recorded.
-TEST_F(AttachmentHost, RootlessHostsWork) {
+class RootlessHost : public AttachmentTest, public ::testing::WithParamInterface<const char*> {
+ protected:
+  static Json config() {
+    if (GetParam() == std::string("bridge")) return layer2_config();
+    Json config = dual_ptp_config();
+    config["ipMasq"] = true;
+    return config;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Of, RootlessHost, ::testing::Values("bridge", "ptp"));
+
+TEST_P(RootlessHost, IsServed) {
   FAULT("D13 rootless");
   std::filesystem::copy(plugin_dir(), make_folder("x") + "/../plugins", std::filesystem::copy_options::recursive);
   must_add(full_config(), pod());  // /run/cnio is there, and closed
-  write_file("/run/test/config", layer2_config().dump());
+  write_file("/run/test/config", config().dump());
   const std::string script = R"sh(
 mount -t tmpfs x /var/lib
 [ "$1" = closed ] || mount -t tmpfs x /run -o mode=755
@@ -151,13 +162,13 @@ unshare -n sh -c 'echo ready; exec sleep 600' >/var/lib/ready &
 until [ -s /var/lib/ready ]; do :; done
 export CNI_CONTAINERID=c1 CNI_IFNAME=eth0 CNI_PATH=$P CNI_NETNS=/proc/$!/ns/net
 for verb in ADD DEL ADD DEL DEL; do
-  CNI_COMMAND=$verb "$P/bridge" <"$C" || { kill $!; exit 1; }
+  CNI_COMMAND=$verb "$P/$T" <"$C" || { kill $!; exit 1; }
   echo "$verb: $(ip -o link show type veth | wc -l)"
 done
-CNI_COMMAND=GC "$P/bridge" <"$G" || { kill $!; exit 1; }
+CNI_COMMAND=GC "$P/$T" <"$G" || { kill $!; exit 1; }
 kill $!
 )sh";
-  write_file("/run/test/gc", with_valid_attachments(layer2_config(), {}).dump());
+  write_file("/run/test/gc", with_valid_attachments(config(), {}).dump());
   write_file("/run/test/script", script);
   for (const char* run_folder : {"own", "closed"}) {
     // What /run is in the script's own namespace hides ours: all that it needs is open by then.
@@ -165,8 +176,9 @@ kill $!
                              "-ec",
                              "mkdir -p /tmp/cnio-rootless.$$ && cp -r /run/test/plugins /run/test/config /run/test/gc "
                              "/run/test/script /tmp/cnio-rootless.$$ && cd /tmp/cnio-rootless.$$ && P=$PWD/plugins "
-                             "C=$PWD/config G=$PWD/gc sh -e ./script " +
-                                 std::string(run_folder) + "; s=$?; rm -r /tmp/cnio-rootless.$$; exit $s"}};
+                             "C=$PWD/config G=$PWD/gc T=" +
+                                 std::string(GetParam()) + " sh -e ./script " + run_folder +
+                                 "; s=$?; rm -r /tmp/cnio-rootless.$$; exit $s"}};
     const Outcome outcome = run(command);
     EXPECT_EQ(outcome.exit_code, 0) << run_folder << describe(outcome);
     std::size_t veths = 0;

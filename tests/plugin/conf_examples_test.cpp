@@ -49,6 +49,7 @@ const Example kExamples[] = {
     {"10-crio-bridge.conflist", {"10.85.0.1", "1100:200::1"}},
     {"10-dualstack.conflist", {"10.241.1.1", "fd00:10:241:1::1"}},
     {"10-fcnet.conflist", {"192.168.127.1"}},
+    {"10-firewall.conflist", {"10.245.1.1", "fd00:10:245:1::1"}},
     {"10-hairpin.conf", {"10.242.1.1"}},
     {"10-kind-ptp.conflist", {"10.244.0.1", "fd00:10:244::1"}},
     {"10-layer2.conf", {}},
@@ -106,6 +107,7 @@ TEST_P(ConfExamples, AddTalkCheckDelete) {
         .without_device(bridge_of(chain))
         .without_cursors()
         .without_forwarding()
+        .without_firewall_frame()
         .without_masquerade_frame()
         .without_port_map_frame();
   };

@@ -17,6 +17,19 @@ TEST_P(Portmap, ResultIsWhatTheChainHasMade) {
   EXPECT_TRUE(succeeded_silently(check(config(c1, {mapping(8080, 80)}), c1)));
 }
 
+TEST_P(Portmap, NeedsNoProgramUnlessItIsAskedFor) {
+  PARITY("T-P12 P21 P22");
+  const Attachment c1 = make_pod();
+  const Json ports = config(c1, {mapping(8080, 80)});
+  const bool asked = GetParam() == "iptables";
+  for (const char* verb : {"ADD", "CHECK", "STATUS", "DEL"}) {
+    Command command = plugin_command({"portmap", verb, c1, ports.dump()});
+    command.env["PATH"] = "";
+    const Outcome outcome = run(command);
+    EXPECT_EQ(outcome.exit_code, asked && std::string(verb) != "DEL" ? 1 : 0) << verb << outcome.out;
+  }
+}
+
 TEST_P(Portmap, EverySpecificationVersionIsSpoken) {
   PARITY("T-P17");
   for (const std::string& version : kAllVersions) {

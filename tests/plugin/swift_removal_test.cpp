@@ -90,6 +90,14 @@ class SwiftRemoval : public BridgeTest {
     return false;
   }
 
+  /// A folder with copies of the plugins, so that nobody else's processes are taken for ours.
+  static std::string own_copies() {
+    const std::string folder = "/run/test/plugins";
+    std::filesystem::create_directories(folder);
+    std::filesystem::copy(plugin_dir(), folder, std::filesystem::copy_options::recursive);
+    return folder;
+  }
+
   Json config_ = bridge_config();
 };
 
@@ -125,10 +133,7 @@ TEST_F(SwiftRemoval, TheSameAttachmentCanBeAddedAgainAThousandTimes) {
 TEST_F(SwiftRemoval, WhoStaysBehindOutlastsOtherDeletions) {
   config_["ipMasq"] = true;
   must_add(config_, pod());
-  // Its own copies, so that nobody else's processes are taken for it.
-  const std::string folder = "/run/test/plugins";
-  std::filesystem::create_directories(folder);
-  std::filesystem::copy(plugin_dir(), folder, std::filesystem::copy_options::recursive);
+  const std::string folder = own_copies();
   const int other = join_crowd();
   Command command = plugin_command({"bridge", "DEL", pod(), config_.dump()});
   command.argv = {folder + "/bridge"};
@@ -144,9 +149,7 @@ TEST_F(SwiftRemoval, WhoStaysBehindEndsThoughItsSignalsAreBlocked) {
   FAULT("C11 blocked signals");
   config_["ipMasq"] = true;
   must_add(config_, pod());
-  const std::string folder = "/run/test/plugins";
-  std::filesystem::create_directories(folder);
-  std::filesystem::copy(plugin_dir(), folder, std::filesystem::copy_options::recursive);
+  const std::string folder = own_copies();
   const int other = join_crowd();
   Command command = plugin_command({"bridge", "DEL", pod(), config_.dump()});
   command.argv = {"env", "--block-signal", folder + "/bridge"};

@@ -139,7 +139,6 @@ class DhcpBase : public BridgeTest {
     return left;
   }
 
-  static constexpr const char* kNothing = "";
   const std::vector<std::string> nothing_;
 };
 

@@ -206,7 +206,7 @@ const std::vector<Difference>& general_differences() {
   return kAll;
 }
 
-const std::vector<Difference>& differences_of(const std::string& plugin) {
+const std::vector<Difference>& differences_of(std::string_view plugin) {
   static const std::vector<Difference> kPtp{
       {" sysctl ipv4/conf/(eth|net)[0-9]+/arp_notify:", "M22: addresses are announced"},
       {"^host sysctl ipv6/conf/<[^>]*>/accept_dad:", "M10: the gateway of a pod is ready at once"},

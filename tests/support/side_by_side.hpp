@@ -4,6 +4,7 @@
 #include <map>
 #include <ostream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "support/twin.hpp"
@@ -63,7 +64,7 @@ std::vector<Observation> play(const Case& one, Side side);
 const std::vector<Difference>& general_differences();
 
 /// Those that show in nearly every case of one plugin.
-const std::vector<Difference>& differences_of(const std::string& plugin);
+const std::vector<Difference>& differences_of(std::string_view plugin);
 
 /// Is all the same but for what is declared?
 ::testing::AssertionResult same_work(const Case& one, const std::vector<Observation>& reference,

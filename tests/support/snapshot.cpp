@@ -147,13 +147,22 @@ Snapshot Snapshot::without_masquerade_frame() const {
 Snapshot Snapshot::without_port_map_frame() const {
   return without([](const Line& line) {
     if (line.kind != "nft") return false;
-    // The chains that all containers share, as iptables has them.
+    // Of iptables' chains: all but the pods' own, and what leads to them.
     if (line.subject == "ip nat" || line.subject == "ip6 nat") return line.text.find("CNI-DN-") == std::string::npos;
     if (line.subject != "inet cnio_portmap") return false;
     const Json object = Json::parse(line.text);
     if (!object.contains("chain") && !object.contains("rule")) return !object.begin().value().contains("elem");
     const std::string chain = object.begin().value().value(object.contains("chain") ? "name" : "chain", "");
     return !chain.starts_with("ports-") && !chain.starts_with("from-");
+  });
+}
+
+Snapshot Snapshot::without_firewall_frame() const {
+  return without([](const Line& line) {
+    const bool filter = line.subject == "ip filter" || line.subject == "ip6 filter";
+    if (line.kind != "nft" || !filter) return false;
+    const Json object = Json::parse(line.text);
+    return !object.contains("rule") || line.text.find("\"jump\"") != std::string::npos;
   });
 }
 

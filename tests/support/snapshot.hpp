@@ -33,6 +33,10 @@ class Snapshot {
   /// attachment adds (elements, and chains with rules outside the frame) still counts.
   Snapshot without_masquerade_frame() const;
 
+  /// Without the chains and jumps of the firewall plugin, which stay as the reference's do: table filter of iptables,
+  /// and the bridge in it. Rules of pods still count.
+  Snapshot without_firewall_frame() const;
+
   /// Equal, or the lines that went and came.
   friend ::testing::AssertionResult same(const Snapshot& before, const Snapshot& after);
 

@@ -58,7 +58,7 @@ TEST_F(VlanGateway, ForgetsTheEarlierOwnerOfAnAddress) {
   const auto expect_owner = [](const Json& result) {
     for (const char* address : {"10.1.0.2", "fd01::2"}) {
       EXPECT_TRUE(ping("", address));
-      EXPECT_EQ(neighbour_mac(address, "br0.100"), result.at("interfaces")[2].at("mac")) << address;
+      EXPECT_EQ(result.at("interfaces")[2].at("mac"), neighbour_mac(address, "br0.100")) << address;
     }
   };
   expect_owner(must_add(config, pod("c1")));

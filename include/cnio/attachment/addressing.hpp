@@ -35,6 +35,14 @@ std::vector<Cidr> gateway_addresses(const protocol::AddResult& result);
 Result<std::vector<net::RouteSpec>> kernel_routes(const protocol::AddResult& result);
 
 std::vector<IpAddr> addresses_of(const protocol::AddResult& result);
+// The same with their prefixes.
+std::vector<Cidr> networks_of(const protocol::AddResult& result);
+
+// The entry of an interface on the host (no sandbox) or in a sandbox; null if there is none.
+const protocol::Interface* find_entry(const protocol::AddResult& result, const std::string& name, bool in_sandbox);
+
+// The result with the addresses of this interface of the sandbox alone: others belong to other plugins of the chain.
+protocol::AddResult part_of(protocol::AddResult result, const std::string& ifname);
 
 // What the result of an ADD says about the interface `ifname` of the sandbox, other plugins' interfaces left out.
 struct Recorded {

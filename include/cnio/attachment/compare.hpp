@@ -22,12 +22,16 @@ Error differs(const std::string& object, const std::string& expected, const std:
 
 Status check_mac(const std::string& object, const protocol::Interface& reported, const net::Link& link);
 
-// The entry of an interface on the host (no sandbox) or in a sandbox; null if there is none.
-const protocol::Interface* find_entry(const protocol::AddResult& result, const std::string& name, bool in_sandbox);
-
 // The sandbox's end of the pair, which it returns.
 Result<net::Link> check_sandbox_end(net::Sandbox& sandbox, const protocol::Request& request, const Network& network,
                                     const protocol::AddResult& prev);
+// The host's end of it, which it returns.
+Result<net::Link> check_host_end(net::Netlink& host, net::Sandbox& sandbox, const net::Link& sandbox_end,
+                                 const Network& network, const protocol::AddResult& prev);
+
+// `object` and `kind` lead the message: "bridge cni0: expected gateway address 10.1.0.1/24, found it missing".
+Status check_addresses(net::Netlink& route, const net::Link& link, const std::string& object, const std::string& kind,
+                       const std::vector<Cidr>& wanted);
 Status check_addresses(net::Sandbox& sandbox, const net::Link& link, const protocol::AddResult& prev);
 // The routes may stand in any table in which packets from the interface's addresses are looked up: another plugin of
 // the chain may have moved them there (sbr, vrf).

@@ -34,6 +34,12 @@ struct Places {
   std::optional<net::NftConnection> nft;  // if masquerading needs it
 };
 
+// Addresses of one of the host's links.
+struct HostAddresses {
+  net::Link link;
+  std::vector<IpAddr> addresses;
+};
+
 // How the pod's interface, a route on its sandbox side, comes to the host: as a port of a bridge, as a router of its
 // own. A plugin has one for each request that it serves; the stories of ADD, DEL and GC (stories.hpp) ask it for what
 // is special about it, in the order in which it stands here.
@@ -62,6 +68,11 @@ class Driver {
   virtual Status plan(Places& at, const protocol::AddResult& result) = 0;
   // The host's side, when the pod's stands. Last of all: others may rely on it at once, so it is not undone.
   virtual Status connect_host(Places& at, const Veth& veth, const protocol::AddResult& result) = 0;
+  // What the pod, or who sends to it, needs of the host's IPv6 addresses at once, if there is anything.
+  virtual Result<std::optional<HostAddresses>> host_addresses(Places& /*at*/, const Veth& /*veth*/,
+                                                              const protocol::AddResult& /*result*/) {
+    return std::optional<HostAddresses>();
+  }
   // Where the host has the pod for a neighbour, if it can know somebody there already.
   virtual Result<std::optional<net::Link>> neighbourhood(Places& at) = 0;
   // The result's interfaces, those of the host first.

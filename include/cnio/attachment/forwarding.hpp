@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "cnio/base/error.hpp"
@@ -12,6 +13,8 @@
 // Does what pods send go on beyond the host?
 namespace cnio::attachment {
 
+// Switches it on, for the families of the addresses. `host_prefix`: see may_believe_routers.
+Status switch_on_forwarding(net::Netlink& host, const std::vector<Cidr>& addresses, const std::string& host_prefix);
 // Does the host forward what pods send by this interface, for the families of the addresses? Error: `code`, naming the
 // setting.
 Status check_forwarding(net::Netlink& host, const net::Link& gateway, const std::vector<Cidr>& addresses, Code code);

@@ -37,5 +37,7 @@ Result<Veth> create_pair(net::Netlink& host, net::Sandbox& sandbox, const protoc
 // send until the kernel has seen its carrier. Error: code 11 after kPortTimeoutMs.
 inline constexpr int kPortTimeoutMs = 10'000;
 Status wait_for_pair(net::Netlink& host, net::Sandbox& sandbox, const Veth& veth);
+// The same for one link; `listen` hears the notifications of the namespace that it is in.
+Status wait_operational(net::Netlink& route, const net::Link& link, const net::Listen& listen);
 
 }  // namespace cnio::attachment

@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,6 +35,8 @@ struct ForwardDrop {
   std::string chain;
   bool by_policy = true;  // or by a rule that drops whatever comes to it
 
+  // "table ip filter".
+  [[nodiscard]] std::string table_text() const;
   // "forwarding of IPv4 from cnio0 is dropped by the policy of chain FORWARD in table ip filter".
   [[nodiscard]] std::string message() const;
   // What to do about it.
@@ -47,5 +50,10 @@ struct ForwardDrop {
 // Errors: code 100, 11.
 Result<std::optional<ForwardDrop>> find_forward_drop(net::NftConnection& nft, net::Netlink& route,
                                                      const ForwardSpec& spec);
+
+// All of them, but for those that the caller knows how to pass, whatever they hold by now. For STATUS, which knows no
+// interface and no address.
+Result<std::vector<ForwardDrop>> list_forward_drops(net::NftConnection& nft, net::Netlink& route,
+                                                    const std::function<bool(const net::NftHookedChain&)>& is_passed);
 
 }  // namespace cnio::firewall

@@ -14,6 +14,9 @@
 // for or configured.
 namespace cnio::ipam {
 
+// The key "ipam" of an IPAM plugin's configuration, as its table knows it. Errors: code 7.
+Result<protocol::Fields> ipam_of(const protocol::Fields& config);
+
 // An address that is asked for, as it was written.
 struct Requested {
   std::string text;

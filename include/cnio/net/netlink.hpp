@@ -65,6 +65,10 @@ class Netlink {
   // pipe `end`, if there is one, is closed (false). `seen` gets null when the kernel had to drop some, because more
   // came than the socket holds: then it has to look for itself.
   Result<bool> wait_for(int timeout_ms, const std::function<bool(nlmsghdr* message)>& seen, int end = -1);
+  // Looks, and again with each notification that concerns what is looked at, until `look` returns true or fails. False
+  // if it has not come to that within this time.
+  Result<bool> look_until(int timeout_ms, const std::function<Result<bool>()>& look,
+                          const std::function<bool(nlmsghdr& message)>& concerns);
 
   // For a process that is to keep the socket: see Caretaker.
   [[nodiscard]] int fd() const;
@@ -89,5 +93,9 @@ class Netlink {
   std::unique_ptr<nl_sock, Free> socket_;
   std::unique_ptr<Group> group_;  // the requests kept back
 };
+
+// Opens a socket that hears groups of notifications of NETLINK_ROUTE: here, or where somebody else is.
+using Listen = std::function<Result<Netlink>(const std::vector<int>& groups)>;
+Result<Netlink> listen_here(const std::vector<int>& groups);
 
 }  // namespace cnio::net

@@ -53,8 +53,8 @@ struct RouteMatch {
   IfIndex link = IfIndex::kNone;
   bool local = false;  // the address is one of the host's own
 };
-// Nothing if there is none, or one that lets nothing through.
-Result<std::optional<RouteMatch>> match_route(Netlink& route, const IpAddr& address);
+// Nothing if there is none, or one that lets nothing through. With `through`, of the routes by that link alone.
+Result<std::optional<RouteMatch>> match_route(Netlink& route, const IpAddr& address, IfIndex through = IfIndex::kNone);
 
 // The link that a packet takes for which there is no other route: of the default route of the main table with the best
 // metric, IPv4's if there is one, else IPv6's.

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cnio/base/result.hpp"
 #include "cnio/net/link/link.hpp"
@@ -28,6 +29,8 @@ class Sandbox {
   [[nodiscard]] Result<std::optional<Link>> find_host_end(Netlink& host, const Link& link) const;
   // Is the other end of this veth on the host in here?
   [[nodiscard]] Result<bool> holds_peer_of(Netlink& host, const Link& host_end) const;
+  // A socket that hears groups of the sandbox's notifications: a Listen.
+  [[nodiscard]] Result<Netlink> listen(const std::vector<int>& groups) const;
   // Runs `work` inside the sandbox's namespace.
   [[nodiscard]] Status run(const std::function<Status()>& work) const { return netns_.run(work); }
 

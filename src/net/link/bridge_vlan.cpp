@@ -82,7 +82,7 @@ std::string to_string(const std::vector<PortVlan>& vlans) {
     const auto end = end_of_run(run, vlans.end());
     if (!text.empty()) text += ", ";
     text += std::to_string(run->id);
-    if (end - run > 1) text += "-" + std::to_string((end - 1)->id);
+    if (end - run > 1) text.append("-").append(std::to_string((end - 1)->id));
     if (run->native) text += " native";
     if (run->untagged) text += " untagged";
     run = end;

@@ -10,8 +10,8 @@
 
 namespace cnio::net {
 
-Result<LinkEvents> LinkEvents::open() {
-  CNIO_LET(Netlink events, Netlink::open(NETLINK_ROUTE, {RTNLGRP_LINK}));
+Result<LinkEvents> LinkEvents::open(const Listen& listen) {
+  CNIO_LET(Netlink events, listen({RTNLGRP_LINK}));
   return LinkEvents(std::move(events));
 }
 
@@ -30,25 +30,15 @@ Result<bool> LinkEvents::hear_of_removal(const Link& link, int timeout_ms, int e
 }
 
 Status LinkEvents::wait_operational(Netlink& route, const Link& link, int timeout_ms) {
-  bool up = false;
-  const auto look = [&]() -> Status {
+  const auto is_up = [&]() -> Result<bool> {
     CNIO_LET(const std::optional<Link> now, find_link(route, link.index));
-    up = now && now->operational;
-    return {};
+    return now && now->operational;
   };
-  CNIO_TRY(look());
-  if (up) return {};
-  Status failure;
-  const auto concerns_us = [&](nlmsghdr* message) {
-    if (message == nullptr) return true;
-    const auto changed = parse_link(*message);
+  const auto concerns = [&](nlmsghdr& message) {
+    const auto changed = parse_link(message);
     return changed && changed->index == link.index;
   };
-  CNIO_TRY(events_.wait_for(timeout_ms, [&](nlmsghdr* message) {
-    if (concerns_us(message)) failure = look();
-    return !failure.ok() || up;
-  }));
-  CNIO_TRY(std::move(failure));
+  CNIO_LET(const bool up, events_.look_until(timeout_ms, is_up, concerns));
   if (up) return {};
   return Error::make(Code::kTryAgain,
                      "interface " + link.name + " did not come up within " + std::to_string(timeout_ms) + " ms")

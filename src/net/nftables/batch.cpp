@@ -169,6 +169,10 @@ void NftBatch::delete_empty_table() {
   put_text(message, NFTA_TABLE_NAME, table_.name);
 }
 
+void NftBatch::delete_table() {
+  put_text(add(NFT_MSG_DELTABLE, 0, "delete table " + table_.name), NFTA_TABLE_NAME, table_.name);
+}
+
 void NftBatch::join(NftBatch other) {
   std::move(other.messages_.begin() + 1, other.messages_.end(), std::back_inserter(messages_));
   std::move(other.steps_.begin() + 1, other.steps_.end(), std::back_inserter(steps_));

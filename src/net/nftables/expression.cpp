@@ -99,6 +99,14 @@ std::string NftProgram::target() const {
   return {};
 }
 
+std::string NftProgram::input_interface() const {
+  if (steps.size() < 2 || !expr::load_meta(NFT_META_IIFNAME).same_effect(steps[0]) || steps[1].name != "cmp") return {};
+  const std::string& compared = steps[1].attributes;
+  const std::string_view value = find_attribute(find_attribute(compared, NFTA_CMP_DATA), NFTA_DATA_VALUE);
+  const bool equal = says_nothing(find_attribute(compared, NFTA_CMP_OP));  // NFT_CMP_EQ
+  return equal ? std::string(value.substr(0, value.find('\0'))) : std::string();
+}
+
 namespace expr {
 
 std::string bytes_of(const IpAddr& address) { return {reinterpret_cast<const char*>(address.data()), address.size()}; }

@@ -74,6 +74,8 @@ uint64_t get_u64(const nlattr* attribute);
 
 // The comment within libnftnl's user data of a chain or rule.
 std::string find_comment(const nlattr* userdata);
+// The text of any number in there.
+std::string find_text(const nlattr* userdata, uint8_t type);
 
 // A rule of a table of this family from an NFT_MSG_NEWRULE message.
 NftRule parse_rule(nlmsghdr& message, NftFamily family);

@@ -15,6 +15,7 @@ namespace cnio::net {
 namespace {
 
 constexpr uint8_t kRuleComment = 0;  // libnftnl's number (its udata.h)
+constexpr uint8_t kRuleNote = 0xC1;  // far from those that it gives: what has another number is passed over
 
 NftExpression parse_expression(nlattr* expression) {
   nlattr* at[NFTA_EXPR_MAX + 1] = {};
@@ -27,7 +28,9 @@ NftExpression parse_expression(nlattr* expression) {
 
 NftProgramRule parse_program(nlmsghdr& message, NftFamily family) {
   const NftRule rule = nft::parse_rule(message, family);
-  NftProgramRule parsed = {rule.chain, rule.handle, {}, rule.comment};
+  NftProgramRule parsed = {rule.chain, rule.handle, {}, rule.comment, {}};
+  const nlattr* userdata = nlmsg_find_attr(&message, sizeof(nfgenmsg), NFTA_RULE_USERDATA);
+  if (userdata != nullptr) parsed.note = nft::find_text(userdata, kRuleNote);
   nlattr* expressions = nlmsg_find_attr(&message, sizeof(nfgenmsg), NFTA_RULE_EXPRESSIONS);
   if (expressions == nullptr) return parsed;
   nlattr* expression = nullptr;
@@ -40,8 +43,7 @@ NftProgramRule parse_program(nlmsghdr& message, NftFamily family) {
 
 }  // namespace
 
-void NftBatch::add_program(uint16_t flags, const std::string& chain, const NftProgram& program,
-                           std::string_view comment) {
+nl_msg* NftBatch::add_program(uint16_t flags, const std::string& chain, const NftProgram& program) {
   nl_msg* message = add(NFT_MSG_NEWRULE, NLM_F_CREATE | flags, "add a rule to chain " + chain);
   nft::put_text(message, NFTA_RULE_TABLE, table_.name);
   nft::put_text(message, NFTA_RULE_CHAIN, chain);
@@ -59,15 +61,23 @@ void NftBatch::add_program(uint16_t flags, const std::string& chain, const NftPr
       nft::put_u32(message, NFTA_RULE_COMPAT_FLAGS, 0);
     });
   }
-  nft::put_comment(message, NFTA_RULE_USERDATA, kRuleComment, comment);
+  return message;
 }
 
 void NftBatch::append_program(const std::string& chain, const NftProgram& program, std::string_view comment) {
-  add_program(NLM_F_APPEND, chain, program, comment);
+  nft::put_comment(add_program(NLM_F_APPEND, chain, program), NFTA_RULE_USERDATA, kRuleComment, comment);
 }
 
 void NftBatch::insert_program(const std::string& chain, const NftProgram& program, std::string_view comment) {
-  add_program(0, chain, program, comment);
+  nft::put_comment(add_program(0, chain, program), NFTA_RULE_USERDATA, kRuleComment, comment);
+}
+
+void NftBatch::append_noted(const std::string& chain, const NftProgram& program, std::string_view note) {
+  nft::put_comment(add_program(NLM_F_APPEND, chain, program), NFTA_RULE_USERDATA, kRuleNote, note);
+}
+
+void NftBatch::insert_noted(const std::string& chain, const NftProgram& program, std::string_view note) {
+  nft::put_comment(add_program(0, chain, program), NFTA_RULE_USERDATA, kRuleNote, note);
 }
 
 Result<std::vector<NftProgramRule>> NftConnection::list_programs(const NftTable& table, const std::string& chain) {

@@ -207,11 +207,13 @@ class RuleReader {
 }  // namespace
 
 // Type, length, bytes, repeated.
-std::string find_comment(const nlattr* userdata) {
+std::string find_comment(const nlattr* userdata) { return find_text(userdata, 0); }
+
+std::string find_text(const nlattr* userdata, uint8_t type) {
   const std::string_view bytes(static_cast<const char*>(nla_data(userdata)), static_cast<size_t>(nla_len(userdata)));
   for (size_t at = 0; at + 2 <= bytes.size();) {
     const size_t length = static_cast<uint8_t>(bytes[at + 1]);
-    if (bytes[at] == 0) {
+    if (static_cast<uint8_t>(bytes[at]) == type) {
       const std::string_view text = bytes.substr(at + 2, length);
       return std::string(text.substr(0, text.find('\0')));
     }

@@ -10,7 +10,7 @@ namespace cnio::net {
 // Hears link notifications from its opening on, so that no change between a look and a wait is missed.
 class LinkEvents {
  public:
-  static Result<LinkEvents> open();
+  static Result<LinkEvents> open(const Listen& listen = listen_here);
   // Waits until the link is operationally up. Error: code 11, naming the link and how long was waited.
   Status wait_operational(Netlink& route, const Link& link, int timeout_ms);
   // Waits for the notification that the link is gone. False if it has not come within this time, may have been lost, or

@@ -33,6 +33,8 @@ struct NftProgram {
   [[nodiscard]] bool same_effect(const NftProgram& told) const;
   // Where it leads: the chain of its jump or goto; empty if there is none.
   [[nodiscard]] std::string target() const;
+  // The one by which its packets come in, if that is the first thing it asks for; empty: any.
+  [[nodiscard]] std::string input_interface() const;
 };
 
 // A rule read back.
@@ -41,6 +43,7 @@ struct NftProgramRule {
   uint64_t handle = 0;
   NftProgram program;
   std::string comment;  // that of nft, or of iptables' comment match
+  std::string note;     // see NftBatch::append_noted
 };
 
 // The steps. A register is named by the number of its first four bytes, 0 to 15: a concatenation lies in several, each

@@ -187,6 +187,10 @@ class NftBatch {
   // In front of all that the chain has. Rules may also be given as the programs that they are.
   void append_program(const std::string& chain, const NftProgram& program, std::string_view comment = {});
   void insert_program(const std::string& chain, const NftProgram& program, std::string_view comment = {});
+  // With a note that the kernel keeps and no program shows, so that nothing but us sees a difference; of the size of a
+  // comment.
+  void append_noted(const std::string& chain, const NftProgram& program, std::string_view note);
+  void insert_noted(const std::string& chain, const NftProgram& program, std::string_view note);
   // In the place of the one with this handle.
   void replace_rule(const std::string& chain, uint64_t handle, const NftRule& rule);
   // The same element twice is one; errno EBUSY or EEXIST if the key leads to another chain already.
@@ -207,6 +211,8 @@ class NftBatch {
   void delete_map(const std::string& map);
   // errno EBUSY if anything is in it.
   void delete_empty_table();
+  // With all that is in it.
+  void delete_table();
 
   // Changes of another table, behind these: all together or none. Its generation does not count.
   void join(NftBatch other);
@@ -222,7 +228,7 @@ class NftBatch {
   nl_msg* add(uint16_t type, uint16_t flags, std::string step);
   void add_chain(uint16_t flags, const std::string& chain, std::string_view comment);
   nl_msg* add_rule(uint16_t flags, std::string step, const std::string& chain, const NftRule& rule);
-  void add_program(uint16_t flags, const std::string& chain, const NftProgram& program, std::string_view comment);
+  nl_msg* add_program(uint16_t flags, const std::string& chain, const NftProgram& program);
 
   NftTable table_;
   std::vector<Message> messages_;
