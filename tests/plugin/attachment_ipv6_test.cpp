@@ -14,8 +14,8 @@ class AddInAHurry : public AttachmentTest, public ::testing::WithParamInterface<
   static Json config() { return is_ptp() ? dual_ptp_config() : dual_stack_config(); }
 
   /// ADD, and then at once the addresses that are each side's own. The kernel makes an IPv6 address that in a work
-  /// queue of the processor on which it was added, which gets no time while the plugin, and who looks after it, go
-  /// first and wait for nothing.
+  /// queue, which gets no time on this processor while the plugin, and who looks after it, go first and wait for
+  /// nothing.
   static Json add_and_look(const Attachment& attachment) {
     Command command = plugin_command({GetParam(), "ADD", attachment, config().dump()});
     // By its path, for busybox has one of its own that comes first.
