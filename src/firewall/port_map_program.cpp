@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <set>
-#include <sstream>
 
 #include "cnio/base/error_list.hpp"
 
@@ -31,8 +30,11 @@ class Listing {
   static Result<Listing> read(const Iptables& iptables) {
     CNIO_LET(const std::string text, iptables.read({"-S"}));
     Listing listing;
-    std::istringstream lines(text);
-    for (std::string line; std::getline(lines, line);) listing.keep(split_iptables_line(line));
+    for (std::string_view rest = text; !rest.empty();) {
+      const size_t end = std::min(rest.find('\n'), rest.size());
+      listing.keep(split_iptables_line(rest.substr(0, end)));
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
     return listing;
   }
 
