@@ -292,7 +292,7 @@ class Life(unittest.TestCase):
     def test_its_installer_writes_the_configuration_and_leaves_the_plugins(self) -> None:
         """As the README tells people, but for the dry run, which cannot be made below chroot. dpkg goes on to know its
         files, and those of others stay."""
-        self.node.dpkg("--install", other_package("kubernetes-cni", "1.1.1", "opt/cni/bin", "portmap", *PLUGINS))
+        self.node.dpkg("--install", other_package("kubernetes-cni", "1.1.1", "opt/cni/bin", "vlan", *PLUGINS))
         self.node.dpkg("--install", self.deb)
         world.run("chroot", self.node.root, "/usr/share/doc/cnio/scripts/install", "--subnet", "10.240.1.0/24",
                   "--no-verify")
@@ -332,14 +332,14 @@ class Life(unittest.TestCase):
         self.assert_nothing_of_us_is_left()
 
     def test_shares_the_folder_with_kubernetes_cni(self) -> None:
-        self.node.dpkg("--install", other_package("kubernetes-cni", "1.2.0", "opt/cni/bin", "portmap", *PLUGINS))
+        self.node.dpkg("--install", other_package("kubernetes-cni", "1.2.0", "opt/cni/bin", "vlan", *PLUGINS))
         self.node.dpkg("--install", self.deb)
         self.assert_ours()
         # An upgrade of theirs does not touch ours.
-        self.node.dpkg("--install", other_package("kubernetes-cni", "1.3.0", "opt/cni/bin", "portmap", *PLUGINS))
+        self.node.dpkg("--install", other_package("kubernetes-cni", "1.3.0", "opt/cni/bin", "vlan", *PLUGINS))
         self.assert_ours()
         self.assertEqual(self.node.dpkg("--verify", "kubernetes-cni"), "")
-        self.assertIn("kubernetes-cni 1.3.0", (self.node.plugins / "portmap").read_text())
+        self.assertIn("kubernetes-cni 1.3.0", (self.node.plugins / "vlan").read_text())
         self.node.dpkg("--remove", "cnio")
         for plugin in PLUGINS:
             self.assertIn("kubernetes-cni 1.3.0", (self.node.plugins / plugin).read_text())

@@ -15,7 +15,7 @@ from support.podman import Podman
 
 Json = dict[str, Any]
 WORK = pathlib.Path("/run/podman-test")
-BORROWED = ("portmap", "firewall", "tuning")
+BORROWED = ("tuning",)
 WAITING = tuple(image.WAIT_FOREVER)
 STORE = pathlib.Path("/var/lib/cni/networks")
 # "publish" without an address means any, of both families.
