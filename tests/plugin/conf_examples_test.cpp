@@ -43,6 +43,8 @@ struct Example {
 void PrintTo(const Example& example, std::ostream* out) { *out << example.file; }
 
 const Example kExamples[] = {
+    {"00_bridge.conflist", {"10.22.0.1"}},
+    {"1-k8s.conflist", {"10.244.0.1"}},
     {"10-bridge.conf", {"10.240.1.1"}},
     {"10-buildkit.conflist", {"127.0.0.1", "10.10.0.1"}},
     {"10-containerd-net.conflist", {"10.88.0.1", "2001:4860:4860::1"}},
@@ -59,6 +61,8 @@ const Example kExamples[] = {
     {"10-static.conflist", {"10.244.1.1", "fd00:10:244:1::1"}, {"10.244.1.6/24", "fd00:10:244:1::6/64"}},
     {"87-podman-bridge.conflist", {"10.88.0.1"}},
     {"99-loopback.conf", {"127.0.0.1"}},
+    {"nerdctl-bridge.conflist", {"10.4.0.1"}},
+    {"nomad.conflist", {"127.0.0.1", "172.26.64.1"}},
 };
 
 class ConfExamples : public BridgeTest, public ::testing::WithParamInterface<Example> {
