@@ -135,19 +135,17 @@ NftProgram guard_loopback() {
 // Those that are led to come first.
 std::vector<Shared> shared_chains() {
   using Hook = NftBaseChain::Hook;
-  return {
-      lead_of(Family::kIpv4),
-      lead_of(Family::kIpv6),
-      {{"loopback", Hook::kNatOutput, kKeeping}, true, {loopback_keeps(Family::kIpv4), loopback_keeps(Family::kIpv6)}},
-      {{"prerouting", Hook::kNatPrerouting, kLeading}, true, {to_host(Family::kIpv4), to_host(Family::kIpv6)}},
-      {{"output", Hook::kNatOutput, kLeading},
-       true,
-       {loopback_stays(), to_host(Family::kIpv4), to_host(Family::kIpv6)}},
-      {{"postrouting", Hook::kNatPostrouting, kMasquerading},
-       true,
-       {masquerade_led(Family::kIpv4), masquerade_led(Family::kIpv6)}},
-      {{"guard", Hook::kFilterPrerouting, kGuarding}, true, {guard_loopback()}},
+  std::vector<Shared> chains = {lead_of(Family::kIpv4), lead_of(Family::kIpv6)};
+  const auto add = [&](const char* name, Hook hook, int32_t priority, std::vector<NftProgram> rules) {
+    chains.push_back({{name, hook, priority}, true, std::move(rules)});
   };
+  add("loopback", Hook::kNatOutput, kKeeping, {loopback_keeps(Family::kIpv4), loopback_keeps(Family::kIpv6)});
+  add("prerouting", Hook::kNatPrerouting, kLeading, {to_host(Family::kIpv4), to_host(Family::kIpv6)});
+  add("output", Hook::kNatOutput, kLeading, {loopback_stays(), to_host(Family::kIpv4), to_host(Family::kIpv6)});
+  add("postrouting", Hook::kNatPostrouting, kMasquerading,
+      {masquerade_led(Family::kIpv4), masquerade_led(Family::kIpv6)});
+  add("guard", Hook::kFilterPrerouting, kGuarding, {guard_loopback()});
+  return chains;
 }
 
 std::vector<net::NftSetSpec> maps_of(Family family) {
