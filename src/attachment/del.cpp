@@ -23,7 +23,6 @@ namespace cnio::attachment {
 namespace {
 
 using protocol::AddResult;
-using protocol::Command;
 using protocol::Request;
 
 // What a DEL works on.
