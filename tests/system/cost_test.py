@@ -66,8 +66,31 @@ BOUNDS = {
     ("static", "STATUS"): (17, 0),
     ("static", "GC"): (17, 0),
     ("static", "VERSION"): (17, 0),
+    ("portmap", "ADD"): (239, 45),
+    ("portmap", "DEL"): (115, 17),
+    ("portmap", "CHECK"): (184, 35),
+    ("portmap nftables", "ADD"): (203, 25),
+    ("portmap nftables", "DEL"): (112, 16),
+    ("portmap nftables", "CHECK"): (127, 26),
+    ("portmap", "VERSION"): (17, 0),
+    ("firewall", "ADD"): (97, 10),
+    ("firewall", "DEL"): (60, 10),
+    ("firewall", "CHECK"): (89, 6),
+    ("firewall nftables", "ADD"): (109, 13),
+    ("firewall nftables", "DEL"): (88, 22),
+    ("firewall", "VERSION"): (17, 0),
 }
 STALE = 0.85  # below this part of its bound
+
+
+def chained(what: str) -> dict[str, Any]:
+    """Five ports of both families, or a pod behind a firewall."""
+    ports = [{"hostPort": 8000 + number, "containerPort": 80, "protocol": "tcp"} for number in range(5)]
+    backend = {"backend": "nftables"} if "nftables" in what else {}
+    return backend | {
+        "runtimeConfig": {"portMappings": ports},
+        "prevResult": {"cniVersion": "1.1.0", "interfaces": [{"name": "eth0", "sandbox": "/run/netns/pod"}],
+                       "ips": [{"address": "10.240.0.77/16", "interface": 0}, {"address": "fd00::77/64", "interface": 0}]}}
 
 
 def config(what: str) -> dict[str, Any]:
@@ -81,6 +104,8 @@ def config(what: str) -> dict[str, Any]:
         return common | {"bridge": "cnio0", "isGateway": True, "ipMasq": "masquerade" in what, "ipam": ipam}
     if kind == "ptp":
         return common | {"ipMasq": "masquerade" in what, "ipam": ipam}
+    if kind in ("portmap", "firewall"):
+        return common | chained(what)
     if kind == "static":
         ipam = {"type": "static", "addresses": [{"address": "10.240.0.5/16", "gateway": "10.240.0.1"}]}
     return common | ({"ipam": ipam} if kind != "loopback" else {})
