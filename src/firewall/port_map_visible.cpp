@@ -49,6 +49,21 @@ class Nat {
   [[nodiscard]] const net::NftChain* find(const std::string& chain) const { return view_.find_chain(chain); }
   [[nodiscard]] const std::vector<net::NftProgramRule>& entries() const { return entries_; }
 
+  // Why the kernel does not call its chains as it would call iptables'; empty if it does, or they are not there.
+  [[nodiscard]] std::string fault() const {
+    const std::string name = std::string("table ").append(family_ == Family::kIpv4 ? "ip" : "ip6").append(" nat");
+    if (view_.table && view_.table->dormant) return name + " is dormant, so the kernel ignores it";
+    for (const net::NftBaseChain* chain : {&kPrerouting, &kOutput, &kPostrouting}) {
+      const net::NftChain* found = find(chain->name);
+      const std::string mismatch = found != nullptr ? chain->mismatch(*found) : std::string();
+      if (!mismatch.empty()) return "chain " + chain->name + " of " + name + " " + mismatch;
+    }
+    return {};
+  }
+  [[nodiscard]] std::string hint() const {
+    return std::string("see `nft list table ").append(family_ == Family::kIpv4 ? "ip" : "ip6").append(" nat`");
+  }
+
   // The chains that the owner has, by what they say; one that says nothing is the reference's, or iptables-restore made
   // it anew, and then its name counts.
   [[nodiscard]] std::vector<std::string> chains_of_owner() const {
@@ -160,16 +175,8 @@ Result<std::vector<std::string>> find_predecessors(Nat& nat, net::NftConnection&
 
 // ---- ADD
 
-Status ensure_hooked(Nat& nat, const net::NftBaseChain& wanted, net::NftBatch& batch) {
-  const net::NftChain* found = nat.find(wanted.name);
-  if (found == nullptr) {
-    batch.ensure_base_chain(wanted);
-    return {};
-  }
-  const std::string mismatch = wanted.mismatch(*found);
-  if (mismatch.empty()) return {};
-  return Error::make(Code::kConflict, "chain " + wanted.name + " of table " + nat.table().name + " " + mismatch)
-      .hint("see `nft list table " + std::string(nat.family() == Family::kIpv4 ? "ip" : "ip6") + " nat`");
+void ensure_hooked(const Nat& nat, const net::NftBaseChain& wanted, net::NftBatch& batch) {
+  if (!nat.has(wanted.name)) batch.ensure_base_chain(wanted);
 }
 
 // Unless it is there. iptables' chain POSTROUTING gets it in front, as the reference does it.
@@ -197,7 +204,7 @@ Result<std::string> ensure_mark_chain(Nat& nat, net::NftConnection& nft, const P
   }
   batch.ensure_chain(kSetMarkChain, {});
   batch.ensure_chain(kMasqueradeChain, {});
-  CNIO_TRY(ensure_hooked(nat, kPostrouting, batch));
+  ensure_hooked(nat, kPostrouting, batch);
   CNIO_TRY(ensure_rule(nat, kPostrouting.name, to_masquerading(), batch, true));
   CNIO_TRY(ensure_rule(nat, kMasqueradeChain, masquerade_marked(spec.mark), batch));
   CNIO_LET(const std::vector<net::NftProgramRule> marking, nat.rules(kSetMarkChain));
@@ -218,6 +225,8 @@ void remove_chains(const Nat& nat, const std::vector<std::string>& chains, net::
 }
 
 Status add_rules(Nat& nat, net::NftConnection& nft, const PortMapSpec& spec, net::NftBatch& batch) {
+  if (const std::string fault = nat.fault(); !fault.empty())
+    return Error::make(Code::kConflict, fault).hint(nat.hint());
   batch.ensure_table({});
   std::string mark_chain;
   if (spec.snat) {
@@ -225,7 +234,7 @@ Status add_rules(Nat& nat, net::NftConnection& nft, const PortMapSpec& spec, net
   }
   batch.ensure_chain(kHostPortChain, {});
   for (const net::NftBaseChain* chain : {&kPrerouting, &kOutput}) {
-    CNIO_TRY(ensure_hooked(nat, *chain, batch));
+    ensure_hooked(nat, *chain, batch);
     CNIO_TRY(ensure_rule(nat, chain->name, to_host_ports(), batch));
   }
   const std::string& pod_chain = nat.free_chain();
@@ -368,6 +377,7 @@ bool same_rules(const std::vector<net::NftProgramRule>& found, const std::vector
 }
 
 Status check_shared(Nat& nat, const PortMapSpec& spec) {
+  if (const std::string fault = nat.fault(); !fault.empty()) return is_missing(nat, fault);
   for (const net::NftBaseChain* chain : {&kPrerouting, &kOutput}) {
     CNIO_TRY(check_rule(nat, chain->name, to_host_ports()));
   }

@@ -156,6 +156,23 @@ TEST_P(PortmapChains, CheckSeesEachThingThatIsChanged) {
   }
 }
 
+TEST_P(PortmapChains, ATableThatTheKernelIgnoresIsNoticed) {
+  PARITY("T-P32 P19");
+  const Json ports = config(c1_, {mapping(8080, 80)});
+  must_add(ports, c1_);
+  must_run({"nft", "add", "table", "ip", "nat", "{ flags dormant; }"});
+  if (GetParam().empty()) {
+    EXPECT_TRUE(failed(check(ports, c1_), code::kCheck, {"ip nat", "dormant"}));
+    EXPECT_TRUE(failed(add(ports, c1_), code::kInTheWay, {"ip nat", "dormant"}));
+  }
+  must_del(ports, c1_);
+  must_run({"nft", "add", "table", "ip", "nat"});
+  must_run({"iptables", "-t", "nat", "-F", "PREROUTING"});
+  must_run({"nft", "delete", "chain", "ip", "nat", "PREROUTING"});
+  must_run({"nft", "add", "chain", "ip", "nat", "PREROUTING", "{ type nat hook prerouting priority -99; }"});
+  if (GetParam().empty()) EXPECT_TRUE(failed(add(ports, c1_), code::kInTheWay, {"PREROUTING", "-99"}));
+}
+
 TEST_P(PortmapChains, ConditionsAreIptablesWords) {
   PARITY("T-P10");
   Json restricted = config(c1_, {mapping(8080, 80)});
