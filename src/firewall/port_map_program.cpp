@@ -219,7 +219,8 @@ Result<Lines> additions(const Listing& listing, const PortMapSpec& spec, Family 
   return chains;
 }
 
-Status install(const Iptables& iptables, const PortMapSpec& spec, Family family) {
+// What is to be changed of one family's table.
+Result<std::string> plan(const Iptables& iptables, const PortMapSpec& spec, Family family) {
   CNIO_LET(const Listing listing, Listing::read(iptables));
   const std::optional<Cidr> pod = mapped_address(spec, family);
   std::set<std::string> former;
@@ -234,7 +235,7 @@ Status install(const Iptables& iptables, const PortMapSpec& spec, Family family)
     CNIO_LET(const Lines more, additions(listing, spec, family));
     lines.add(more);
   }
-  return lines.text().empty() ? Status() : iptables.restore(lines.text());
+  return lines.text();
 }
 
 Status remove(const Iptables& iptables, const std::function<std::vector<std::string>(const Listing&)>& choose) {
@@ -266,7 +267,14 @@ Result<IptablesPrograms> legacy_programs(const protocol::Environment& environmen
 }
 
 Status install_port_map_by_program(const IptablesPrograms& programs, const PortMapSpec& spec) {
-  for (const auto& program : programs) CNIO_TRY(install(program.second, spec, program.first));
+  std::vector<std::string> plans;  // of all families, before anything is changed
+  for (const auto& program : programs) {
+    CNIO_LET(std::string lines, plan(program.second, spec, program.first));
+    plans.push_back(std::move(lines));
+  }
+  for (size_t i = 0; i < programs.size(); ++i) {
+    if (!plans[i].empty()) CNIO_TRY(programs[i].second.restore(plans[i]));
+  }
   return {};
 }
 

@@ -170,7 +170,8 @@ TEST_P(PortmapChains, ATableThatTheKernelIgnoresIsNoticed) {
   must_run({"iptables", "-t", "nat", "-F", "PREROUTING"});
   must_run({"nft", "delete", "chain", "ip", "nat", "PREROUTING"});
   must_run({"nft", "add", "chain", "ip", "nat", "PREROUTING", "{ type nat hook prerouting priority -99; }"});
-  if (GetParam().empty()) EXPECT_TRUE(failed(add(ports, c1_), code::kInTheWay, {"PREROUTING", "-99"}));
+  if (!GetParam().empty()) return;  // the program has its own opinion
+  EXPECT_TRUE(failed(add(ports, c1_), code::kInTheWay, {"PREROUTING", "-99"}));
 }
 
 TEST_P(PortmapChains, ConditionsAreIptablesWords) {
