@@ -8,7 +8,6 @@
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nf_tables_compat.h>
-#include <linux/netfilter/x_tables.h>
 #include <linux/netfilter/xt_MARK.h>
 #include <linux/netfilter/xt_addrtype.h>
 #include <linux/netfilter/xt_comment.h>
@@ -37,10 +36,11 @@ struct SctpInfo {
 };
 constexpr uint32_t kSctpDestinationPorts = 0x02;
 
-// A structure of x_tables as the kernel wants it: padded to eight bytes.
+// A structure of x_tables as the kernel wants it: padded to eight bytes (XT_ALIGN, which is not C++).
 template <class Info>
 std::string padded(const Info& info) {
-  std::string bytes(XT_ALIGN(sizeof info), '\0');
+  constexpr size_t kAlignment = 8;
+  std::string bytes((sizeof info + kAlignment - 1) / kAlignment * kAlignment, '\0');
   std::memcpy(bytes.data(), &info, sizeof info);
   return bytes;
 }
