@@ -15,7 +15,6 @@ namespace {
 using net::NftBatch;
 using net::NftConnection;
 using net::NftRule;
-using protocol::Attachment;
 
 constexpr std::string_view kNeeds =
     "the spoof check needs nf_tables for bridges: kernel modules nf_tables and nft_meta_bridge";
