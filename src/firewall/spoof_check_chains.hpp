@@ -12,10 +12,12 @@
 // The chains of the spoof check, as the reference names them.
 namespace cnio::firewall {
 
+// NOLINTBEGIN(bugprone-dynamic-static-initializers): declared here, made in one place
 extern const net::NftTable kSpoofCheckTable;
 extern const net::NftBaseChain kPrerouting;
 extern const std::string kChainPrefix;  // of an attachment's first chain
 extern const std::string kMacSuffix;    // of its second, which has the first's name before it
+// NOLINTEND(bugprone-dynamic-static-initializers)
 
 // Whoever else works in this table made what is there without this comment, and keeps it.
 inline constexpr std::string_view kOurs = "made for the spoof check of the cnio CNI plugins, goes with its last rule";
