@@ -16,6 +16,8 @@
 #include <linux/netfilter/xt_multiport.h>
 #include <linux/rtnetlink.h>
 
+#include "cnio/firewall/transport.hpp"
+
 namespace cnio::firewall {
 namespace {
 
@@ -260,21 +262,6 @@ class Arguments {
   std::vector<std::string> words_;
 };
 
-std::string name_of(uint8_t protocol) {
-  switch (protocol) {
-    case IPPROTO_TCP:
-      return "tcp";
-    case IPPROTO_UDP:
-      return "udp";
-    case IPPROTO_SCTP:
-      return "sctp";
-    case IPPROTO_DCCP:
-      return "dccp";
-    default:
-      return std::to_string(protocol);
-  }
-}
-
 std::string hexadecimal(uint32_t value) {
   char text[16];
   std::snprintf(text, sizeof text, "0x%x", value);
@@ -318,9 +305,9 @@ void put_action(Arguments& arguments, const XtablesRule& rule) {
 std::vector<std::string> arguments_of(const XtablesRule& rule) {
   Arguments arguments;
   put_addresses(arguments, rule);
-  if (rule.protocol != 0) arguments.put({"-p", name_of(rule.protocol)});
+  if (rule.protocol != 0) arguments.put({"-p", transport_name(rule.protocol)});
   if (rule.destination_port != 0) {
-    arguments.put({"-m", name_of(rule.protocol), "--dport", std::to_string(rule.destination_port)});
+    arguments.put({"-m", transport_name(rule.protocol), "--dport", std::to_string(rule.destination_port)});
   }
   if (!rule.comment.empty()) arguments.put({"-m", "comment", "--comment", rule.comment});
   if (!rule.ports.empty()) arguments.put({"-m", "multiport", "--dports", join(rule.ports)});

@@ -228,15 +228,7 @@ TEST_F(PortmapTest, ManyChainsAtOnceOnAFreshHost) {
   backend_ = "";
   constexpr int kPods = 32;
   const Attachment c1 = make_pod();
-  std::vector<Child> calls;
-  for (int number = 0; number < kPods; ++number) {
-    Json ports = config(c1, {mapping(8000 + number, 80)});
-    ports["prevResult"]["ips"][0]["address"] = "10.1.0." + std::to_string(100 + number) + "/24";
-    ports["prevResult"]["ips"][1]["address"] = "fd01::" + std::to_string(100 + number) + "/64";
-    calls.emplace_back(
-        plugin_command({"portmap", "ADD", {"p" + std::to_string(number), c1.netns, "eth0", ""}, ports.dump()}));
-  }
-  for (Child& call : calls) EXPECT_TRUE(succeeded(call.wait()));
+  add_at_once(c1, kPods);
   const std::string text = must_run({"sh", "-c", "iptables -t nat -S; ip6tables -t nat -S"});
   const auto count = [&](const std::string& part) {
     size_t found = 0;
@@ -247,12 +239,7 @@ TEST_F(PortmapTest, ManyChainsAtOnceOnAFreshHost) {
   EXPECT_EQ(count("-j CNI-HOSTPORT-MASQ"), 2U);
   EXPECT_EQ(count("-j MASQUERADE"), 2U);
   EXPECT_EQ(count("multiport"), 2U * kPods);
-  std::vector<Child> removals;
-  for (int number = 0; number < kPods; ++number) {
-    removals.emplace_back(
-        plugin_command({"portmap", "DEL", {"p" + std::to_string(number), "", "eth0", ""}, config(c1, {}).dump()}));
-  }
-  for (Child& call : removals) EXPECT_TRUE(succeeded(call.wait()));
+  delete_at_once(c1, kPods);
   EXPECT_EQ(must_run({"sh", "-c", "iptables -t nat -S; ip6tables -t nat -S"}).find("CNI-DN-"), std::string::npos);
 }
 

@@ -68,6 +68,27 @@ class PortmapTest : public BridgeTest {
            saved("ip6tables").find(text) != std::string::npos;
   }
 
+  /// Pods p0, p1, ... like this one, each with an address and a port (8000, 8001, ...) of its own.
+  void add_at_once(const Attachment& like, int pods) const {
+    std::vector<Child> calls;
+    for (int number = 0; number < pods; ++number) {
+      Json ports = config(like, {mapping(8000 + number, 80)});
+      ports["prevResult"]["ips"][0]["address"] = "10.1.0." + std::to_string(100 + number) + "/24";
+      ports["prevResult"]["ips"][1]["address"] = "fd01::" + std::to_string(100 + number) + "/64";
+      calls.emplace_back(
+          plugin_command({"portmap", "ADD", {"p" + std::to_string(number), like.netns, "eth0", ""}, ports.dump()}));
+    }
+    for (Child& call : calls) EXPECT_TRUE(succeeded(call.wait()));
+  }
+  void delete_at_once(const Attachment& like, int pods) const {
+    std::vector<Child> calls;
+    for (int number = 0; number < pods; ++number) {
+      calls.emplace_back(
+          plugin_command({"portmap", "DEL", {"p" + std::to_string(number), "", "eth0", ""}, config(like, {}).dump()}));
+    }
+    for (Child& call : calls) EXPECT_TRUE(succeeded(call.wait()));
+  }
+
   std::string backend_ = "nftables";  // empty: the configuration does not name one
 
  private:

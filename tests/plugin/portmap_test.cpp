@@ -321,23 +321,10 @@ TEST_F(PortmapNftables, ManyAtOnceOnAFreshHost) {
   PARITY("T-P35 P18");
   constexpr int kPods = 32;
   const Attachment c1 = make_pod();
-  std::vector<Child> calls;
-  for (int number = 0; number < kPods; ++number) {
-    Json ports = config(c1, {mapping(8000 + number, 80)});
-    ports["prevResult"]["ips"][0]["address"] = "10.1.0." + std::to_string(100 + number) + "/24";
-    ports["prevResult"]["ips"][1]["address"] = "fd01::" + std::to_string(100 + number) + "/64";
-    calls.emplace_back(
-        plugin_command({"portmap", "ADD", {"p" + std::to_string(number), c1.netns, "eth0", ""}, ports.dump()}));
-  }
-  for (Child& call : calls) EXPECT_TRUE(succeeded(call.wait()));
+  add_at_once(c1, kPods);
   EXPECT_EQ(nft_objects_with("\"lead4\"").size(), 1 + 4 + 2U) << "the chain, its rules, and those that lead to it";
   for (int number = 0; number < kPods; ++number) EXPECT_TRUE(has_rules(std::to_string(8000 + number)));
-  std::vector<Child> removals;
-  for (int number = 0; number < kPods; ++number) {
-    removals.emplace_back(
-        plugin_command({"portmap", "DEL", {"p" + std::to_string(number), "", "eth0", ""}, config(c1, {}).dump()}));
-  }
-  for (Child& call : removals) EXPECT_TRUE(succeeded(call.wait()));
+  delete_at_once(c1, kPods);
   EXPECT_FALSE(has_rules("net/p"));
   EXPECT_EQ(sysctl("net/ipv4/conf/br0/route_localnet"), "0");
 }

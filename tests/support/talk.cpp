@@ -1,7 +1,6 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "support/talk.hpp"
 
-#include <arpa/inet.h>
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
@@ -15,29 +14,12 @@
 #include <unistd.h>
 
 #include "support/netns.hpp"
+#include "support/socket_address.hpp"
 
 namespace cnio::test {
 namespace {
 
 constexpr int kRepeatMs = 100;  // a datagram may be lost
-
-sockaddr_in6 socket_address(const std::string& address, int port) {
-  sockaddr_in6 result{};
-  result.sin6_family = AF_INET6;
-  result.sin6_port = htons(static_cast<std::uint16_t>(port));
-  const std::string text = address.find(':') == std::string::npos ? "::ffff:" + address : address;
-  if (!address.empty() && ::inet_pton(AF_INET6, text.c_str(), &result.sin6_addr) != 1) {
-    throw std::invalid_argument("no address: " + address);
-  }
-  return result;
-}
-
-std::string text_of(const sockaddr_in6& peer) {
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  ::inet_ntop(AF_INET6, &peer.sin6_addr, text.data(), text.size());
-  const std::string address = text.data();
-  return address.starts_with("::ffff:") ? address.substr(7) : address;
-}
 
 int open_socket(Talk kind, int port) {
   const int fd = ::socket(AF_INET6, kind == Talk::kTcp ? SOCK_STREAM : SOCK_DGRAM, 0);

@@ -11,6 +11,7 @@
 #include "cnio/base/result.hpp"
 #include "cnio/base/rollback.hpp"
 #include "cnio/firewall/owner.hpp"
+#include "cnio/firewall/transport.hpp"
 #include "cnio/protocol/request.hpp"
 
 // Ports of the host that lead to a pod. All functions act in the calling thread's network namespace, on rules found by
@@ -24,10 +25,6 @@ enum class PortMapBackend : uint8_t {
   kIptables,  // the same, by the iptables program
   kNftables,  // a table of our own, by netlink
 };
-
-// IPPROTO_* of a name in any case or a number: TCP, UDP, SCTP, DCCP and UDP-Lite, which have ports in the same place.
-std::optional<uint8_t> parse_transport(std::string_view text);
-std::string transport_name(uint8_t protocol);
 
 struct PortMapping {
   uint8_t protocol = 0;  // IPPROTO_*
