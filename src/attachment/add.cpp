@@ -205,13 +205,11 @@ Status wait_until_own(Driver& driver, Places& at, const Veth& veth, const AddRes
                              [&](const std::vector<int>& groups) { return at.sandbox.listen(groups); });
 }
 
-// As late as can be: by now the kernel is done, as a rule. If it takes its time, that is no reason to fail.
-void wait_for_ipv6(const Request& request, Driver& driver, Places& at, const Veth& veth, const AddResult& result) {
+// As late as can be: by now the kernel is done, as a rule. If it takes its time, that is no reason to fail, so whoever
+// calls this says it when nothing else can.
+Status wait_for_ipv6(Driver& driver, Places& at, const Veth& veth, const AddResult& result) {
   const std::vector<IpAddr> addresses = ipv6_of(result);
-  if (addresses.empty()) return;
-  const Status own = wait_until_own(driver, at, veth, result, addresses);
-  if (own.ok()) return;
-  protocol::note(request.plugin, "IPv6 may not work for the first moments: " + own.error().msg());
+  return addresses.empty() ? Status() : wait_until_own(driver, at, veth, result, addresses);
 }
 
 // Everything above the link. Returns the result without its interfaces.
@@ -237,7 +235,6 @@ Result<AddResult> connect_layer3(const Request& request, const std::shared_ptr<D
   CNIO_TRY(wait_for_pair(at.host, at.sandbox, veth));
   CNIO_TRY(driver.connect_host(at, veth, result));
   announce(request, driver, at, veth, result);
-  wait_for_ipv6(request, driver, at, veth, result);
   return result;
 }
 
@@ -250,7 +247,9 @@ Result<AddResult> connect(const Request& request, const std::shared_ptr<Driver>&
   } else {
     CNIO_LET(result, connect_layer2(request, driver->network(), at, ready.veth));
   }
+  const Status own = wait_for_ipv6(*driver, at, ready.veth, result);
   CNIO_LET(result.interfaces, driver->interfaces(at, ready.veth));
+  if (!own.ok()) protocol::note(request.plugin, "IPv6 may not work for the first moments: " + own.error().msg());
   return result;
 }
 

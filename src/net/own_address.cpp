@@ -34,12 +34,14 @@ Status wait_until_own(Netlink& route, const Link& link, const std::vector<IpAddr
                       const Listen& listen) {
   CNIO_LET(std::optional<IpAddr> missing, find_not_own(route, link, addresses));
   if (!missing) return {};
-  CNIO_LET(Netlink events, listen({RTNLGRP_IPV6_ROUTE}));
+  CNIO_LET(Netlink events, listen({RTNLGRP_IPV6_ROUTE, RTNLGRP_LINK}));
   const auto are_own = [&]() -> Result<bool> {
+    CNIO_TRY(read_again(route, link));
     CNIO_LET(missing, find_not_own(route, link, addresses));
     return !missing;
   };
-  CNIO_LET(const bool own, events.look_until(timeout_ms, are_own, is_local_route));
+  const auto concerns = [](nlmsghdr& message) { return message.nlmsg_type == RTM_DELLINK || is_local_route(message); };
+  CNIO_LET(const bool own, events.look_until(timeout_ms, are_own, concerns));
   if (own) return {};
   return Error::make(Code::kTryAgain, "the kernel has not made the address " + missing->to_string() + " of " +
                                           link.name + " its own within " + std::to_string(timeout_ms) + " ms");

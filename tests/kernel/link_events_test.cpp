@@ -42,6 +42,21 @@ TEST_F(LinkEventsTest, WaitingForALinkThatStaysDownNamesItAndTheTime) {
   EXPECT_THAT(status.error().details(), HasSubstr("ip -d link show v0"));
 }
 
+// Nothing would ever come.
+TEST_F(LinkEventsTest, WaitingForALinkThatIsRemovedEndsAtOnce) {
+  add_veth("v0", "v1");
+  ip("link set v1 down");
+  const Link waiting = link("v0");
+  auto events = LinkEvents::open();
+  ASSERT_OK(events);
+  test::Command later;
+  later.argv = {"sh", "-c", "sleep 0.3; ip link delete v0"};
+  test::Child helper(later);
+  EXPECT_ERROR(events.value().wait_operational(route(), waiting, 3'600'000), Code::kTryAgain,
+               "interface v0 was removed meanwhile");
+  EXPECT_EQ(helper.wait().exit_code, 0);
+}
+
 // A busy node sends more notifications than the socket holds; the kernel then drops some and says so.
 TEST_F(LinkEventsTest, LostNotificationsDoNotEndTheWait) {
   add_veth("v0", "v1");

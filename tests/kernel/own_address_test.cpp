@@ -46,6 +46,18 @@ TEST_F(OwnAddress, ThatOfAnotherLinkIsNotThisOnes) {
   EXPECT_OK(wait("v0", {address("fd01::1")}));
 }
 
+TEST_F(OwnAddress, OfALinkThatIsRemovedNoneIsWaitedFor) {
+  const Link going = link("v0");
+  test::Command later;
+  later.argv = {"sh", "-c", "sleep 0.3; ip link delete v0"};
+  test::Child helper(later);
+  EXPECT_ERROR(wait_until_own(route(), going, {address("fd01::1")}, 3'600'000, listen_here), Code::kTryAgain,
+               "interface v0 was removed meanwhile");
+  EXPECT_EQ(helper.wait().exit_code, 0);
+  EXPECT_ERROR(wait_until_own(route(), going, {address("fd01::1")}, 3'600'000, listen_here), Code::kTryAgain,
+               "interface v0 was removed meanwhile");
+}
+
 TEST_F(OwnAddress, WithoutOneThereIsNothingToWaitFor) {
   EXPECT_OK(wait_until_own(route(), link("v0"), {}, 0, nobody_listens));
 }

@@ -15,7 +15,7 @@ namespace cnio::net {
 // nothing shows that it is not done yet, and whoever asks for the address meanwhile asks again a second later.
 //
 // Waits until all of them are the link's own; as a rule they are, and nothing is listened to. Error: code 11 naming the
-// one that is not after the time.
+// one that is not after the time, or the link if that has been removed.
 Status wait_until_own(Netlink& route, const Link& link, const std::vector<IpAddr>& addresses, int timeout_ms,
                       const Listen& listen);
 

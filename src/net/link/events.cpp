@@ -31,8 +31,8 @@ Result<bool> LinkEvents::hear_of_removal(const Link& link, int timeout_ms, int e
 
 Status LinkEvents::wait_operational(Netlink& route, const Link& link, int timeout_ms) {
   const auto is_up = [&]() -> Result<bool> {
-    CNIO_LET(const std::optional<Link> now, find_link(route, link.index));
-    return now && now->operational;
+    CNIO_LET(const Link now, read_again(route, link));
+    return now.operational;
   };
   const auto concerns = [&](nlmsghdr& message) {
     const auto changed = parse_link(message);

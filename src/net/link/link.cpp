@@ -66,6 +66,12 @@ Result<std::optional<Link>> find_link(Netlink& route, IfIndex index) {
   return get_link(route, message.get(), "number " + std::to_string(raw(index)));
 }
 
+Result<Link> read_again(Netlink& route, const Link& link) {
+  CNIO_LET(const std::optional<Link> now, find_link(route, link.index));
+  if (now) return *now;
+  return Error::make(Code::kTryAgain, "interface " + link.name + " was removed meanwhile");
+}
+
 Result<std::vector<Link>> list_links(Netlink& route, IfIndex master) {
   const MsgPtr message = link_message(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{});
   if (master != IfIndex::kNone) must(nla_put_u32(message.get(), IFLA_MASTER, static_cast<uint32_t>(raw(master))));

@@ -11,7 +11,8 @@ namespace cnio::net {
 class LinkEvents {
  public:
   static Result<LinkEvents> open(const Listen& listen = listen_here);
-  // Waits until the link is operationally up. Error: code 11, naming the link and how long was waited.
+  // Waits until the link is operationally up. Error: code 11, naming the link and how long was waited,
+  // or at once if it has been removed.
   Status wait_operational(Netlink& route, const Link& link, int timeout_ms);
   // Waits for the notification that the link is gone. False if it has not come within this time, may have been lost, or
   // the other side of the pipe `end` was closed before it.

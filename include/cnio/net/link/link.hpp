@@ -56,6 +56,8 @@ struct Link {
 // No link of that name (or index, or index none): nothing.
 Result<std::optional<Link>> find_link(Netlink& route, const std::string& name);
 Result<std::optional<Link>> find_link(Netlink& route, IfIndex index);
+// The link as it is now, for whoever waits for a change of it. Error: code 11 if it has been removed.
+Result<Link> read_again(Netlink& route, const Link& link);
 // The link that keeps others from using `name`: it has it as its name, or as one of its alternative names.
 Result<std::optional<Link>> find_name_owner(Netlink& route, const std::string& name);
 // All links, or those enslaved to `master`.
