@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from support import churn
 
@@ -36,7 +37,7 @@ class Event:
     def code(self) -> int | None:
         """Of the error object; None if there is none."""
         try:
-            answer = json.loads(self.text)
+            answer = error_object(self.text)
             return answer["code"] if answer["msg"] else None
         except (ValueError, KeyError, TypeError):
             return None
@@ -120,12 +121,17 @@ def overlap(one: Event, other: Event) -> bool:
     return one.begin <= other.end and other.begin <= one.end
 
 
+def error_object(text: str) -> Any:
+    """What standard output begins with; notes on standard error follow. ValueError if it is none."""
+    return json.JSONDecoder().raw_decode(text.lstrip())[0]
+
+
 def kinds(events: list[Event]) -> dict[str, int]:
     """How often which message came, without names and numbers."""
     counted: dict[str, int] = {}
     for event in events:
         try:
-            message = json.loads(event.text)["msg"]
+            message = error_object(event.text)["msg"]
         except (ValueError, KeyError, TypeError):
             message = event.text
         kind = re.sub(r"[\w.:/-]*\d[\w.:/-]*", "*", " ".join(message.split()))[:200]
