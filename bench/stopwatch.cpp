@@ -6,6 +6,9 @@
 //   {"calls": [{"argv": [...], "env": {...}, "stdin": "..."}, ...], "at_once": 50}
 //   {"ns": 7300000, "calls": [{"ns": 2300000, "status": 0, "out": "..."}, ...]}
 // "ns" of all is from the first start to the last end. Status is the exit status, or -signal.
+//
+// A call may go on with "then": [{"argv": [...], "stdin": "..."}, ...], as the plugins of a list do, each with what the
+// one before it has printed as its "prevResult" if "passes" is true. The first that fails ends it.
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -41,25 +44,23 @@ int64_t nanoseconds(Clock::duration time) { return std::chrono::nanoseconds(time
 // A call, made ready so that nothing but the start is timed.
 class Call {
  public:
-  explicit Call(const Json& call)
-      : words_(call.at("argv")), in_(memory_file(call.value("stdin", ""))), out_(memory_file("")) {
+  explicit Call(const Json& call) : passes_(call.value("passes", false)) {
     for (const auto& [name, value] : call.at("env").items()) {
       settings_.push_back(name + "=" + value.get<std::string>());
     }
-    for (std::string& word : words_) argv_.push_back(word.data());
     for (std::string& setting : settings_) env_.push_back(setting.data());
-    argv_.push_back(nullptr);
     env_.push_back(nullptr);
+    steps_.push_back(step_of(call));
+    for (const Json& step : call.value("then", Json::array())) steps_.push_back(step_of(step));
+    make_ready(steps_.front());
   }
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
-  ~Call() {
-    close(in_);
-    close(out_);
-  }
+  ~Call() { close_files(); }
 
   pid_t start() {
-    begun_ = Clock::now();
+    if (next_ == 0) begun_ = Clock::now();
+    ++next_;
     const pid_t pid = vfork();
     if (pid == 0) {
       dup2(in_, STDIN_FILENO);
@@ -71,25 +72,62 @@ class Call {
     return pid;
   }
 
-  void ended(int status) {
+  // True if it goes on.
+  bool ended(int status) {
     ns_ = nanoseconds(Clock::now() - begun_);
     status_ = WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+    if (status_ != 0 || next_ == steps_.size()) return false;
+    Step& step = steps_[next_];
+    if (passes_) {
+      Json config = Json::parse(step.in);
+      config["prevResult"] = Json::parse(out());
+      step.in = config.dump();
+    }
+    make_ready(step);
+    return true;
   }
 
-  [[nodiscard]] Json report() const {
+  [[nodiscard]] Json report() const { return {{"ns", ns_}, {"status", status_}, {"out", out()}}; }
+
+ private:
+  struct Step {
+    std::vector<std::string> words;
+    std::string in;
+  };
+
+  static Step step_of(const Json& said) {
+    return {said.at("argv").get<std::vector<std::string>>(), said.value("stdin", "")};
+  }
+
+  void make_ready(Step& step) {
+    close_files();
+    in_ = memory_file(step.in);
+    out_ = memory_file("");
+    argv_.clear();
+    for (std::string& word : step.words) argv_.push_back(word.data());
+    argv_.push_back(nullptr);
+  }
+
+  void close_files() {
+    if (in_ >= 0) close(in_);
+    if (out_ >= 0) close(out_);
+  }
+
+  [[nodiscard]] std::string out() const {
     std::string out(1 << 16, '\0');
     const ssize_t size = pread(out_, out.data(), out.size(), 0);
     out.resize(size > 0 ? static_cast<size_t>(size) : 0);
-    return {{"ns", ns_}, {"status", status_}, {"out", out}};
+    return out;
   }
 
- private:
-  std::vector<std::string> words_;
+  bool passes_;
   std::vector<std::string> settings_;
-  std::vector<char*> argv_;
   std::vector<char*> env_;
-  int in_;
-  int out_;
+  std::vector<Step> steps_;
+  size_t next_ = 0;
+  std::vector<char*> argv_;
+  int in_ = -1;
+  int out_ = -1;
   Clock::time_point begun_;
   int64_t ns_ = 0;
   int status_ = 0;
@@ -111,8 +149,9 @@ Json answer(const Json& request) {
     const pid_t pid = wait(&status);
     if (pid < 0) fail("wait");
     if (const auto ended = running.find(pid); ended != running.end()) {
-      ended->second->ended(status);
+      Call* call = ended->second;
       running.erase(ended);
+      if (call->ended(status)) running[call->start()] = call;
     }
   }
   Json reports = Json::array();

@@ -2,6 +2,7 @@
 #include "firewall/filter_table.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "cnio/firewall/owner.hpp"
 
@@ -18,7 +19,9 @@ class NetlinkTable : public FilterTable {
       : FilterTable(std::move(rules), has_forward),
         family_(family),
         forward_is_made_(has_forward),
-        batch_(filter_table(family)) {}
+        batch_(filter_table(family)) {
+    for (const PresentRule& rule : this->rules()) chains_.insert({rule.chain, rule.target});
+  }
 
   [[nodiscard]] bool is(const PresentRule& rule, const XtablesRule& wanted) const override {
     return program_of(wanted, family_).same_effect(rule.program);
@@ -28,7 +31,9 @@ class NetlinkTable : public FilterTable {
     batch_.ensure_table({});
     if (!forward_is_made_) batch_.ensure_base_chain({kForward, net::NftBaseChain::Hook::kFilterForward, 0});
     forward_is_made_ = true;
-    for (const std::string& chain : chains) batch_.ensure_chain(chain, {});
+    for (const std::string& chain : chains) {
+      if (chains_.insert(chain).second) batch_.ensure_chain(chain, {});
+    }
   }
 
   void put(const std::string& chain, const XtablesRule& rule, bool first, std::string_view note) override {
@@ -39,7 +44,10 @@ class NetlinkTable : public FilterTable {
   void remove(const PresentRule& rule) override { batch_.delete_rule(rule.chain, rule.handle); }
 
   void remove_chains(const std::vector<std::string>& chains) override {
-    for (const std::string& chain : chains) batch_.delete_chain(chain);
+    for (const std::string& chain : chains) {
+      batch_.delete_chain(chain);
+      chains_.erase(chain);
+    }
   }
 
   void join(net::NftBatch& transaction) override { transaction.join(std::move(batch_)); }
@@ -48,6 +56,9 @@ class NetlinkTable : public FilterTable {
  private:
   Family family_;
   bool forward_is_made_;
+  // Those that are there, as far as rules tell. They are left alone: a change that names a chain has the kernel wait
+  // for a grace period, when the socket is closed, although nothing is to be changed in it.
+  std::set<std::string> chains_;
   net::NftBatch batch_;
 };
 

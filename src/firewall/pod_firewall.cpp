@@ -12,6 +12,7 @@
 #include "cnio/net/nftables/nftables.hpp"
 
 #include "firewall/firewalld.hpp"
+#include "firewall/leave_closing.hpp"
 #include "firewall/pod_plan.hpp"
 #include "firewall/pod_table.hpp"
 
@@ -82,7 +83,10 @@ Status remove_all(const Leaving& leaving, const protocol::Environment& environme
     if (noted.ok()) sources = std::move(noted).value();
   }
   errors.collect(remove_sources(sources, environment));
-  if (nft) errors.collect(remove_rules(*nft, leaving, environment));
+  if (nft) {
+    errors.collect(remove_rules(*nft, leaving, environment));
+    leave_closing(*nft);
+  }
   return errors.status();
 }
 
@@ -140,6 +144,7 @@ Status install_pod_firewall(const PodFirewallSpec& spec, const protocol::Environ
   for (const IpAddr& address : spec.addresses) {
     if (firewalld) CNIO_TRY(firewalld->add_source(spec.zone, address, undo));
   }
+  leave_closing(nft);
   return {};
 }
 

@@ -3,11 +3,10 @@
 
 #include <netinet/in.h>
 
-#include "cnio/base/caretaker.hpp"
 #include "cnio/base/error_list.hpp"
 #include "cnio/net/conntrack.hpp"
-#include "cnio/net/netns.hpp"
 
+#include "firewall/leave_closing.hpp"
 #include "firewall/nft_words.hpp"
 #include "firewall/port_map_listeners.hpp"
 #include "firewall/port_map_nftables.hpp"
@@ -44,19 +43,9 @@ Status forget_led(NftConnection& nft, const PortMapRecord& record) {
   return net::forget_led_connections(led, &nft.netfilter());
 }
 
-// Closing the socket takes a grace period after rules were removed, which a process waits for that stays behind.
-void leave_closing(NftConnection& nft) {
-  const auto number = net::Namespace::own_number();
-  const auto crowd = number.ok() ? Crowd::join(number.value()) : std::nullopt;
-  (void)Caretaker::start({{}, {nft.netfilter().fd()}}, crowd ? &*crowd : nullptr, [] { return true; });
-}
-
 Status remove_with(NftConnection& nft, const RuleOwner& owner) {
   CNIO_LET(const PortMapRecord record, remove_nftables_port_map(nft, owner));
-  if (record.empty()) return {};
-  Status forgotten = forget_led(nft, record);
-  leave_closing(nft);
-  return forgotten;
+  return record.empty() ? Status() : forget_led(nft, record);
 }
 
 }  // namespace
@@ -139,6 +128,7 @@ Status install_port_map(const PortMapSpec& spec, const protocol::Environment& en
   }
   if (const Status forgotten = forget_earlier(spec); !forgotten.ok()) notes.push_back(forgotten.error().msg());
   note_listeners(spec, notes);
+  leave_closing(nft);
   return {};
 }
 
@@ -149,6 +139,7 @@ Status remove_port_map(const RuleOwner& owner, const protocol::Environment& envi
     errors.collect(remove_visible_port_map(*nft, owner));
     errors.collect(remove_reference_port_map(*nft, owner.attachment.container_id));
     errors.collect(remove_with(*nft, owner));
+    leave_closing(*nft);
   }
   const auto programs = legacy_programs(environment);
   errors.collect(programs.ok() ? remove_port_map_by_program(programs.value(), owner) : Status(programs.error()));
@@ -172,6 +163,7 @@ Status collect_port_map_garbage(const std::string& network, const std::vector<pr
   if (nft) {
     errors.collect(collect_visible_port_map(*nft, network, valid));
     errors.collect(collect_nftables_port_map(*nft, StaleOwners(network, valid)));
+    leave_closing(*nft);
   }
   const auto programs = legacy_programs(environment);
   errors.collect(programs.ok() ? collect_port_map_by_program(programs.value(), network, valid)

@@ -175,8 +175,14 @@ Result<std::vector<std::string>> find_predecessors(Nat& nat, net::NftConnection&
 
 // ---- ADD
 
+// Chains that are there are left alone: a change that names them has the kernel wait for a grace period, when the
+// socket is closed, although nothing is to be changed in them.
 void ensure_hooked(const Nat& nat, const net::NftBaseChain& wanted, net::NftBatch& batch) {
   if (!nat.has(wanted.name)) batch.ensure_base_chain(wanted);
+}
+
+void ensure_chain(const Nat& nat, const std::string& chain, net::NftBatch& batch) {
+  if (!nat.has(chain)) batch.ensure_chain(chain, {});
 }
 
 // Unless it is there. iptables' chain POSTROUTING gets it in front, as the reference does it.
@@ -202,8 +208,8 @@ Result<std::string> ensure_mark_chain(Nat& nat, net::NftConnection& nft, const P
     return Error::config("externalSetMarkChain", "there is no chain " + quote(spec.set_mark_chain) + " in table nat")
         .hint("the program that owns it has to make it first");
   }
-  batch.ensure_chain(kSetMarkChain, {});
-  batch.ensure_chain(kMasqueradeChain, {});
+  ensure_chain(nat, kSetMarkChain, batch);
+  ensure_chain(nat, kMasqueradeChain, batch);
   ensure_hooked(nat, kPostrouting, batch);
   CNIO_TRY(ensure_rule(nat, kPostrouting.name, to_masquerading(), batch, true));
   CNIO_TRY(ensure_rule(nat, kMasqueradeChain, masquerade_marked(spec.mark), batch));
@@ -232,7 +238,7 @@ Status add_rules(Nat& nat, net::NftConnection& nft, const PortMapSpec& spec, net
   if (spec.snat) {
     CNIO_LET(mark_chain, ensure_mark_chain(nat, nft, spec, batch));
   }
-  batch.ensure_chain(kHostPortChain, {});
+  ensure_chain(nat, kHostPortChain, batch);
   for (const net::NftBaseChain* chain : {&kPrerouting, &kOutput}) {
     ensure_hooked(nat, *chain, batch);
     CNIO_TRY(ensure_rule(nat, chain->name, to_host_ports(), batch));

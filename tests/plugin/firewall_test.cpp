@@ -2,10 +2,12 @@
 //
 // firewall: what it writes, and whose it is. What passes: firewall_traffic_test.cpp.
 #include "plugin/firewall_fixture.hpp"
+#include "support/nft_monitor.hpp"
 
 namespace cnio::test {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
@@ -484,6 +486,21 @@ TEST_F(Firewall, AFailedAddLeavesNothing) {
     EXPECT_THAT(nft_objects_with("cnio_firewall"), IsEmpty()) << config.dump();
     must_del(bridge_config(), pod());
     std::filesystem::remove_all("/var/lib/cni");
+  }
+}
+
+// As portmap: nothing that the kernel would wait for a grace period for.
+TEST_F(FirewallTest, BesideOthersOnlyAdds) {
+  for (const char* backend : {"iptables", "nftables"}) {
+    const Json config = firewall_config({{"backend", backend}, {"ingressPolicy", "same-bridge"}});
+    const std::string id = backend;
+    add_pod(id, config);
+    const Json second = after_bridge(id + "-second", config);
+    const NftMonitor changes;
+    must_add(second, pod(id + "-second"));
+    const std::string seen = changes.seen();
+    EXPECT_THAT(seen, HasSubstr("10.1.0."));
+    EXPECT_THAT(seen, Not(ContainsRegex("add chain|delete (chain|rule|element|set)"))) << backend;
   }
 }
 

@@ -2,6 +2,7 @@
 //
 // ADD, DEL, CHECK, STATUS and GC of portmap's own table.
 #include "plugin/portmap_fixture.hpp"
+#include "support/nft_monitor.hpp"
 
 namespace cnio::test {
 namespace {
@@ -339,6 +340,21 @@ TEST_F(PortmapNftables, ARangeOfPortsIsRemovedAsAWhole) {
   EXPECT_TRUE(succeeded_silently(check(config(c1, {many}), c1)));
   must_del(config(c1, {}), c1);
   EXPECT_FALSE(has_rules("net/c1"));
+}
+
+// A change that names a chain that is there, even for nothing, or removes anything has the kernel wait for a grace
+// period before it closes the socket: ten milliseconds of each ADD.
+TEST_P(Portmap, BesideOthersOnlyAdds) {
+  const Attachment c1 = make_pod("c1");
+  const Attachment c2 = make_pod("c2");
+  must_add(config(c1, {mapping(8080, 80), mapping(53, 53, "udp")}), c1);
+  const NftMonitor changes;
+  must_add(config(c2, {mapping(8081, 80), mapping(54, 53, "udp")}), c2);
+  const std::string seen = changes.seen();
+  EXPECT_THAT(seen, ::testing::HasSubstr("8081"));
+  EXPECT_THAT(seen, ::testing::Not(::testing::ContainsRegex(
+                        "chain [a-z0-9]+ [a-z_]+ (CNI-HOSTPORT|PREROUTING|OUTPUT|POSTROUTING|ports )")));
+  EXPECT_THAT(seen, ::testing::Not(::testing::ContainsRegex("delete (chain|rule|element|set)")));
 }
 
 }  // namespace

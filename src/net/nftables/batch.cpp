@@ -42,6 +42,22 @@ nl_msg* make_frame(int type) {
   return message;
 }
 
+bool removes(nl_msg* message) {
+  const nlmsghdr* header = nlmsg_hdr(message);
+  switch (NFNL_MSG_TYPE(header->nlmsg_type)) {
+    case NFT_MSG_NEWRULE:
+      return (header->nlmsg_flags & NLM_F_REPLACE) != 0;
+    case NFT_MSG_DELTABLE:
+    case NFT_MSG_DELCHAIN:
+    case NFT_MSG_DELRULE:
+    case NFT_MSG_DELSET:
+    case NFT_MSG_DELSETELEM:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 void NftBatch::Free::operator()(nl_msg* message) const { nlmsg_free(message); }
@@ -207,7 +223,9 @@ Status NftConnection::commit(const NftBatch& batch, std::string_view operation) 
   // Only the last change is acknowledged: the end of a batch is not, before Linux 6.10.
   nlmsg_hdr(messages.back())->nlmsg_flags |= NLM_F_ACK;
   messages.push_back(end.get());
-  return netlink_.transact(messages, operation, batch.steps_);
+  Status done = netlink_.transact(messages, operation, batch.steps_);
+  if (done.ok() && std::any_of(messages.begin(), messages.end(), removes)) closes_slowly_ = true;
+  return done;
 }
 
 }  // namespace cnio::net

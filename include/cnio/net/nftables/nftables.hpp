@@ -274,6 +274,8 @@ class NftConnection {
   Result<std::vector<IpAddr>> list_keys_to(const NftTable& table, const std::string& map, const std::string& chain);
 
   Status commit(const NftBatch& batch, std::string_view operation);
+  // Has something been removed? The kernel then takes a grace period of many milliseconds to close the socket.
+  [[nodiscard]] bool closes_slowly() const { return closes_slowly_; }
   // Would commit succeed where there are no rules yet? Tried in a network namespace of its own, for which the kernel
   // loads the modules it needs: nobody sees it, and it takes a tenth of a transaction that fails on purpose (a grace
   // period).
@@ -283,6 +285,7 @@ class NftConnection {
   explicit NftConnection(Netlink netlink) : netlink_(std::move(netlink)) {}
 
   Netlink netlink_;
+  bool closes_slowly_ = false;
 };
 
 // Runs `attempt`, which reads tables and commits what follows from that, again for as long as others change them in
