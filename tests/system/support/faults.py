@@ -22,6 +22,7 @@ from support import tracer, world
 
 STORE = pathlib.Path("/var/lib/cni/networks")
 POD, RESIDENT = "pod", "resident"
+CHAINED = {POD: 10, RESIDENT: 11}  # the numbers of their addresses and ports
 VERBS = ("ADD", "DEL", "GC")
 FOREIGN_STEP = 20
 MOST_SHOWN = 20  # differences after one fault
@@ -35,6 +36,8 @@ _STATIC = {"type": "static", "addresses": [{"address": "10.240.0.5/24", "gateway
                                            {"address": "fd00:240::5/64"}]}
 _GATEWAY = {"bridge": "cnio0", "isGateway": True, "ipMasq": True, "macspoofchk": True, "ipam": _IPAM}
 
+_ISOLATED = {"backend": "iptables", "ingressPolicy": "isolated"}
+
 
 @dataclasses.dataclass(frozen=True)
 class Scenario:
@@ -47,6 +50,7 @@ class Scenario:
     foreign: bool = False  # the programs that are started are mostly not ours
     verbs: tuple[str, ...] = VERBS
     crowd: int = 0  # how many others have reservations: from some on an index is kept
+    chained: bool = False  # pods are ports of a bridge already, and the plugin gets the result of the one that made them so
 
 
 SCENARIOS = {
@@ -61,6 +65,11 @@ SCENARIOS = {
     "crowded": Scenario("host-local", "host-local alone, with 50 reservations of others", {"ipam": _IPAM}, True, crowd=50),
     "static": Scenario("static", "static alone, both families", {"ipam": _STATIC}, False),
     "loopback": Scenario("loopback", "loopback", {}, False, verbs=("ADD", "DEL")),
+    "portmap": Scenario("portmap", "portmap, iptables' chains, both families", {}, True, chained=True),
+    "portmap-first": Scenario("portmap", "portmap, nftables, first of its host", {"backend": "nftables"}, False, chained=True),
+    "firewall": Scenario("firewall", "firewall, iptables' chains, isolated", _ISOLATED, True, chained=True),
+    "firewall-first": Scenario("firewall", "firewall, nftables, isolated, first of its host",
+                               _ISOLATED | {"backend": "nftables"}, False, chained=True),
 }
 
 # Calls that take memory: if one fails when the program starts, nobody is there yet to answer. The end is then judged as if
@@ -153,6 +162,33 @@ def make_pod() -> None:
         world.run("ip", "-n", POD, "link", "set", "lo", state)
 
 
+def make_bridge() -> None:
+    world.run("ip", "link", "add", "br0", "index", "100", "address", "0a:00:00:00:00:01", "type", "bridge")
+    world.run("ip", "link", "set", "br0", "up")
+
+
+def make_port(pod: str) -> None:
+    """Makes the pod a port of the bridge, with the same numbers and addresses each time, and none that come later."""
+    number = CHAINED[pod]
+    port = f"port{number}"
+    world.run("ip", "link", "add", port, "index", f"{100 + number}", "address", f"0a:00:00:00:01:{number:02}", "type", "veth",
+              "peer", "name", "eth0", "index", "100", "address", f"0a:00:00:00:02:{number:02}", "netns", pod)
+    world.run("ip", "link", "set", port, "addrgenmode", "none", "master", "br0", "up")
+    world.run("ip", "-n", pod, "link", "set", "eth0", "addrgenmode", "none", "up")
+
+
+def result_so_far(pod: str) -> dict[str, Any]:
+    number = CHAINED[pod]
+    return {"cniVersion": "1.1.0", "interfaces": [{"name": "br0"}, {"name": f"port{number}"},
+                                                  {"name": "eth0", "sandbox": f"/run/netns/{pod}"}],
+            "ips": [{"address": f"10.240.0.{number}/24", "interface": 2}, {"address": f"fd00:240::{number}/64", "interface": 2}]}
+
+
+def ports_of(pod: str) -> list[dict[str, Any]]:
+    return [{"hostPort": 100 * CHAINED[pod] + number, "containerPort": number, "protocol": protocol}
+            for number, protocol in ((80, "tcp"), (53, "udp"))]
+
+
 class Stage:
     """A host with a pod that is not attached."""
 
@@ -160,9 +196,13 @@ class Stage:
         self.scenario = scenario
         self.plugins = plugins
         enter_host()
-        make_pod()
+        if scenario.chained:
+            make_bridge()
+        self.make_pod()
         if scenario.resident:
             world.run("ip", "netns", "add", RESIDENT)
+            if scenario.chained:
+                make_port(RESIDENT)
             expect_success("ADD of the resident", self.call("ADD", RESIDENT))
         self.result = json.loads(expect_success("ADD", self.call("ADD")))
         expect_success("DEL", self.call("DEL"))
@@ -175,6 +215,16 @@ class Stage:
         world.wait_until("addresses settled", lambda: "tentative" not in world.run("ip", "address").stdout)
         self.before = self.snapshot()
 
+    def make_pod(self) -> None:
+        make_pod()
+        if self.scenario.chained:
+            make_port(POD)
+
+    def remove_pod(self) -> None:
+        if self.scenario.chained:  # the kernel takes its time with what is in a namespace
+            world.run("ip", "link", "delete", f"port{CHAINED[POD]}")
+        world.run("ip", "netns", "delete", POD)
+
     def environment(self, verb: str, pod: str = POD, netns: bool = True) -> dict[str, str]:
         values = {"CNI_COMMAND": verb, "CNI_CONTAINERID": pod, "CNI_IFNAME": "lo" if self.is_loopback() else "eth0",
                   "CNI_PATH": str(self.plugins), "PATH": os.environ["PATH"]}
@@ -185,8 +235,10 @@ class Stage:
     def is_loopback(self) -> bool:
         return self.scenario.plugin == "loopback"
 
-    def config(self, verb: str, prev_result: bool = False) -> str:
+    def config(self, verb: str, prev_result: bool = False, pod: str = POD) -> str:
         config = {"cniVersion": "1.1.0", "name": "faults", "type": self.scenario.plugin} | self.scenario.config
+        if self.scenario.chained and (verb == "ADD" or prev_result):
+            config |= {"prevResult": result_so_far(pod), "runtimeConfig": {"portMappings": ports_of(pod)}}
         if verb == "GC":
             others = [RESIDENT] * self.scenario.resident + [f"other{number}" for number in range(self.scenario.crowd)]
             valid = [{"containerID": other, "ifname": "eth0"} for other in others]
@@ -198,7 +250,7 @@ class Stage:
     def call(self, verb: str, pod: str = POD, netns: bool = True, prev_result: bool = False) -> Answer:
         try:
             done = subprocess.run([self.plugins / self.scenario.plugin], env=self.environment(verb, pod, netns), text=True,
-                                  input=self.config(verb, prev_result), capture_output=True, timeout=LIMIT_S, check=False)
+                                  input=self.config(verb, prev_result, pod), capture_output=True, timeout=LIMIT_S, check=False)
         except subprocess.TimeoutExpired:
             return Answer(1, f"{verb} hangs: over {LIMIT_S} s", "")
         return Answer(done.returncode, done.stdout, done.stderr)
@@ -224,9 +276,8 @@ class Stage:
 
     def snapshot(self) -> Snapshot:
         kinds = {"pod": ip_state("-n", POD), "host": ip_state()}
-        if self.scenario.plugin in ("bridge", "ptp"):
-            rules = world.run("nft", "--stateless", "list", "ruleset").stdout
-            kinds["rule"] = [line.strip() for line in rules.splitlines() if line.strip() not in ("", "}")]
+        rules = world.run("nft", "--stateless", "list", "ruleset").stdout
+        kinds["rule"] = [line.strip() for line in rules.splitlines() if line.strip() not in ("", "}")]
         kinds["store"] = [f"{path}: {path.read_text()!r}" for path in sorted(STORE.rglob("*")) if counts(path)]
         return kinds
 
@@ -342,12 +393,12 @@ def _after_death(stage: Stage, case: Case, trace: tracer.Trace) -> str:
     turn = case.turn % 5
     gone = turn == 3
     if gone:
-        world.run("ip", "netns", "delete", POD)
+        stage.remove_pod()
     again = stage.call(verb, netns=turn not in (1, 4), prev_result=verb == "DEL" and turn not in (2, 4))
     tracer.release(trace)
     trace.held.clear()
     if gone:
-        make_pod()
+        stage.make_pod()
     if again.status != 0:
         return f"{verb} after the kill: {again.text()}"
     if stage.is_loopback() and turn in (1, 4):  # a DEL without a namespace cannot set its lo down
