@@ -16,7 +16,7 @@ sys.dont_write_bytecode = True
 from support import image, outside, traces, world  # noqa: E402
 from support.containerd import IMAGE, Containerd  # noqa: E402
 from support.containerd_gate import Gate, kill_plugins, plugin_processes  # noqa: E402
-from support.cri import Cri, Pod, Refused  # noqa: E402
+from support.cri import Cri, Pod, Refused, messages  # noqa: E402
 
 PLUGINS = pathlib.Path(os.environ["CNIO_PLUGIN_DIR"])
 EXAMPLES = pathlib.Path(os.environ["CNIO_EXAMPLES_DIR"])
@@ -141,6 +141,52 @@ class HandBuiltCluster(ContainerdCase):
             self.assertEqual(reserved_by(address), pod.id)
             world.run("ping", "-q", "-c", "1", "-W", "10", address)
         self.expect_nothing_left()
+
+
+class PortMappings(ContainerdCase):
+    """containerd's own list, as it ships it: bridge and portmap, and ports in the sandbox's configuration."""
+    NODE_PORT = 8080
+
+    def configure(self) -> None:
+        shutil.copyfile(EXAMPLES / "10-containerd-net.conflist", self.conf_dir / "10-containerd-net.conflist")
+        world.wait_until("network ready", lambda: self.cri.network_status().status)
+
+    def run_web_pod(self, name: str, host_ip: str = "") -> Pod:
+        mapping = messages.PortMapping(container_port=80, host_port=self.NODE_PORT, host_ip=host_ip)
+        pod = self.cri.run_pod(name, port_mappings=[mapping])
+        self.cri.run_container(pod, "web", *image.WEB_SERVER)
+        outside.wait_for_page(self.cri.address_of(pod))
+        return pod
+
+    @staticmethod
+    def from_outside() -> str:
+        return world.run("ip", "netns", "exec", outside.NAMESPACE, image.BUSYBOX, *WGET,
+                         outside.who_url(outside.NODE, PortMappings.NODE_PORT)).stdout
+
+    def test_a_port_of_the_node_leads_to_the_pod(self) -> None:
+        with outside.Outside():
+            self.configure()
+            pod = self.run_web_pod("web")
+            self.assertEqual(self.from_outside(), f"web {outside.ADDRESS}", "the pod sees who asks")
+            for address in ("127.0.0.1", outside.NODE):
+                self.assertTrue(outside.wait_for_page(address, self.NODE_PORT).startswith("web "), address)
+            with self.assertRaisesRegex(Refused, rf"portmap: host port .*:{self.NODE_PORT} .*is taken by .*{pod.id}"):
+                self.cri.run_pod("late", port_mappings=pod.config.port_mappings)
+            self.assertEqual(self.from_outside(), f"web {outside.ADDRESS}", "the first keeps it")
+            self.cri.remove_pods([pod.id])
+            self.run_web_pod("next")
+            self.assertEqual(self.from_outside(), f"next {outside.ADDRESS}")
+        self.remove_all()
+        self.assertNotIn(str(self.NODE_PORT), world.run("nft", "list", "ruleset").stdout)
+
+    def test_of_one_address_of_the_node(self) -> None:
+        with outside.Outside():
+            self.configure()
+            self.run_web_pod("web", outside.NODE)
+            self.assertEqual(self.from_outside(), f"web {outside.ADDRESS}")
+            done = world.run(image.BUSYBOX, *WGET, "-T", "5", outside.who_url("127.0.0.1", self.NODE_PORT), check=False)
+            self.assertNotEqual(done.returncode, 0, "not by another address")
+        self.remove_all()
 
 
 class Interrupted(ContainerdCase):

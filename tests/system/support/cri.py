@@ -101,9 +101,9 @@ class Cri:
     def has_image(self) -> bool:
         return bool(_answer(self._images.ImageStatus, messages.ImageStatusRequest(image=self._image)).image.id)
 
-    def start_pods(self, names: list[str]) -> list[Any]:
-        """Asks for all of them at once; returns what pods_of() takes."""
-        requests = [messages.RunPodSandboxRequest(config=_pod_config(name)) for name in names]
+    def start_pods(self, names: list[str], **more: Any) -> list[Any]:
+        """Asks for all of them at once; returns what pods_of() takes. `more` goes into each one's configuration."""
+        requests = [messages.RunPodSandboxRequest(config=_pod_config(name, **more)) for name in names]
         return [(request.config, self._runtime.RunPodSandbox.future(request, timeout=SECONDS)) for request in requests]
 
     @staticmethod
@@ -113,8 +113,8 @@ class Cri:
     def run_pods(self, names: list[str]) -> list[Pod]:
         return self.pods_of(self.start_pods(names))
 
-    def run_pod(self, name: str) -> Pod:
-        return self.run_pods([name])[0]
+    def run_pod(self, name: str, **more: Any) -> Pod:
+        return self.pods_of(self.start_pods([name], **more))[0]
 
     def pod_status(self, pod: Pod) -> Any:
         return _answer(self._runtime.PodSandboxStatus, messages.PodSandboxId(pod_sandbox_id=pod.id)).status
@@ -159,11 +159,11 @@ class Cri:
             _result(call)
 
 
-def _pod_config(name: str) -> Any:
+def _pod_config(name: str, **more: Any) -> Any:
     metadata = messages.PodSandboxMetadata(name=name, uid=str(uuid.uuid4()), namespace="default")
     linux = messages.LinuxPodSandboxConfig(cgroup_parent=world.cgroup_parent())
     return messages.PodSandboxConfig(metadata=metadata, hostname=name, log_directory=f"/run/log/pods/{name}",
-                                     linux=linux)
+                                     linux=linux, **more)
 
 
 def _answer(method: Any, request: Any) -> Any:
