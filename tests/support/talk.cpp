@@ -21,8 +21,10 @@ namespace {
 
 constexpr int kRepeatMs = 100;  // a datagram may be lost
 
+bool connects(Talk kind) { return kind != Talk::kUdp; }
+
 int open_socket(Talk kind, int port) {
-  const int fd = ::socket(AF_INET6, kind == Talk::kTcp ? SOCK_STREAM : SOCK_DGRAM, 0);
+  const int fd = ::socket(AF_INET6, connects(kind) ? SOCK_STREAM : SOCK_DGRAM, kind == Talk::kSctp ? IPPROTO_SCTP : 0);
   const int yes = 1;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   const sockaddr_in6 any = socket_address("", port);
@@ -35,14 +37,14 @@ int open_socket(Talk kind, int port) {
   if (!enter(netns)) ::_exit(1);
   const int fd = open_socket(kind, port);
   // Answers from the address that was asked, like a server with a socket for each.
-  if (kind == Talk::kTcp && ::listen(fd, 64) != 0) ::_exit(1);
+  if (connects(kind) && ::listen(fd, 64) != 0) ::_exit(1);
   if (::write(ready, "r", 1) != 1) ::_exit(1);
   for (;;) {
     sockaddr_in6 peer{};
     socklen_t size = sizeof peer;
     std::array<char, 16> data{};
     auto* address = reinterpret_cast<sockaddr*>(&peer);
-    if (kind == Talk::kTcp) {
+    if (connects(kind)) {
       const int connection = ::accept(fd, address, &size);
       const std::string answer = text_of(peer);
       (void)::send(connection, answer.data(), answer.size(), MSG_NOSIGNAL);
@@ -56,7 +58,7 @@ int open_socket(Talk kind, int port) {
 
 std::string wait_for_answer(int fd, Talk kind, int patience_ms) {
   for (int waited = 0; waited < patience_ms; waited += kRepeatMs) {
-    if (kind == Talk::kUdp) (void)::send(fd, "?", 1, MSG_NOSIGNAL);
+    if (!connects(kind)) (void)::send(fd, "?", 1, MSG_NOSIGNAL);
     pollfd poll_fd{fd, POLLIN, 0};
     if (::poll(&poll_fd, 1, kRepeatMs) != 1) continue;
     std::array<char, 64> data{};

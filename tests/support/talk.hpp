@@ -6,7 +6,7 @@
 
 namespace cnio::test {
 
-enum class Talk { kTcp, kUdp };
+enum class Talk { kTcp, kUdp, kSctp };
 
 /// A server in a namespace that answers everybody with the address that they come from, on all addresses.
 class Mirror {
