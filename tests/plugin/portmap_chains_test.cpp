@@ -2,6 +2,7 @@
 //
 // portmap's chains of iptables: what other programs read, and what the reference makes and takes.
 #include "plugin/portmap_fixture.hpp"
+#include "support/nft_monitor.hpp"
 
 namespace cnio::test {
 namespace {
@@ -241,6 +242,20 @@ TEST_F(PortmapTest, ManyChainsAtOnceOnAFreshHost) {
   EXPECT_EQ(count("multiport"), 2U * kPods);
   delete_at_once(c1, kPods);
   EXPECT_EQ(must_run({"sh", "-c", "iptables -t nat -S; ip6tables -t nat -S"}).find("CNI-DN-"), std::string::npos);
+}
+
+// A change that names a chain that is there, even for nothing, or removes anything has the kernel wait for a grace
+// period before it closes the socket: ten milliseconds of each ADD.
+TEST_P(PortmapChains, BesideOthersOnlyAdd) {
+  const Attachment c2 = make_pod("c2");
+  must_add(config(c1_, {mapping(8080, 80), mapping(53, 53, "udp")}), c1_);
+  const NftMonitor changes;
+  must_add(config(c2, {mapping(8081, 80), mapping(54, 53, "udp")}), c2);
+  const std::string seen = changes.seen();
+  EXPECT_THAT(seen, HasSubstr("8081"));
+  EXPECT_THAT(seen, ::testing::Not(::testing::ContainsRegex(
+                        "chain [a-z0-9]+ [a-z_]+ (CNI-HOSTPORT|PREROUTING|OUTPUT|POSTROUTING|ports )")));
+  EXPECT_THAT(seen, ::testing::Not(::testing::ContainsRegex("delete (chain|rule|element|set)")));
 }
 
 }  // namespace
