@@ -25,9 +25,9 @@ Status tell_host(const Sandbox& sandbox, const Link& link, const MacAddr& mac, c
   return {};
 }
 
-Status change(Sandbox& sandbox, const Link& link, const LinkChange& wanted) {
+Status change(Sandbox& sandbox, const Link& link, const LinkChange& wanted, const std::vector<IpAddr>& addresses) {
   const auto work = [&] { return net::change_link(sandbox.route(), link, wanted); };
-  return wanted.mac ? attachment::announced(sandbox, link, work) : work();
+  return wanted.mac ? attachment::announced(sandbox, link, addresses, work) : work();
 }
 
 // Each key for itself, in the reverse of the order in which they were set.
@@ -39,11 +39,12 @@ std::vector<LinkChange> one_by_one(const LinkChange& all) {
           {.mac = all.mac}};
 }
 
-Status change_as_far_as_possible(Sandbox& sandbox, const Link& link, const LinkChange& wanted) {
-  if (wanted.empty() || change(sandbox, link, wanted).ok()) return {};
+Status change_as_far_as_possible(Sandbox& sandbox, const Link& link, const LinkChange& wanted,
+                                 const std::vector<IpAddr>& addresses) {
+  if (wanted.empty() || change(sandbox, link, wanted, addresses).ok()) return {};
   ErrorList errors;
   for (const LinkChange& each : one_by_one(wanted)) {
-    if (!each.empty()) errors.collect(change(sandbox, link, each));
+    if (!each.empty()) errors.collect(change(sandbox, link, each, addresses));
   }
   return errors.status();
 }
@@ -63,7 +64,7 @@ Status change_interface(const std::shared_ptr<Sandbox>& sandbox, const Link& lin
   if (different.empty()) return {};
   undo.add("put back " + to_string(present(link, different)) + " of " + link.name,
            [=] { return put_back_interface(*sandbox, link.name, present(link, different), addresses); });
-  CNIO_TRY(change(*sandbox, link, different));
+  CNIO_TRY(change(*sandbox, link, different, addresses));
   // Those who remember the old address find the new one by themselves, if later.
   if (different.mac) (void)tell_host(*sandbox, link, *different.mac, addresses);
   return {};
@@ -75,7 +76,7 @@ Status put_back_interface(Sandbox& sandbox, const std::string& ifname, const Lin
   CNIO_LET(const std::optional<Link> link, net::find_link(sandbox.route(), ifname));
   if (!link) return {};
   const LinkChange different = differing(before, present(*link, before));
-  Status done = change_as_far_as_possible(sandbox, *link, different);
+  Status done = change_as_far_as_possible(sandbox, *link, different, addresses);
   if (different.mac) (void)tell_host(sandbox, *link, *different.mac, addresses);
   return done;
 }

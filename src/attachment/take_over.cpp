@@ -49,9 +49,13 @@ Status take_over_addresses(net::Netlink& host, const std::optional<net::Link>& g
   return errors.status();
 }
 
-Status announced(net::Sandbox& sandbox, const net::Link& sandbox_end, const std::function<Status()>& change) {
-  const bool ipv4 = !sandbox_end.announces_ipv4;
-  const bool ipv6 = sandbox_end.ipv6 && !sandbox_end.ipv6->announces;
+Status announced(net::Sandbox& sandbox, const net::Link& sandbox_end, const std::vector<IpAddr>& addresses,
+                 const std::function<Status()>& change) {
+  const auto any = [&](bool v4) {
+    return std::any_of(addresses.begin(), addresses.end(), [&](const IpAddr& each) { return each.is_v4() == v4; });
+  };
+  const bool ipv4 = !sandbox_end.announces_ipv4 && any(true);
+  const bool ipv6 = sandbox_end.ipv6 && !sandbox_end.ipv6->announces && any(false);
   const auto announce = [&](bool on) {
     if (ipv4) (void)net::set_arp_notify(sandbox.route(), sandbox_end, on);
     if (!ipv6) return;

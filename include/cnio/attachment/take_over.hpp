@@ -31,9 +31,10 @@ Status take_over_addresses(net::Netlink& host, const std::optional<net::Link>& g
 Result<bool> replace_neighbours(net::Netlink& host, const net::Link& gateway, const MacAddr& mac,
                                 const std::vector<IpAddr>& addresses);
 
-// Has the kernel announce a MAC address that `change` gives to the interface, also behind plugins that do not leave it
-// set to do so. Best effort, but for `change` itself.
-Status announced(net::Sandbox& sandbox, const net::Link& sandbox_end, const std::function<Status()>& change);
+// Has the kernel announce these addresses when `change` gives another MAC address to the interface, also behind plugins
+// that do not leave it set to do so. Best effort, but for `change` itself.
+Status announced(net::Sandbox& sandbox, const net::Link& sandbox_end, const std::vector<IpAddr>& addresses,
+                 const std::function<Status()>& change);
 
 // Removes what the host remembers of the attachment whose MAC address is `mac`: neighbours and connections. An address
 // that the host knows under another MAC address belongs to somebody else by now and is left alone, with all its
