@@ -80,12 +80,23 @@ BOUNDS = {
     ("firewall nftables", "ADD"): (100, 13),
     ("firewall nftables", "DEL"): (85, 22),
     ("firewall", "VERSION"): (12, 0),
+    ("tuning", "ADD"): (100, 8),
+    ("tuning", "DEL"): (100, 8),
+    ("tuning", "CHECK"): (100, 8),
+    ("tuning", "STATUS"): (20, 0),
+    ("tuning", "GC"): (20, 0),
+    ("tuning", "VERSION"): (12, 0),
 }
 STALE = 0.85  # below this part of its bound
 
 
 def chained(what: str) -> dict[str, Any]:
-    """Five ports of both families, or a pod behind a firewall."""
+    """Five ports of both families, a pod behind a firewall, or three sysctls, a MAC address and an MTU."""
+    if what == "tuning":
+        names = ("net.core.somaxconn", "net.ipv4.ip_local_port_range", "net.ipv4.conf.IFNAME.rp_filter")
+        return {"sysctl": dict(zip(names, ("77", "1024 65000", "2"))), "mac": "02:00:00:00:00:77", "mtu": 1400,
+                "prevResult": {"cniVersion": "1.1.0", "interfaces": [{"name": "eth0", "sandbox": "/run/netns/pod"}],
+                               "ips": [{"address": "10.240.0.77/16", "interface": 0}]}}
     ports = [{"hostPort": 8000 + number, "containerPort": 80, "protocol": "tcp"} for number in range(5)]
     backend = {"backend": "nftables"} if "nftables" in what else {}
     return backend | {
@@ -105,7 +116,7 @@ def config(what: str) -> dict[str, Any]:
         return common | {"bridge": "cnio0", "isGateway": True, "ipMasq": "masquerade" in what, "ipam": ipam}
     if kind == "ptp":
         return common | {"ipMasq": "masquerade" in what, "ipam": ipam}
-    if kind in ("portmap", "firewall"):
+    if kind in ("portmap", "firewall", "tuning"):
         return common | chained(what)
     if kind == "static":
         ipam = {"type": "static", "addresses": [{"address": "10.240.0.5/16", "gateway": "10.240.0.1"}]}
@@ -132,6 +143,8 @@ class Cost(unittest.TestCase):
         attempts: list[list[str]] = []
         while len(attempts) < ATTEMPTS or (len(attempts) < PATIENCE and counts(min(attempts, key=len)) > bound):
             world.run("ip", "netns", "add", "pod")
+            if what == "tuning":
+                world.run("ip", "link", "add", "cable", "type", "veth", "peer", "name", "eth0", "netns", "pod")
             more: dict[str, Any] = {}
             if verb in ("DEL", "CHECK"):
                 self.trace(what, "ADD", "pod")
