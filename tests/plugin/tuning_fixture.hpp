@@ -76,8 +76,8 @@ class TuningTest : public HostTest {
   std::string looks(const std::string& name = "eth0") const {
     const Json found = link(name);
     const std::string flags = found.at("flags").dump();
-    std::string text =
-        found.at("address").get<std::string>() + " " + found.at("mtu").dump() + " " + found.at("txqlen").dump();
+    std::string text = found.at("address").get<std::string>() + " " + found.at("mtu").dump() + " " +
+                       std::to_string(found.value("txqlen", 0));
     for (const char* flag : {"PROMISC", "ALLMULTI"}) text += flags.find(flag) != std::string::npos ? "+" : "-";
     return text;
   }

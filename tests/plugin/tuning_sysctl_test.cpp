@@ -130,9 +130,9 @@ TEST_F(TuningSysctl, ValuesThatTheKernelRefusesChangeNothing) {
   set("core/somaxconn", "55");
   for (const Json& bad : {Json(""), Json(" "), Json("abc"), Json(5), Json(nullptr), Json("99999999999"), Json(true)}) {
     const Json settings = {{"net.core.somaxconn", "66"}, {"net.ipv4.ip_forward", bad}};
-    EXPECT_TRUE(failed(add(sysctls(settings), pod_), code::kConfig, {"net.ipv4.ip_forward"})) << bad;
-    EXPECT_EQ(value("core/somaxconn"), "55") << bad;
-    EXPECT_TRUE(backups().empty()) << bad;
+    EXPECT_TRUE(failed(add(sysctls(settings), pod_), code::kConfig, {"net.ipv4.ip_forward"})) << bad.dump();
+    EXPECT_EQ(value("core/somaxconn"), "55") << bad.dump();
+    EXPECT_TRUE(backups().empty()) << bad.dump();
   }
 }
 

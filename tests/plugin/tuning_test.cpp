@@ -134,11 +134,11 @@ TEST_F(Tuning, BadValuesAreRefusedBeforeAnyChange) {
     Json keys = all_keys();
     keys["sysctl"] = {{"net.core.somaxconn", "66"}};
     keys[key] = value_of_key;
-    EXPECT_TRUE(failed(add(keys, pod_), code::kConfig, {key})) << key << value_of_key;
-    EXPECT_EQ(looks(), before) << key << value_of_key;
-    EXPECT_EQ(value("core/somaxconn"), "55") << key << value_of_key;
-    EXPECT_TRUE(backups().empty()) << key << value_of_key;
-    EXPECT_TRUE(succeeded_silently(del(keys, pod_))) << key << value_of_key;
+    EXPECT_TRUE(failed(add(keys, pod_), code::kConfig, {key})) << key << value_of_key.dump();
+    EXPECT_EQ(looks(), before) << key << value_of_key.dump();
+    EXPECT_EQ(value("core/somaxconn"), "55") << key << value_of_key.dump();
+    EXPECT_TRUE(backups().empty()) << key << value_of_key.dump();
+    EXPECT_TRUE(succeeded_silently(del(keys, pod_))) << key << value_of_key.dump();
   }
 }
 
