@@ -13,7 +13,7 @@ std::string shown(const std::string& path) { return "/proc/sys/net/" + path; }
 
 bool is_read_only(int errnum) { return errnum == EACCES || errnum == EPERM || errnum == EROFS; }
 
-Error cannot_open(const Setting& setting, const Error& why) {
+Error cannot_set(const Setting& setting, const Error& why) {
   if (why.errnum() == EISDIR) return Error::config(setting.place, "is a folder of settings, not one of them");
   if (!is_read_only(why.errnum())) return Error(why).context(setting.place);
   return Error::make(Code::kKernel, setting.place + " cannot be set in this sandbox: " + why.msg())
@@ -23,58 +23,72 @@ Error cannot_open(const Setting& setting, const Error& why) {
 Result<OpenSetting> open_setting(const Setting& setting) {
   for (const std::string& path : setting.name.paths) {
     auto file = net::OpenSysctl::open(path);
-    if (!file.ok()) return cannot_open(setting, file.error());
+    if (!file.ok()) return cannot_set(setting, file.error());
     if (!file.value()) continue;
-    auto before = file.value()->read();
+    CNIO_LET(auto before, file.value()->read());
     return OpenSetting{&setting, path, *std::move(file).value(), std::move(before)};
   }
   return Error::config(setting.place, "is not there in this sandbox: " + shown(setting.name.paths.front()))
       .hint("some settings need a module of the kernel, or are those of the host alone");
 }
 
+// Of this path; the end if there is none.
+template <class Settings>
+auto find(Settings& settings, const std::string& path) {
+  return std::find_if(settings.begin(), settings.end(), [&](const auto& each) { return each.path == path; });
+}
+
+bool is_of_the_machine(int errnum) { return errnum == ENOMEM || errnum == EIO || errnum == ENOSPC; }
+
 Status write_one(const OpenSetting& setting) {
   const Status written = setting.file.write(setting.wanted->value);
   if (written.ok()) return {};
-  const std::string value = quote(setting.wanted->value);
-  if (is_read_only(written.error().errnum())) return cannot_open(*setting.wanted, written.error());
+  const int errnum = written.error().errnum();
+  if (is_read_only(errnum) || is_of_the_machine(errnum)) return cannot_set(*setting.wanted, written.error());
   return Error::config(setting.wanted->place,
-                       "is refused by the kernel as " + value + ": " + errno_text(written.error().errnum()));
+                       "is refused by the kernel as " + quote(setting.wanted->value) + ": " + errno_text(errnum));
 }
 
-// The value that the setting has now; nothing if there is no such setting, or nobody can read it.
-Result<std::optional<std::string>> read_setting(const std::string& path) {
-  auto value = net::read_sysctl(path);
-  if (!value.ok() && is_read_only(value.error().errnum())) return std::optional<std::string>();
-  return value;
+// Whatever has become of the value meanwhile.
+Status write_before(const net::Sandbox& sandbox, const std::string& path, const std::string& before) {
+  return sandbox.run([&]() -> Status {
+    CNIO_TRY(net::change_sysctl(path, before));
+    return {};
+  });
 }
 
-const SavedSetting* find(const std::vector<SavedSetting>& settings, const std::string& path) {
-  const auto found =
-      std::find_if(settings.begin(), settings.end(), [&](const SavedSetting& each) { return each.path == path; });
-  return found == settings.end() ? nullptr : &*found;
+// Has the kernel made something else of the value?
+Result<bool> read_again(const OpenSetting& setting, SavedSetting& saved) {
+  CNIO_LET(const auto now, setting.file.read());
+  if (!now || net::same_setting(*now, saved.set)) return false;
+  saved.set = *now;
+  return true;
+}
+
+Status compare(const Setting& setting, const std::string& path, const std::string& now,
+               const std::vector<SavedSetting>& saved) {
+  if (net::same_setting(now, setting.value)) return {};
+  const auto known = find(saved, path);
+  if (known != saved.end() && net::same_setting(now, known->set)) return {};
+  return Error::make(Code::kCheckFailed, setting.key + " is " + quote(now) + ", not " + quote(setting.value))
+      .hint(shown(path));
 }
 
 Status check_setting(const Setting& setting, const std::vector<SavedSetting>& saved) {
-  bool there = false;
   for (const std::string& path : setting.name.paths) {
-    const auto opened = net::OpenSysctl::open(path);
-    if (opened.ok() && !opened.value()) continue;
-    there = true;
-    CNIO_LET(const auto value, read_setting(path));
-    if (!value || net::same_setting(*value, setting.value)) return {};
-    const SavedSetting* known = find(saved, path);
-    if (known != nullptr && net::same_setting(*value, known->set)) return {};
-    return Error::make(Code::kCheckFailed, setting.key + " is " + quote(*value) + ", not " + quote(setting.value))
-        .hint(shown(path));
+    auto value = net::read_sysctl(path);
+    if (!value.ok() && is_read_only(value.error().errnum())) return {};
+    if (!value.ok() && value.error().errnum() == ENOTDIR) continue;
+    CNIO_LET(const auto now, std::move(value));
+    if (now) return compare(setting, path, *now, saved);
   }
-  if (there) return {};
   return Error::make(Code::kCheckFailed, setting.key + " is not there: " + shown(setting.name.paths.front()));
 }
 
 Status put_back(const SavedSetting& setting) {
   CNIO_LET(const auto file, net::OpenSysctl::open(setting.path));
   if (!file) return {};
-  const auto now = file->read();
+  CNIO_LET(const auto now, file->read());
   return now && net::same_setting(*now, setting.set) ? file->write(setting.before) : Status();
 }
 
@@ -108,22 +122,16 @@ Result<bool> write_settings(const std::shared_ptr<net::Sandbox>& sandbox, const 
   CNIO_TRY(sandbox->run([&]() -> Status {
     for (const OpenSetting& each : settings) {
       if (each.before) {
-        undo.add("put back " + shown(each.path), [sandbox, path = each.path, before = *each.before] {
-          return sandbox->run([&]() -> Status {
-            CNIO_TRY(net::change_sysctl(path, before));
-            return {};
-          });
-        });
+        undo.add("put back " + shown(each.path),
+                 [sandbox, path = each.path, before = *each.before] { return write_before(*sandbox, path, before); });
       }
       CNIO_TRY(write_one(each));
     }
-    for (SavedSetting& each : saved) {
-      const auto file = std::find_if(settings.begin(), settings.end(),
-                                     [&](const OpenSetting& open) { return open.path == each.path; });
-      const auto now = file == settings.end() ? std::nullopt : file->file.read();
-      if (!now || net::same_setting(*now, each.set)) continue;
-      each.set = *now;
-      other = true;
+    for (const OpenSetting& each : settings) {
+      const auto own = find(saved, each.path);
+      if (own == saved.end()) continue;
+      CNIO_LET(const bool changed, read_again(each, *own));
+      other = other || changed;
     }
     return {};
   }));

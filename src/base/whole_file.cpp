@@ -12,10 +12,18 @@ namespace cnio {
 namespace {
 
 constexpr unsigned kFileMode = 0600;
-constexpr int kFlags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK;  // nothing is followed, nor waited for
+constexpr int kNew = O_WRONLY | O_CREAT | O_EXCL;
+
+// One that is left of another writer is in the way.
+Result<UniqueFd> open_new(const std::string& path) {
+  auto file = open_file(path, kNew, kFileMode);
+  if (file.ok() || file.error().errnum() != EEXIST) return file;
+  CNIO_TRY(remove_file(path));
+  return open_file(path, kNew, kFileMode);
+}
 
 Status write_file(const std::string& path, std::string_view content) {
-  CNIO_LET(const UniqueFd file, open_file(path, kFlags, kFileMode));
+  CNIO_LET(const UniqueFd file, open_new(path));
   return write_all(file.get(), content, path);
 }
 

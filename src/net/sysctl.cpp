@@ -71,17 +71,24 @@ Result<std::optional<OpenSysctl>> OpenSysctl::open(const std::string& key) {
   return std::move(file).error();
 }
 
-std::optional<std::string> OpenSysctl::read() const {
+Result<std::optional<std::string>> OpenSysctl::read() const {
   char buffer[kLongValue];
   const ssize_t got = retry_interrupted([&] { return pread(file_.get(), buffer, sizeof buffer, 0); });
+  if (got < 0 && errno != EBADF && errno != EIO) return Error::sys("read " + path_, errno);
   // What may not have been all of it is of no use.
-  if (got < 0 || static_cast<size_t>(got) == sizeof buffer) return std::nullopt;
+  if (got < 0 || static_cast<size_t>(got) == sizeof buffer) return std::optional<std::string>();
   std::string text(buffer, static_cast<size_t>(got));
   drop_newline(text);
-  return text;
+  return std::optional(std::move(text));
 }
 
-Status OpenSysctl::write(std::string_view value) const { return write_all(file_.get(), value, path_); }
+Status OpenSysctl::write(std::string_view value) const {
+  // From the beginning, and in one piece: what comes behind it, the kernel ignores without a word.
+  const ssize_t put = retry_interrupted([&] { return pwrite(file_.get(), value.data(), value.size(), 0); });
+  if (put < 0) return Error::sys("write " + path_, errno);
+  if (static_cast<size_t>(put) == value.size()) return {};
+  return Error::make(Code::kIo, "write " + path_ + ": only a part of it was taken");
+}
 
 bool same_setting(std::string_view a, std::string_view b) {
   for (;;) {

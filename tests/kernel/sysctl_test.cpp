@@ -105,14 +105,14 @@ TEST_F(SysctlTest, StaysOpenForReadingAndWriting) {
   const auto opened = OpenSysctl::open("core/somaxconn");
   ASSERT_OK(opened);
   ASSERT_TRUE(opened.value());
-  EXPECT_EQ(opened.value()->read(), "55");
+  EXPECT_EQ(opened.value()->read().value(), "55");
   EXPECT_OK(opened.value()->write("66"));
   EXPECT_EQ(sysctl("net/core/somaxconn"), "66");
-  EXPECT_EQ(opened.value()->read(), "66");
+  EXPECT_EQ(opened.value()->read().value(), "66");
   const Status refused = opened.value()->write("x");
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().errnum(), EINVAL);
-  EXPECT_EQ(opened.value()->read(), "66");
+  EXPECT_EQ(opened.value()->read().value(), "66");
 }
 
 TEST_F(SysctlTest, ThatIsNotThereOrCannotBeWrittenIsTold) {
@@ -133,7 +133,7 @@ TEST_F(SysctlTest, ThatCanOnlyBeWrittenHasNoValue) {
   const auto opened = OpenSysctl::open("ipv4/route/flush");
   ASSERT_OK(opened);
   ASSERT_TRUE(opened.value());
-  EXPECT_EQ(opened.value()->read(), std::nullopt);
+  EXPECT_EQ(opened.value()->read().value(), std::nullopt);
   EXPECT_OK(opened.value()->write("1"));
 }
 

@@ -26,10 +26,8 @@ Json chained(const std::string& version = "1.0.0") {
 }
 
 // What the reference leaves.
-const Difference kSysctlStays{"somaxconn|reference: stdout [0-9]+|ours: stdout [0-9]+|^(reference|ours): c1 sysctl",
-                              "U11: DEL puts sysctls back"};
-const Difference kFileOfSysctls{"^ours: file /run/cni", "U11: what sysctls were is kept, too"};
-const Difference kHalfDone{"^reference: (c1|file)", "U12: refused before anything is changed"};
+const Difference kSysctlStays{"^(reference|ours): (answer [0-9]+|c1 sysctl)", "U11: DEL puts sysctls back"};
+const Difference kHalfDone{"^(reference|ours): (c1|file)", "U12: refused before anything is changed"};
 const Difference kDelSucceeds{"^(reference: (outcome refused|code)|ours: (outcome succeeded|stdout))",
                               "DEL succeeds whatever the configuration says", "DEL"};
 
@@ -81,20 +79,20 @@ const std::vector<Case> kSysctls{
      "T-U03",
      chained(),
      R"({"sysctl": {"net.core.somaxconn": "77"}})",
-     {kInterface, "ADD", kSomaxconn, "CHECK", "DEL"},
-     {kFileOfSysctls, kSysctlStays}},
+     {kInterface, "ADD", kSomaxconn, "CHECK", "DEL", kSomaxconn},
+     {kSysctlStays}},
     {"BySlashesWithPlaceholder",
      "T-U03",
      chained(),
      R"({"sysctl": {"net/ipv4/conf/IFNAME/rp_filter": "2"}})",
      {kInterface, "ADD", "CHECK", "DEL"},
-     {kFileOfSysctls, kSysctlStays}},
+     {kSysctlStays}},
     {"Mixed",
      "T-U03",
      chained(),
      R"({"sysctl": {"net.core/somaxconn": "77"}})",
-     {kInterface, "ADD", kSomaxconn, "CHECK", "DEL"},
-     {kFileOfSysctls, kSysctlStays}},
+     {kInterface, "ADD", kSomaxconn, "CHECK", "DEL", kSomaxconn},
+     {kSysctlStays}},
     {"OutsideOfNet", "T-U03", chained(), R"({"sysctl": {"kernel.sem": "1"}})", {kInterface, "!ADD", "DEL"}},
     {"NotThere", "T-U03", chained(), R"({"sysctl": {"net.core.no_such": "1"}})", {kInterface, "!ADD", "DEL"}},
     {"ReadOnly",
@@ -119,7 +117,7 @@ const std::vector<Case> kRefusals{
      R"({"mac": "02:00:00:00:00:77", "promisc": true, "mtu": 70000})",
      {kInterface, "!ADD"},
      {kHalfDone}},
-    {"MacOfAGroup", "T-U10", chained(), R"({"mac": "01:00:00:00:00:01"})", {kInterface, "!ADD"}, {kHalfDone}},
+    {"MacOfAGroup", "T-U10", chained(), R"({"mac": "01:00:00:00:00:01"})", {kInterface, "!ADD"}},
     {"WrongTypes", "T-U21", chained(), R"({"promisc": "yes"})", {kInterface, "!ADD", "!CHECK"}},
     {"Float", "T-U21", chained(), R"({"mtu": 1400.5})", {kInterface, "!ADD"}},
     {"UnknownArguments",

