@@ -27,18 +27,22 @@ Result<std::shared_ptr<const re2::RE2>> compile(std::string_view line, const std
       .hint("until it is corrected no sysctl is allowed");
 }
 
-// Is there nothing of that name? A link that leads nowhere is something.
-bool is_absent(const std::string& path, int errnum) {
+// After an open(2) that found nothing: is there really nothing of that name? A link that leads nowhere is something.
+Status check_absent(const std::string& path) {
   struct stat info {};
-  return errnum == ENOENT && lstat(path.c_str(), &info) != 0 && errno == ENOENT;
+  if (lstat(path.c_str(), &info) == 0) return Error::make(Code::kIo, path + ": is a link that leads nowhere");
+  return errno == ENOENT ? Status() : Error::sys("look at " + path, errno);
 }
 
 }  // namespace
 
 Result<Allowlist> Allowlist::read(const std::string& path) {
   const auto file = open_file(path, O_RDONLY | O_NONBLOCK);
-  if (!file.ok() && is_absent(path, file.error().errnum())) return Allowlist();
-  if (!file.ok()) return file.error();
+  if (!file.ok() && file.error().errnum() != ENOENT) return file.error();
+  if (!file.ok()) {
+    CNIO_TRY(check_absent(path));
+    return Allowlist();
+  }
   CNIO_LET(const std::optional<std::string> text, read_regular(file.value().get(), kMaxAllowlist, path));
   if (text) return parse(*text, path);
   return Error::make(Code::kIo, path + ": is no file").hint("it limits which sysctls are allowed");
