@@ -94,16 +94,12 @@ Status put_back(const SavedSetting& setting) {
 
 }  // namespace
 
-Result<std::vector<OpenSetting>> open_settings(const net::Sandbox& sandbox, const std::vector<Setting>& settings) {
+Result<std::vector<OpenSetting>> open_settings(const std::vector<Setting>& settings) {
   std::vector<OpenSetting> opened;
-  if (settings.empty()) return opened;
-  CNIO_TRY(sandbox.run([&]() -> Status {
-    for (const Setting& each : settings) {
-      CNIO_LET(OpenSetting setting, open_setting(each));
-      opened.push_back(std::move(setting));
-    }
-    return {};
-  }));
+  for (const Setting& each : settings) {
+    CNIO_LET(OpenSetting setting, open_setting(each));
+    opened.push_back(std::move(setting));
+  }
   return opened;
 }
 
@@ -117,24 +113,20 @@ std::vector<SavedSetting> saved(const std::vector<OpenSetting>& settings) {
 
 Result<bool> write_settings(const std::shared_ptr<net::Sandbox>& sandbox, const std::vector<OpenSetting>& settings,
                             std::vector<SavedSetting>& saved, Rollback& undo) {
+  for (const OpenSetting& each : settings) {
+    if (each.before) {
+      undo.add("put back " + shown(each.path),
+               [sandbox, path = each.path, before = *each.before] { return write_before(*sandbox, path, before); });
+    }
+    CNIO_TRY(write_one(each));
+  }
   bool other = false;
-  if (settings.empty()) return other;
-  CNIO_TRY(sandbox->run([&]() -> Status {
-    for (const OpenSetting& each : settings) {
-      if (each.before) {
-        undo.add("put back " + shown(each.path),
-                 [sandbox, path = each.path, before = *each.before] { return write_before(*sandbox, path, before); });
-      }
-      CNIO_TRY(write_one(each));
-    }
-    for (const OpenSetting& each : settings) {
-      const auto own = find(saved, each.path);
-      if (own == saved.end()) continue;
-      CNIO_LET(const bool changed, read_again(each, *own));
-      other = other || changed;
-    }
-    return {};
-  }));
+  for (const OpenSetting& each : settings) {
+    const auto own = find(saved, each.path);
+    if (own == saved.end()) continue;
+    CNIO_LET(const bool changed, read_again(each, *own));
+    other = other || changed;
+  }
   return other;
 }
 

@@ -25,15 +25,15 @@ struct OpenSetting {
   std::optional<std::string> before;  // nothing: nobody can read it
 };
 
-// All of them, or none: whatever cannot be written here is found before anything is. Errors: code 7 for what is no
-// setting of this sandbox, 100 for one that is read-only in it.
-Result<std::vector<OpenSetting>> open_settings(const net::Sandbox& sandbox, const std::vector<Setting>& settings);
+// In the sandbox. All of them, or none: whatever cannot be written here is found before anything is. Errors: code 7 for
+// what is no setting of this sandbox, 100 for one that is read-only in it.
+Result<std::vector<OpenSetting>> open_settings(const std::vector<Setting>& settings);
 
 // What DEL has to know of them.
 std::vector<SavedSetting> saved(const std::vector<OpenSetting>& settings);
 
-// In their order. What the kernel makes of a value, if it is something else, is written into `saved`: true if there was
-// such a one. Errors: code 7 for a value that the kernel does not take.
+// In the sandbox, in their order. What the kernel makes of a value, if it is something else, is written into `saved`:
+// true if there was such a one. Errors: code 7 for a value that the kernel does not take.
 Result<bool> write_settings(const std::shared_ptr<net::Sandbox>& sandbox, const std::vector<OpenSetting>& settings,
                             std::vector<SavedSetting>& saved, Rollback& undo);
 

@@ -74,13 +74,13 @@ Result<Link> find_interface(Sandbox& sandbox, const std::string& ifname, Code co
   return Error::make(code, "CNI_IFNAME " + quote(ifname) + ": no such interface in the sandbox");
 }
 
-Result<Backup> make_backup(const Request& request, const Sandbox& sandbox, const std::vector<OpenSetting>& settings) {
+// Whose it is. Asked from the host's namespace.
+Result<Backup> make_backup(const Request& request, const Sandbox& sandbox) {
   Backup backup;
   backup.network = request.network;
   backup.attachment = request.attachment;
   backup.sandbox = sandbox.netns().number();
   CNIO_LET(backup.host, net::Namespace::own_number());
-  backup.settings = saved(settings);
   return backup;
 }
 
@@ -106,29 +106,39 @@ void update(AddResult& result, const Request& request, const net::LinkChange& ch
   }
 }
 
+// Checks all, keeps what is there, writes, in this order; `backup` has what was before of the interface.
+Status set_settings(const Config& config, const std::shared_ptr<Sandbox>& sandbox, Backup backup,
+                    const std::shared_ptr<BackupFile>& file, Rollback& undo) {
+  CNIO_LET(const std::vector<OpenSetting> settings, open_settings(config.settings));
+  backup.settings = saved(settings);
+  undo.add("put back the values from before", [file] { return file->put_back(); });
+  CNIO_LET(Backup kept, keep(backup, *file, *sandbox));
+  CNIO_LET(const bool other, write_settings(sandbox, settings, kept.settings, undo));
+  return other ? file->write(kept) : Status();
+}
+
+// What the interface announces may just have been set.
+bool sets_announcing(const Setting& setting) { return setting.name.paths.front().ends_with("_notify"); }
+
 Status tune(const Request& request, const Config& config, AddResult& result, Rollback& undo) {
   const std::vector<IpAddr> addresses = addresses_in(result, request);
   CNIO_TRY(check_addresses_stay(config, addresses, request.attachment.ifname));
   CNIO_LET(Sandbox opened, Sandbox::open(request.netns_path));
+  if (config.link.empty() && config.settings.empty()) return {};
   const auto sandbox = std::make_shared<Sandbox>(std::move(opened));
-  CNIO_LET(const std::vector<OpenSetting> settings, open_settings(*sandbox, config.settings));
-  CNIO_LET(Backup backup, make_backup(request, *sandbox, settings));
+  CNIO_LET(Backup backup, make_backup(request, *sandbox));
   std::optional<Link> link;
   if (!config.link.empty()) {
     CNIO_LET(link, find_interface(*sandbox, request.attachment.ifname, Code::kInvalidEnvironment));
     CNIO_TRY(check_mtu(config.link, *link));
     backup.link = present(*link, config.link);
   }
-  if (!link && settings.empty()) return {};
   CNIO_LET(BackupFile found, BackupFile::find(data_dir(request), request.attachment));
   const auto file = std::make_shared<BackupFile>(std::move(found));
-  undo.add("put back the values from before", [file] { return file->put_back(); });
-  CNIO_LET(Backup kept, keep(backup, *file, *sandbox));
-  CNIO_LET(const bool other, write_settings(sandbox, settings, kept.settings, undo));
-  if (other) CNIO_TRY(file->write(kept));
+  const auto work = [&] { return set_settings(config, sandbox, std::move(backup), file, undo); };
+  CNIO_TRY(config.settings.empty() ? work() : sandbox->run(work));
   if (!link) return {};
-  if (!settings.empty()) {
-    // Some are the interface's own.
+  if (std::any_of(config.settings.begin(), config.settings.end(), sets_announcing)) {
     CNIO_LET(link, net::read_again(sandbox->route(), *link));
   }
   CNIO_TRY(change_interface(sandbox, *link, config.link, addresses, undo));

@@ -80,7 +80,7 @@ BOUNDS = {
     ("firewall nftables", "ADD"): (100, 13),
     ("firewall nftables", "DEL"): (85, 22),
     ("firewall", "VERSION"): (12, 0),
-    ("tuning", "ADD"): (108, 8),
+    ("tuning", "ADD"): (99, 7),
     ("tuning", "DEL"): (93, 7),
     ("tuning", "CHECK"): (64, 1),
     ("tuning", "STATUS"): (16, 0),
