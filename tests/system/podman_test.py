@@ -281,7 +281,7 @@ class BadInput(PodmanTest):
     def test_missing_ipam_plugin(self) -> None:
         self.without("host-local")
         self.expect(f'Error: plugin type="bridge" failed .add.: .* bridge: IPAM plugin "host-local": '
-                    f'not found in CNI_PATH "{self.plugins}:')
+                    f'not found in CNI_PATH "{self.plugins}"')
 
     def test_ipam_plugin_not_executable(self) -> None:
         self.not_executable("host-local")
