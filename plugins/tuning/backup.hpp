@@ -56,9 +56,9 @@ class BackupFile {
   // As a whole or not at all; makes the folder (0700). Errors: code 5.
   Status write(const Backup& backup);
   // Makes it what it was when it was read. Errors: code 5.
-  Status put_back() const;
+  [[nodiscard]] Status put_back() const;
   // And what a write that was killed has left. Errors: code 5.
-  Status remove() const;
+  [[nodiscard]] Status remove() const;
 
  private:
   BackupFile(std::string folder, const protocol::Attachment& attachment);

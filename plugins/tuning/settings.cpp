@@ -49,14 +49,6 @@ Status write_one(const OpenSetting& setting) {
                        "is refused by the kernel as " + quote(setting.wanted->value) + ": " + errno_text(errnum));
 }
 
-// Whatever has become of the value meanwhile.
-Status write_before(const net::Sandbox& sandbox, const std::string& path, const std::string& before) {
-  return sandbox.run([&]() -> Status {
-    CNIO_TRY(net::change_sysctl(path, before));
-    return {};
-  });
-}
-
 // Has the kernel made something else of the value?
 Result<bool> read_again(const OpenSetting& setting, SavedSetting& saved) {
   CNIO_LET(const auto now, setting.file.read());
@@ -85,11 +77,40 @@ Status check_setting(const Setting& setting, const std::vector<SavedSetting>& sa
   return Error::make(Code::kCheckFailed, setting.key + " is not there: " + shown(setting.name.paths.front()));
 }
 
-Status put_back(const SavedSetting& setting) {
+enum class Which : bool { kAll, kUnchanged };
+
+// True if it was done, and not left alone.
+Result<bool> put_back(const SavedSetting& setting, Which which) {
   CNIO_LET(const auto file, net::OpenSysctl::open(setting.path));
-  if (!file) return {};
-  CNIO_LET(const auto now, file->read());
-  return now && net::same_setting(*now, setting.set) ? file->write(setting.before) : Status();
+  if (!file) return false;
+  if (which == Which::kUnchanged) {
+    CNIO_LET(const auto now, file->read());
+    if (!now || !net::same_setting(*now, setting.set)) return false;
+  }
+  CNIO_TRY(file->write(setting.before));
+  return true;
+}
+
+// Does the kernel set it for each interface, when it is set for all?
+bool spreads(const SavedSetting* setting) {
+  return setting->path == "ipv4/ip_forward" || setting->path.find("/conf/all/") != std::string::npos;
+}
+
+// In the sandbox, in reverse order. What was put back of an interface stays so when that of all is.
+Status put_back_all(const std::vector<SavedSetting>& settings, Which which) {
+  ErrorList errors;
+  std::vector<const SavedSetting*> done;
+  for (auto each = settings.rbegin(); each != settings.rend(); ++each) {
+    const Result<bool> one = put_back(*each, which);
+    if (!one.ok()) errors.collect(one.error());
+    if (one.ok() && one.value()) done.push_back(&*each);
+  }
+  if (std::none_of(done.begin(), done.end(), spreads)) return errors.status();
+  for (const SavedSetting* each : done) {
+    const Result<bool> again = net::write_sysctl(each->path, each->before);
+    if (!again.ok()) errors.collect(again.error());
+  }
+  return errors.status();
 }
 
 }  // namespace
@@ -113,13 +134,10 @@ std::vector<SavedSetting> saved(const std::vector<OpenSetting>& settings) {
 
 Result<bool> write_settings(const std::shared_ptr<net::Sandbox>& sandbox, const std::vector<OpenSetting>& settings,
                             std::vector<SavedSetting>& saved, Rollback& undo) {
-  for (const OpenSetting& each : settings) {
-    if (each.before) {
-      undo.add("put back " + shown(each.path),
-               [sandbox, path = each.path, before = *each.before] { return write_before(*sandbox, path, before); });
-    }
-    CNIO_TRY(write_one(each));
-  }
+  undo.add("put back the sysctls from before", [sandbox, before = tuning::saved(settings)] {
+    return sandbox->run([&] { return put_back_all(before, Which::kAll); });
+  });
+  for (const OpenSetting& each : settings) CNIO_TRY(write_one(each));
   bool other = false;
   for (const OpenSetting& each : settings) {
     const auto own = find(saved, each.path);
@@ -132,11 +150,7 @@ Result<bool> write_settings(const std::shared_ptr<net::Sandbox>& sandbox, const 
 
 Status put_back_settings(const net::Sandbox& sandbox, const std::vector<SavedSetting>& settings) {
   if (settings.empty()) return {};
-  return sandbox.run([&]() -> Status {
-    ErrorList errors;
-    for (auto each = settings.rbegin(); each != settings.rend(); ++each) errors.collect(put_back(*each));
-    return errors.status();
-  });
+  return sandbox.run([&] { return put_back_all(settings, Which::kUnchanged); });
 }
 
 Status check_settings(const net::Sandbox& sandbox, const std::vector<Setting>& settings,

@@ -90,6 +90,26 @@ TEST_F(TuningSysctl, OrderIsThatOfTheText) {
   }
 }
 
+// The kernel sets what is set for all for each.
+TEST_F(TuningSysctl, WhatOneInterfaceHadIsPutBackBesideThatOfAll) {
+  PARITY("T-U16 U11 U12");
+  const char* const keys = R"("sysctl": {"net.ipv4.conf.all.forwarding": "1", "net.ipv4.conf.IFNAME.forwarding": "0"})";
+  set("ipv4/conf/eth0/forwarding", "1");
+  EXPECT_TRUE(succeeded(add_text(keys)));
+  EXPECT_EQ(value("ipv4/conf/eth0/forwarding"), "0");
+  must_del(config(Json::object()), pod_);
+  EXPECT_EQ(value("ipv4/conf/all/forwarding"), "0");
+  EXPECT_EQ(value("ipv4/conf/eth0/forwarding"), "1");
+  EXPECT_TRUE(failed(add_text(std::string(keys) + R"(, "mac": "02:00:00:00:00:77", "txQLen": 5, "mtu": 66000)"),
+                     code::kConfig, {"mtu"}));
+  EXPECT_EQ(value("ipv4/conf/eth0/forwarding"), "1");
+  EXPECT_TRUE(failed(add_text(R"("sysctl": {"net.ipv4.conf.all.forwarding": "1", "net.ipv4.conf.IFNAME.forwarding": "0",
+                                            "net.core.somaxconn": "abc"})"),
+                     code::kConfig, {"somaxconn"}));
+  EXPECT_EQ(value("ipv4/conf/all/forwarding"), "0");
+  EXPECT_EQ(value("ipv4/conf/eth0/forwarding"), "1");
+}
+
 TEST_F(TuningSysctl, ThoseOfArgsComeLastAndWin) {
   PARITY("T-U11 U1 U4");
   EXPECT_TRUE(succeeded(add_text(

@@ -31,7 +31,7 @@ class OpenSysctl {
   // Without its newline. Nothing of one that can only be written, has no value yet (stable_secret), or too long a one.
   [[nodiscard]] Result<std::optional<std::string>> read() const;
   // Errors carry errno: EINVAL for what the kernel does not take.
-  Status write(std::string_view value) const;
+  [[nodiscard]] Status write(std::string_view value) const;
 
  private:
   OpenSysctl(UniqueFd file, std::string path) : file_(std::move(file)), path_(std::move(path)) {}

@@ -164,13 +164,13 @@ Status set_mac(Netlink& route, const Link& link, const MacAddr& mac) {
   return change(route, link, {.mac = mac}, "set the MAC address of " + link.name + " to " + mac.to_string());
 }
 
-LinkChange present(const Link& link, const LinkChange& change) {
+LinkChange present(const Link& link, const LinkChange& wanted) {
   LinkChange now;
-  if (change.mac) now.mac = link.mac;
-  if (change.mtu) now.mtu = link.mtu;
-  if (change.promiscuous) now.promiscuous = link.promiscuous;
-  if (change.all_multicast) now.all_multicast = link.all_multicast;
-  if (change.tx_queue) now.tx_queue = link.tx_queue;
+  if (wanted.mac) now.mac = link.mac;
+  if (wanted.mtu) now.mtu = link.mtu;
+  if (wanted.promiscuous) now.promiscuous = link.promiscuous;
+  if (wanted.all_multicast) now.all_multicast = link.all_multicast;
+  if (wanted.tx_queue) now.tx_queue = link.tx_queue;
   return now;
 }
 

@@ -88,15 +88,15 @@ struct LinkChange {
   bool operator==(const LinkChange&) const = default;
   [[nodiscard]] bool empty() const { return *this == LinkChange(); }
 };
-// What the link has now of what `change` would set.
-LinkChange present(const Link& link, const LinkChange& change);
+// What the link has now of what `wanted` sets.
+LinkChange present(const Link& link, const LinkChange& wanted);
 // What `wanted` sets to something else than `now` has.
 LinkChange differing(const LinkChange& wanted, const LinkChange& now);
 // "mtu 1400, promisc on": empty for one that is.
 std::string to_string(const LinkChange& change);
 // In one message. The kernel sets one after the other, in the order that they have above, and stops at what it refuses:
 // what comes before that is set.
-Status change_link(Netlink& route, const Link& link, const LinkChange& change);
+Status change_link(Netlink& route, const Link& link, const LinkChange& wanted);
 // Was the MAC address set by somebody, so that a bridge does not take another from its ports (addr_assign_type)?
 // Nothing if that cannot be told: it is shown in sysfs alone, which need not be that of the socket's namespace.
 std::optional<bool> has_fixed_mac(const Link& link);
