@@ -18,8 +18,8 @@ void check_backup(std::string_view text) {
   const auto backup = tuning::parse_backup(text);
   if (!backup) return;
   for (const tuning::SavedSetting& each : backup->settings) {
-    require(tuning::is_setting_path(each.path) && each.path.find("..") != 0, "what is put back is below net",
-            each.path);
+    require(tuning::is_setting_path(each.path) && ("/" + each.path + "/").find("/../") == std::string::npos,
+            "what is put back is below net", each.path);
   }
   // One that says nothing of whose it is is the reference's, and has no place for the rest.
   if (backup->network.empty()) return;
