@@ -217,6 +217,27 @@ TEST_F(Tuning, ANewMacAddressIsKnownAtOnce) {
   EXPECT_EQ(neighbour_mac("10.1.0.5", "v1"), born);
 }
 
+// Nobody but the kernel can tell them.
+TEST_F(Tuning, NeighboursOfTheHostAreToldOfANewMacAddress) {
+  PARITY("T-U19 U14");
+  const std::string other = add_netns("other");
+  must_run({"ip", "link", "add", "br0", "type", "bridge"});
+  must_run({"ip", "link", "add", "v2", "type", "veth", "peer", "name", "eth0", "netns", "other"});
+  for (const char* link : {"v1", "v2"}) must_run({"ip", "link", "set", link, "master", "br0", "up"});
+  must_run({"ip", "link", "set", "br0", "up"});
+  must_run({"ip", "link", "set", "eth0", "up"}, other);
+  must_run({"ip", "addr", "add", "10.1.0.6/24", "dev", "eth0"}, other);
+  must_run({"ip", "addr", "add", "fd01::6/64", "dev", "eth0", "nodad"}, other);
+  must_run({"ip", "addr", "add", "fd01::5/64", "dev", "eth0", "nodad"}, pod_.netns);
+  EXPECT_TRUE(ping(other, "10.1.0.5"));
+  EXPECT_TRUE(ping(other, "fd01::5"));
+  EXPECT_EQ(neighbour_mac("10.1.0.5", "eth0", other), mac());
+  must_add(with_ipv6(config({{"mac", kMac}})), pod_);
+  for (const char* address : {"10.1.0.5", "fd01::5"}) {
+    EXPECT_TRUE(happens([&] { return neighbour_mac(address, "eth0", other) == kMac; })) << address;
+  }
+}
+
 TEST_F(Tuning, UnknownArguments) {
   PARITY("T-U23");
   const Json keys = config({{"mtu", 1400}});
