@@ -8,6 +8,7 @@
 //   floor del HOST_END                                waits for the acknowledgement
 //   floor gone HOST_END                               the same, but until the notification that the pair is gone
 //   floor announce NETNS                              sets the MAC address of eth0 to what it is: see arp_notify
+//   floor tune NETNS MAC MTU KEY=VALUE...             sets sysctls, and both of eth0, after a look at what they are
 //   floor peak PROGRAM                                runs it, and tells its peak memory in KiB on standard error
 //
 // The last is here because the kernel counts whoever starts a program as part of its peak, and this program has next to
@@ -27,7 +28,9 @@
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
+#include <netinet/ether.h>
 #include <sched.h>
+#include <string>
 #include <string_view>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -204,6 +207,34 @@ int announce(const char* netns) {
   return 0;
 }
 
+// "ipv4/ip_forward=1"
+void set_sysctl(char* words) {
+  char* value = std::strchr(words, '=');
+  if (value == nullptr) fail(words, EINVAL);
+  *value++ = '\0';
+  const std::string path = std::string("/proc/sys/net/") + words;
+  const int file = open(path.c_str(), O_RDWR | O_CLOEXEC);
+  char before[4096];
+  if (file < 0 || pread(file, before, sizeof before, 0) < 0 || write(file, value, std::strlen(value)) < 0) {
+    fail(words, errno);
+  }
+}
+
+int tune(const char* netns, const char* mac_text, const char* mtu, char** settings) {
+  const int sandbox = open(netns, O_RDONLY | O_CLOEXEC);
+  if (sandbox < 0 || setns(sandbox, CLONE_NEWNET) != 0) fail(netns, errno);
+  const ether_addr* mac = ether_aton(mac_text);
+  if (mac == nullptr) fail(mac_text, EINVAL);
+  for (; *settings != nullptr; ++settings) set_sysctl(*settings);
+  ifinfomsg link{};
+  link.ifi_index = kPodEnd;
+  Message change(RTM_NEWLINK, 0, link);
+  change.put(IFLA_ADDRESS, mac, sizeof *mac);
+  change.put(IFLA_MTU, static_cast<uint32_t>(std::atoi(mtu)));
+  send(open_netlink(), {&change}, "change eth0");
+  return 0;
+}
+
 int peak(char** command) {
   const pid_t pid = vfork();
   if (pid == 0) {
@@ -225,10 +256,11 @@ int main(int count, char** words) {
   if (count == 3 && std::strcmp(words[1], "del") == 0) return del(words[2]);
   if (count == 3 && std::strcmp(words[1], "gone") == 0) return gone(words[2]);
   if (count == 3 && std::strcmp(words[1], "announce") == 0) return announce(words[2]);
+  if (count >= 5 && std::strcmp(words[1], "tune") == 0) return tune(words[2], words[3], words[4], words + 5);
   if (count == 3 && std::strcmp(words[1], "peak") == 0) return peak(words + 2);
   std::fputs(
       "usage: floor empty | add BRIDGE HOST_END NETNS ADDRESS/LENGTH GATEWAY | del HOST_END | gone HOST_END |\n"
-      "       announce NETNS | peak PROGRAM\n",
+      "       announce NETNS | tune NETNS MAC MTU KEY=VALUE... | peak PROGRAM\n",
       stderr);
   return 2;
 }

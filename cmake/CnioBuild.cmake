@@ -25,6 +25,8 @@ if(CNIO_STATIC)
   set(CMAKE_FIND_LIBRARY_SUFFIXES ".a") # else the imported targets name the shared libraries by path
 endif()
 pkg_check_modules(LIBNL REQUIRED IMPORTED_TARGET libnl-3.0>=3.7 libnl-route-3.0>=3.7)
+# The language of the patterns in tuning's allowlist; no other executable has it.
+pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
 
 add_library(cnio_options INTERFACE)
 target_compile_options(cnio_options INTERFACE

@@ -1,12 +1,12 @@
 # Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
-# Cross build for arm64 with Debian's g++-aarch64-linux-gnu. libnl comes from CNIO_ARM64_SYSROOT, which
-# scripts/lib/arm64-sysroot fills; the C and C++ libraries come with the compiler, and nlohmann/json, being headers only,
+# Cross build for arm64 with Debian's g++-aarch64-linux-gnu. libnl and RE2 come from CNIO_ARM64_SYSROOT,
+# which scripts/lib/arm64-sysroot fills; the C and C++ libraries come with the compiler, and nlohmann/json, being headers only,
 # is the machine's own.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
 
-set(CNIO_ARM64_SYSROOT "${CMAKE_CURRENT_LIST_DIR}/../build/arm64-sysroot" CACHE PATH "libnl for arm64")
+set(CNIO_ARM64_SYSROOT "${CMAKE_CURRENT_LIST_DIR}/../build/arm64-sysroot" CACHE PATH "libnl and RE2 for arm64")
 list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES CNIO_ARM64_SYSROOT)
 cmake_path(ABSOLUTE_PATH CNIO_ARM64_SYSROOT NORMALIZE OUTPUT_VARIABLE sysroot)
 if(NOT EXISTS "${sysroot}/versions")

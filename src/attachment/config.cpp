@@ -11,23 +11,10 @@ constexpr int64_t kMinMtu = 68;     // RFC 791; the kernel's ETH_MIN_MTU
 constexpr int64_t kMaxMtu = 65535;  // the kernel's ETH_MAX_MTU
 constexpr size_t kNameDigits = 8;   // behind the prefix of a host end's name
 
-struct MacSource {
-  std::string text;
-  std::string place;
-};
-
-// The MAC of CNI_ARGS. IP is the IPAM plugin's: the runtime passes one string to the whole chain.
-Result<std::string> find_mac_arg(const Request& request, protocol::Keys keys) {
-  const std::vector<std::string_view> known = protocol::cni_args_keys(keys);
-  if (known.empty()) return std::string();
-  CNIO_LET(auto cni_args, protocol::parse_cni_args(request.cni_args, known, {"IP", "GATEWAY"}));
-  return std::move(cni_args["MAC"]);
-}
-
 // In the order of preference.
 Result<MacSource> find_mac(const Request& request, protocol::Keys keys) {
   const Fields fields = request.fields(keys);
-  CNIO_LET(std::string mac_arg, find_mac_arg(request, keys));
+  CNIO_LET(MacSource mac_arg, mac_of_cni_args(request, keys));
   CNIO_LET(const Fields runtime, fields.at(protocol::kRuntimeConfig));
   CNIO_LET(const Fields args_cni, fields.at(protocol::kArgsCni));
   MacSource source;
@@ -37,26 +24,10 @@ Result<MacSource> find_mac(const Request& request, protocol::Keys keys) {
   CNIO_LET(source.text, args_cni.text("mac"));
   source.place = "args.cni.mac";
   if (!source.text.empty()) return source;
-  source = {std::move(mac_arg), "CNI_ARGS MAC"};
-  if (!source.text.empty()) return source;
+  if (!mac_arg.text.empty()) return mac_arg;
   CNIO_LET(source.text, fields.text("mac"));
   source.place = "mac";
   return source;
-}
-
-Result<std::optional<MacAddr>> parse_mac(const MacSource& source) {
-  if (source.text.empty()) return std::optional<MacAddr>();
-  const auto bad = [&](std::string_view why) {
-    const std::string text = std::string(why) + ", not " + quote(source.text);
-    if (source.place.starts_with("CNI_ARGS")) {
-      return Error::make(Code::kInvalidEnvironment, "invalid environment: " + source.place + ": " + text);
-    }
-    return Error::config(source.place, text);
-  };
-  const auto mac = MacAddr::parse(source.text);
-  if (!mac) return bad("must be a 48-bit MAC address such as 0a:58:0a:f0:01:02");
-  if (mac->is_multicast() || mac->is_zero()) return bad("must be the MAC address of a single interface");
-  return mac;
 }
 
 Result<std::optional<protocol::Dns>> parse_own_dns(const Fields& fields) {
@@ -107,6 +78,31 @@ Result<std::string> parse_ipam_type(const Fields& fields) {
 }
 
 }  // namespace
+
+Result<MacSource> mac_of_cni_args(const Request& request, protocol::Keys keys) {
+  MacSource source{{}, "CNI_ARGS MAC"};
+  const std::vector<std::string_view> known = protocol::cni_args_keys(keys);
+  if (known.empty()) return source;
+  // IP is the IPAM plugin's: the runtime passes one string to the whole chain.
+  CNIO_LET(auto cni_args, protocol::parse_cni_args(request.cni_args, known, {"IP", "GATEWAY"}));
+  source.text = std::move(cni_args["MAC"]);
+  return source;
+}
+
+Result<std::optional<MacAddr>> parse_mac(const MacSource& source) {
+  if (source.text.empty()) return std::optional<MacAddr>();
+  const auto bad = [&](std::string_view why) {
+    const std::string text = std::string(why) + ", not " + quote(source.text);
+    if (source.place.starts_with("CNI_ARGS")) {
+      return Error::make(Code::kInvalidEnvironment, "invalid environment: " + source.place + ": " + text);
+    }
+    return Error::config(source.place, text);
+  };
+  const auto mac = MacAddr::parse(source.text);
+  if (!mac) return bad("must be a 48-bit MAC address such as 0a:58:0a:f0:01:02");
+  if (mac->is_multicast() || mac->is_zero()) return bad("must be the MAC address of a single interface");
+  return mac;
+}
 
 bool holds_forbidden(const std::string& name) { return name.find_first_of("/:% \t\n\v\f\r") != std::string::npos; }
 

@@ -3,18 +3,17 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
-#include <cstdio>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
+#include "cnio/attachment/json_text.hpp"
 #include "cnio/base/host_lock.hpp"
 #include "cnio/base/list_files.hpp"
 #include "cnio/base/sha512.hpp"
 #include "cnio/base/unique_fd.hpp"
+#include "cnio/base/whole_file.hpp"
 
 namespace cnio::attachment {
 namespace {
@@ -39,34 +38,6 @@ std::string path_of(const protocol::Attachment& attachment) {
   return folder() + "/" + sha512_hex(attachment.container_id + '\0' + attachment.ifname, kNameDigits);
 }
 
-// JSON has no place for all bytes that the name of an interface may have.
-std::string escaped(const std::string& ifname) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string out;
-  for (const char each : ifname) {
-    const auto byte = static_cast<unsigned char>(each);
-    if (byte < 0x80 && each != '%') {
-      out += each;
-    } else {
-      out.append({'%', kDigits[byte >> 4U], kDigits[byte & 15U]});
-    }
-  }
-  return out;
-}
-
-std::string unescaped(const std::string& text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    unsigned byte = 0;
-    const char* digits = text.data() + i + 1;
-    const bool coded =
-        text[i] == '%' && text.size() - i > 2 && std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2;
-    out += coded ? static_cast<char>(byte) : text[i];
-    if (coded) i += 2;
-  }
-  return out;
-}
-
 void put(Json& line, const char* key, std::string value) { line[key] = std::move(value); }
 
 // The first line about a pair, by which all others find it.
@@ -75,7 +46,7 @@ Json line_of(const RecordedPair& pair) {
   put(line, "made", pair.host_mac.to_string());
   put(line, "network", pair.network);
   put(line, "container", pair.attachment.container_id);
-  put(line, "ifname", escaped(pair.attachment.ifname));
+  put(line, "ifname", to_json_text(pair.attachment.ifname));
   line["host"] = pair.host;
   put(line, "prefix", pair.prefix);
   put(line, "sandboxMac", pair.sandbox_mac.to_string());
@@ -114,7 +85,7 @@ RecordedPair pair_of(const Json& line, const MacAddr& mac) {
   RecordedPair pair;
   pair.host_mac = mac;
   pair.network = text(line, "network");
-  pair.attachment = {text(line, "container"), unescaped(text(line, "ifname"))};
+  pair.attachment = {text(line, "container"), from_json_text(text(line, "ifname"))};
   pair.host = number(line, "host");
   pair.prefix = text(line, "prefix");
   pair.sandbox_mac = MacAddr::parse(text(line, "sandboxMac")).value_or(MacAddr());
@@ -229,7 +200,7 @@ Status AttachmentRecord::append(std::string text, int flags) {
 }
 
 Status AttachmentRecord::add(const RecordedPair& pair) {
-  if (foreign_ && unlink(path_.c_str()) != 0 && errno != ENOENT) return Error::sys("remove " + path_, errno);
+  if (foreign_) CNIO_TRY(remove_file(path_));
   foreign_ = false;
   Status added = append(format(line_of(pair)), O_CREAT);
   if (!added.ok() && added.error().errnum() == ENOENT) {
@@ -261,19 +232,13 @@ Status AttachmentRecord::forget(const RecordedPair& pair) {
     Status noted = append(format(gone_line(pair)), 0);
     return noted.ok() || noted.error().errnum() == ENOENT ? Status() : std::move(noted);
   }
-  if (unlink(path_.c_str()) == 0 || errno == ENOENT) return {};
-  return Error::sys("remove " + path_, errno);
+  return remove_file(path_);
 }
 
 Status AttachmentRecord::rewrite() {
   std::string all;
   for (const RecordedPair& pair : pairs_) all += format(line_of(pair)) + format(completion_of(pair));
-  const std::string temporary = path_ + ".new";
-  {
-    CNIO_LET(const UniqueFd file, open_file(temporary, O_WRONLY | O_CREAT | O_TRUNC | kFlags, kFileMode));
-    CNIO_TRY(write_all(file.get(), all, temporary));
-  }
-  if (rename(temporary.c_str(), path_.c_str()) != 0) return Error::sys("replace " + path_, errno);
+  CNIO_TRY(put_whole_file(path_, path_ + ".new", all));
   size_ = all.size();
   torn_ = false;
   return {};

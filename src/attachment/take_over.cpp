@@ -6,20 +6,10 @@
 #include "cnio/base/error_list.hpp"
 #include "cnio/net/conntrack.hpp"
 #include "cnio/net/neighbour.hpp"
+#include "cnio/net/sysctl.hpp"
 
 namespace cnio::attachment {
 namespace {
-
-// Were any of them in the host's table?
-Result<bool> replace_neighbours(net::Netlink& host, const net::Link& gateway, const MacAddr& mac,
-                                const std::vector<IpAddr>& addresses) {
-  bool known = false;
-  for (const IpAddr& address : addresses) {
-    CNIO_LET(const bool replaced, net::replace_neighbour(host, gateway, address, mac));
-    known = known || replaced;
-  }
-  return known;
-}
 
 Status correct_host(net::Netlink& host, const std::optional<net::Link>& gateway, const MacAddr& mac,
                     const std::vector<IpAddr>& addresses) {
@@ -40,6 +30,16 @@ Result<bool> forget_neighbour(net::Netlink& host, const net::Link& gateway, cons
 
 }  // namespace
 
+Result<bool> replace_neighbours(net::Netlink& host, const net::Link& gateway, const MacAddr& mac,
+                                const std::vector<IpAddr>& addresses) {
+  bool known = false;
+  for (const IpAddr& address : addresses) {
+    CNIO_LET(const bool replaced, net::replace_neighbour(host, gateway, address, mac));
+    known = known || replaced;
+  }
+  return known;
+}
+
 Status take_over_addresses(net::Netlink& host, const std::optional<net::Link>& gateway, net::Sandbox& sandbox,
                            const net::Link& sandbox_end, const std::vector<IpAddr>& addresses) {
   if (!sandbox_end.mac) return {};
@@ -47,6 +47,27 @@ Status take_over_addresses(net::Netlink& host, const std::optional<net::Link>& g
   errors.collect(correct_host(host, gateway, *sandbox_end.mac, addresses));
   errors.collect(net::set_mac(sandbox.route(), sandbox_end, *sandbox_end.mac));
   return errors.status();
+}
+
+Status announced(net::Sandbox& sandbox, const net::Link& sandbox_end, const std::vector<IpAddr>& addresses,
+                 const std::function<Status()>& change) {
+  const auto any = [&](bool v4) {
+    return std::any_of(addresses.begin(), addresses.end(), [&](const IpAddr& each) { return each.is_v4() == v4; });
+  };
+  const bool ipv4 = !sandbox_end.announces_ipv4 && any(true);
+  const bool ipv6 = sandbox_end.ipv6 && !sandbox_end.ipv6->announces && any(false);
+  const auto announce = [&](bool on) {
+    if (ipv4) (void)net::set_arp_notify(sandbox.route(), sandbox_end, on);
+    if (!ipv6) return;
+    (void)sandbox.run([&]() -> Status {
+      CNIO_TRY(net::change_sysctl(net::LinkSetting{Family::kIpv6, sandbox_end.name, "ndisc_notify"}, on ? "1" : "0"));
+      return {};
+    });
+  };
+  announce(true);
+  Status changed = change();
+  announce(false);
+  return changed;
 }
 
 Status forget_addresses(net::Netlink& host, net::Netlink* netfilter, const std::optional<net::Link>& gateway,

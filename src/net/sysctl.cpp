@@ -3,14 +3,19 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <fcntl.h>
+#include <unistd.h>
 
-#include "cnio/base/unique_fd.hpp"
+#include "cnio/base/interrupted.hpp"
 
 namespace cnio::net {
 namespace {
 
 constexpr size_t kMaxValue = 4096;
+
+constexpr size_t kLongValue = size_t{16} * 1024;
+constexpr char kBlanks[] = " \t\n";
 
 std::string path_of(const std::string& key) { return "/proc/sys/net/" + key; }
 
@@ -25,7 +30,74 @@ std::optional<std::string> key_of(const LinkSetting& setting) {
   return family_folder(setting) + "/conf/" + setting.link + "/" + std::string(setting.name);
 }
 
+void drop_newline(std::string& text) {
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+}
+
+// The next field, which is taken off the text.
+std::string next_field(std::string_view& text) {
+  text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
+  const size_t end = std::min(text.find_first_of(kBlanks), text.size());
+  std::string field(text.substr(0, end));
+  text.remove_prefix(end);
+  return field;
+}
+
+// As the kernel reads numbers: "0x10" and "020" are 16.
+std::optional<long long> number_in(const std::string& field) {
+  char* end = nullptr;
+  errno = 0;
+  const long long number = std::strtoll(field.c_str(), &end, 0);
+  const bool whole = errno == 0 && !field.empty() && end == field.c_str() + field.size();
+  return whole ? std::optional(number) : std::nullopt;
+}
+
+bool same_field(const std::string& a, const std::string& b) {
+  if (a == b) return true;
+  const auto number = number_in(a);
+  return number && number == number_in(b);
+}
+
 }  // namespace
+
+Result<std::optional<OpenSysctl>> OpenSysctl::open(const std::string& key) {
+  std::string path = path_of(key);
+  auto file = open_file(path, O_RDWR);
+  // Some can only be written.
+  if (!file.ok() && file.error().errnum() == EACCES) file = open_file(path, O_WRONLY);
+  if (file.ok()) return std::optional(OpenSysctl(std::move(file).value(), std::move(path)));
+  const int errnum = file.error().errnum();
+  if (errnum == ENOENT || errnum == ENOTDIR || errnum == ENAMETOOLONG) return std::optional<OpenSysctl>();
+  return std::move(file).error();
+}
+
+Result<std::optional<std::string>> OpenSysctl::read() const {
+  char buffer[kLongValue];
+  const ssize_t got = retry_interrupted([&] { return pread(file_.get(), buffer, sizeof buffer, 0); });
+  if (got < 0 && errno != EBADF && errno != EIO) return Error::sys("read " + path_, errno);
+  // What may not have been all of it is of no use.
+  if (got < 0 || static_cast<size_t>(got) == sizeof buffer) return std::optional<std::string>();
+  std::string text(buffer, static_cast<size_t>(got));
+  drop_newline(text);
+  return std::optional(std::move(text));
+}
+
+Status OpenSysctl::write(std::string_view value) const {
+  // From the beginning, and in one piece: what comes behind it, the kernel ignores without a word.
+  const ssize_t put = retry_interrupted([&] { return pwrite(file_.get(), value.data(), value.size(), 0); });
+  if (put < 0) return Error::sys("write " + path_, errno);
+  if (static_cast<size_t>(put) == value.size()) return {};
+  return Error::make(Code::kIo, "write " + path_ + ": only a part of it was taken");
+}
+
+bool same_setting(std::string_view a, std::string_view b) {
+  for (;;) {
+    const std::string of_a = next_field(a);
+    const std::string of_b = next_field(b);
+    if (!same_field(of_a, of_b)) return false;
+    if (of_a.empty()) return true;
+  }
+}
 
 Result<std::optional<std::string>> read_sysctl(const std::string& key) {
   auto value = read_file(path_of(key), kMaxValue);
@@ -34,7 +106,7 @@ Result<std::optional<std::string>> read_sysctl(const std::string& key) {
     return std::move(value).error();
   }
   std::string text = std::move(value).value();
-  while (!text.empty() && text.back() == '\n') text.pop_back();
+  drop_newline(text);
   return std::optional(std::move(text));
 }
 

@@ -190,6 +190,19 @@ Result<Fields> Fields::object(std::string_view key) const {
   return inside(object == nullptr ? kEmpty : *object, key, path_of(key));
 }
 
+Result<std::vector<std::pair<std::string, std::string>>> Fields::members(std::string_view key) const {
+  CNIO_LET(const Json* object, value(key, KeyType::kObject));
+  std::vector<std::pair<std::string, std::string>> out;
+  if (object == nullptr) return out;
+  for (const auto& [name, member] : object->get_ref<const Json::object_t&>()) {
+    const std::string place = std::string(key) + "." + name;
+    if (!member.is_string()) return wrong_type(place, member, "a string");
+    CNIO_TRY(refuse_nul(place, member.get_ref<const std::string&>()));
+    out.emplace_back(name, member.get<std::string>());
+  }
+  return out;
+}
+
 Result<std::vector<Fields>> Fields::elements(const Json& values, std::string_view key, const std::string& path) const {
   std::vector<Fields> out;
   for (const Json& value : values) {

@@ -19,6 +19,7 @@
 #include "portmap/config.hpp"
 #include "ptp/config.hpp"
 #include "static/config.hpp"
+#include "tuning/config.hpp"
 
 namespace cnio::fuzz {
 namespace {
@@ -128,6 +129,21 @@ Result<AddResult> read_firewall(const Request& request) {
   return previous.value_or(AddResult());
 }
 
+Result<AddResult> read_tuning(const Request& request) {
+  require(!tuning::data_dir(request).empty(), "DEL knows where backups are");
+  CNIO_LET(const tuning::Config config, tuning::parse_config(request));
+  std::set<std::string> seen;
+  for (const tuning::Setting& each : config.settings) {
+    require(!each.name.paths.empty() && !each.value.empty(), "each setting can be written", each.key);
+    require(seen.insert(each.name.id).second, "no setting is there twice", each.key);
+  }
+  const net::LinkChange& link = config.link;
+  require(!link.mac || (!link.mac->is_multicast() && !link.mac->is_zero()), "an interface can have it");
+  require(!link.mtu || *link.mtu >= 68, "the MTU is within its limits");
+  CNIO_LET(const auto previous, protocol::parse_prev_result(request.fields(), request.version));
+  return previous.value_or(AddResult());
+}
+
 // A plugin that has no reader of its own here.
 Result<AddResult> read_common(const Request& request) {
   CNIO_TRY(protocol::check_common_keys(request.fields()));
@@ -143,6 +159,7 @@ Result<AddResult> read(std::string_view plugin, const Request& request) {
                 : plugin == "ptp"      ? read_ptp(request)
                 : plugin == "portmap"  ? read_portmap(request)
                 : plugin == "firewall" ? read_firewall(request)
+                : plugin == "tuning"   ? read_tuning(request)
                                        : read_common(request);
   // What is not quoted here would be escaped in the answer, and hard to read.
   if (!result.ok()) require_one_line(result.error().msg());

@@ -100,5 +100,67 @@ TEST_F(SysctlTest, ThatIsReadOnlyButRightIsFine) {
   EXPECT_ERROR(other, Code::kIo, "/proc/sys/net/ipv4/ip_forward: Read-only file system");
 }
 
+TEST_F(SysctlTest, StaysOpenForReadingAndWriting) {
+  test::set_sysctl("net/core/somaxconn", "55");
+  const auto opened = OpenSysctl::open("core/somaxconn");
+  ASSERT_OK(opened);
+  ASSERT_TRUE(opened.value());
+  EXPECT_EQ(opened.value()->read().value(), "55");
+  EXPECT_OK(opened.value()->write("66"));
+  EXPECT_EQ(sysctl("net/core/somaxconn"), "66");
+  EXPECT_EQ(opened.value()->read().value(), "66");
+  const Status refused = opened.value()->write("x");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().errnum(), EINVAL);
+  EXPECT_EQ(opened.value()->read().value(), "66");
+}
+
+TEST_F(SysctlTest, ThatIsNotThereOrCannotBeWrittenIsTold) {
+  for (const char* none : {"core/no_such", "core/somaxconn/x", "no/such"}) {
+    const auto opened = OpenSysctl::open(none);
+    ASSERT_OK(opened);
+    EXPECT_FALSE(opened.value()) << none;
+  }
+  const auto folder = OpenSysctl::open("ipv4/conf");
+  ASSERT_FALSE(folder.ok());
+  EXPECT_EQ(folder.error().errnum(), EISDIR);
+  const auto read_only = OpenSysctl::open("ipv4/tcp_available_congestion_control");
+  ASSERT_FALSE(read_only.ok());
+  EXPECT_EQ(read_only.error().errnum(), EACCES);
+}
+
+TEST_F(SysctlTest, ThatCanOnlyBeWrittenHasNoValue) {
+  const auto opened = OpenSysctl::open("ipv4/route/flush");
+  ASSERT_OK(opened);
+  ASSERT_TRUE(opened.value());
+  EXPECT_EQ(opened.value()->read().value(), std::nullopt);
+  EXPECT_OK(opened.value()->write("1"));
+}
+
+TEST(SameSetting, IsWhatTheKernelUnderstands) {
+  PARITY("T-U08 U3");
+  for (const auto& [a, b] : {std::pair("1", "1"),
+                             {"1024 65000", "1024\t65000"},
+                             {" 7\n", "007"},
+                             {"0x10", "16"},
+                             {"010", "8"},
+                             {"cubic", "cubic"},
+                             {"-1", "-1"},
+                             {"", " "}}) {
+    EXPECT_TRUE(same_setting(a, b)) << a;
+    EXPECT_TRUE(same_setting(b, a)) << a;
+  }
+  for (const auto& [a, b] : {std::pair("1", "2"),
+                             {"1", "1 2"},
+                             {"1 2", "2 1"},
+                             {"cubic", "reno"},
+                             {"1", ""},
+                             {"1", "1x"},
+                             {"99999999999999999999", "99999999999999999998"}}) {
+    EXPECT_FALSE(same_setting(a, b)) << a;
+    EXPECT_FALSE(same_setting(b, a)) << a;
+  }
+}
+
 }  // namespace
 }  // namespace cnio::net

@@ -59,6 +59,7 @@ const Example kExamples[] = {
     {"10-portmap.conflist", {"10.245.1.1", "fd00:10:245:1::1"}},
     {"10-resolv-routes.conf", {"10.243.1.1"}},
     {"10-static.conflist", {"10.244.1.1", "fd00:10:244:1::1"}, {"10.244.1.6/24", "fd00:10:244:1::6/64"}},
+    {"10-tuning.conflist", {"10.240.7.1"}},
     {"87-podman-bridge.conflist", {"10.88.0.1"}},
     {"99-loopback.conf", {"127.0.0.1"}},
     {"nerdctl-bridge.conflist", {"10.4.0.1"}},

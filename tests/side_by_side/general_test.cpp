@@ -27,6 +27,18 @@ TEST(GeneralDifferences, OfPtpAreAllSeen) {
   for (const Difference& each : differences_of("ptp")) EXPECT_TRUE(shows(each, reference, ours)) << each.reason;
 }
 
+TEST(GeneralDifferences, OfTuningAreAllSeen) {
+  PARITY("U10 U18");
+  const Case mtu{"Mtu",
+                 "",
+                 chained_config("tuning", "1.0.0"),
+                 R"({"mtu": 1400})",
+                 {"$ ip link add v1 type veth peer name eth0 netns c1", "ADD", "DEL"}};
+  const auto reference = play(mtu, Side::kReference);
+  const auto ours = play(mtu, Side::kOurs);
+  for (const Difference& each : differences_of("tuning")) EXPECT_TRUE(shows(each, reference, ours)) << each.reason;
+}
+
 // A comparison that sees nothing would pass everything.
 TEST(GeneralDifferences, AnythingElseIsSeen) {
   const Case one{"One", "", bridge_config(), "{}", {"ADD", "DEL"}};

@@ -212,7 +212,12 @@ const std::vector<Difference>& differences_of(std::string_view plugin) {
       {"^host sysctl ipv6/conf/<[^>]*>/accept_dad:", "M10: the gateway of a pod is ready at once"},
       {"^host <[^>]*> nodad ", "M10: the gateway of a pod is ready at once"},
   };
+  static const std::vector<Difference> kTuning{
+      {"^file /run/cni(/tuning)? mode ", "U10: folders can be entered by their owner"},
+      {"^file /run/cni/tuning/.* mode ", "U11, U18: the backup says whose it is, and what sysctls were before"},
+  };
   static const std::vector<Difference> kNone;
+  if (plugin == "tuning") return kTuning;
   return plugin == "ptp" ? kPtp : kNone;
 }
 

@@ -81,12 +81,23 @@ BOUNDS = {
     ("firewall nftables", "ADD"): (110, 13),
     ("firewall nftables", "DEL"): (95, 22),
     ("firewall", "VERSION"): (12, 0),
+    ("tuning", "ADD"): (99, 7),
+    ("tuning", "DEL"): (93, 7),
+    ("tuning", "CHECK"): (64, 1),
+    ("tuning", "STATUS"): (16, 0),
+    ("tuning", "GC"): (17, 0),
+    ("tuning", "VERSION"): (12, 0),
 }
 STALE = 0.85  # below this part of its bound
 
 
 def chained(what: str) -> dict[str, Any]:
-    """Five ports of both families, or a pod behind a firewall."""
+    """Five ports of both families, a pod behind a firewall, or three sysctls, a MAC address and an MTU."""
+    if what == "tuning":
+        names = ("net.core.somaxconn", "net.ipv4.ip_local_port_range", "net.ipv4.conf.IFNAME.rp_filter")
+        return {"sysctl": dict(zip(names, ("77", "1024 65000", "2"))), "mac": "02:00:00:00:00:77", "mtu": 1400,
+                "prevResult": {"cniVersion": "1.1.0", "interfaces": [{"name": "eth0", "sandbox": "/run/netns/pod"}],
+                               "ips": [{"address": "10.240.0.77/16", "interface": 0}]}}
     ports = [{"hostPort": 8000 + number, "containerPort": 80, "protocol": "tcp"} for number in range(5)]
     backend = {"backend": "nftables"} if "nftables" in what else {}
     return backend | {
@@ -106,7 +117,7 @@ def config(what: str) -> dict[str, Any]:
         return common | {"bridge": "cnio0", "isGateway": True, "ipMasq": "masquerade" in what, "ipam": ipam}
     if kind == "ptp":
         return common | {"ipMasq": "masquerade" in what, "ipam": ipam}
-    if kind in ("portmap", "firewall"):
+    if kind in ("portmap", "firewall", "tuning"):
         return common | chained(what)
     if kind == "static":
         ipam = {"type": "static", "addresses": [{"address": "10.240.0.5/16", "gateway": "10.240.0.1"}]}
@@ -133,6 +144,8 @@ class Cost(unittest.TestCase):
         attempts: list[list[str]] = []
         while len(attempts) < ATTEMPTS or (len(attempts) < PATIENCE and counts(min(attempts, key=len)) > bound):
             world.run("ip", "netns", "add", "pod")
+            if what == "tuning":
+                world.run("ip", "link", "add", "cable", "type", "veth", "peer", "name", "eth0", "netns", "pod")
             more: dict[str, Any] = {}
             if verb in ("DEL", "CHECK"):
                 self.trace(what, "ADD", "pod")
@@ -144,6 +157,8 @@ class Cost(unittest.TestCase):
             calls = [call for call in self.trace(what, verb, "pod", **more) if call not in NOT_COUNTED]
             if verb in ("ADD", "CHECK") and "full" not in what:
                 self.trace(what, "DEL", "pod")
+            if what == "tuning":
+                world.run("ip", "link", "delete", "cable")
             world.run("ip", "netns", "delete", "pod")
             attempts.append(calls)
         return min(attempts, key=len)

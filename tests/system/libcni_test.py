@@ -21,7 +21,7 @@ WORK = pathlib.Path("/run/libcni-test")
 RECORDS = WORK / "cache/results"
 STORE = pathlib.Path("/var/lib/cni/networks")
 EXAMPLES = pathlib.Path(os.environ["CNIO_EXAMPLES_DIR"])
-BORROWED = ("tuning", "bandwidth")
+BORROWED = ("bandwidth",)
 MAPPING = {"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}
 SERVER = """import socket
 server = socket.create_server(("", 80))
@@ -54,7 +54,7 @@ def chain(*plugins: Json, version: str = "1.0.0") -> Json:
 
 
 def whole_chain(version: str = "1.0.0") -> Json:
-    """Ours, and two of the reference among them, with every capability."""
+    """Ours, and one of the reference among them, with every capability."""
     return chain(bridge({"subnet": None}, capabilities={"ips": True, "mac": True, "ipRanges": True}),
                  {"type": "portmap", "capabilities": {"portMappings": True}},
                  {"type": "tuning", "sysctl": {"net.ipv4.conf.eth0.log_martians": "1"}},

@@ -15,7 +15,6 @@ from support.podman import Podman
 
 Json = dict[str, Any]
 WORK = pathlib.Path("/run/podman-test")
-BORROWED = ("tuning",)
 WAITING = tuple(image.WAIT_FOREVER)
 STORE = pathlib.Path("/var/lib/cni/networks")
 # "publish" without an address means any, of both families.
@@ -282,7 +281,7 @@ class BadInput(PodmanTest):
     def test_missing_ipam_plugin(self) -> None:
         self.without("host-local")
         self.expect(f'Error: plugin type="bridge" failed .add.: .* bridge: IPAM plugin "host-local": '
-                    f'not found in CNI_PATH "{self.plugins}:')
+                    f'not found in CNI_PATH "{self.plugins}"')
 
     def test_ipam_plugin_not_executable(self) -> None:
         self.not_executable("host-local")
@@ -301,8 +300,7 @@ class BadInput(PodmanTest):
 
 def setUpModule() -> None:
     PodmanTest.plugins = reference.plugin_folder(WORK / "bin", ())
-    borrowed = reference.borrow(WORK / "reference", BORROWED)
-    PodmanTest.podman = Podman(WORK / "podman", [PodmanTest.plugins, borrowed])
+    PodmanTest.podman = Podman(WORK / "podman", [PodmanTest.plugins])
     make_lasting_traces(PodmanTest.podman)
 
 
@@ -316,5 +314,4 @@ def make_lasting_traces(podman: Podman) -> None:
 
 
 if __name__ == "__main__":
-    reference.find()
     world.enter(unittest.main)

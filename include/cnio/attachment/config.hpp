@@ -72,6 +72,16 @@ void read_main_keys(const protocol::Fields& fields, Reader& reader, MainConfig& 
 // `prevResult`. CNI_ARGS are looked at if `keys` has any. Errors: code 7 naming the key, 4 for CNI_ARGS.
 Status read_main_details(const protocol::Request& request, protocol::Keys keys, MainConfig& config);
 
+// A MAC address as somebody wrote it, and where: "runtimeConfig.mac", for messages.
+struct MacSource {
+  std::string text;
+  std::string place;
+};
+// That of CNI_ARGS, of which `keys` has the names. Errors: code 4.
+Result<MacSource> mac_of_cni_args(const protocol::Request& request, protocol::Keys keys);
+// Nothing for an empty text. Errors: code 7, or 4 for CNI_ARGS, for all that no single interface has as its address.
+Result<std::optional<MacAddr>> parse_mac(const MacSource& source);
+
 // ---- rows for the tables
 
 inline constexpr protocol::Key kMtuKey = {"mtu", protocol::KeyType::kInteger, "the kernel's",

@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -25,6 +26,15 @@ namespace cnio::attachment {
 // milliseconds, for a grace period.
 Status take_over_addresses(net::Netlink& host, const std::optional<net::Link>& gateway, net::Sandbox& sandbox,
                            const net::Link& sandbox_end, const std::vector<IpAddr>& addresses);
+
+// The host's own table alone: its entries for the addresses, if there are any, get this MAC address. Were there any?
+Result<bool> replace_neighbours(net::Netlink& host, const net::Link& gateway, const MacAddr& mac,
+                                const std::vector<IpAddr>& addresses);
+
+// Has the kernel announce these addresses when `change` gives another MAC address to the interface, also behind plugins
+// that do not leave it set to do so. Best effort, but for `change` itself.
+Status announced(net::Sandbox& sandbox, const net::Link& sandbox_end, const std::vector<IpAddr>& addresses,
+                 const std::function<Status()>& change);
 
 // Removes what the host remembers of the attachment whose MAC address is `mac`: neighbours and connections. An address
 // that the host knows under another MAC address belongs to somebody else by now and is left alone, with all its

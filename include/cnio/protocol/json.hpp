@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
@@ -70,6 +71,8 @@ class Fields {
   [[nodiscard]] Result<std::optional<Cidr>> cidr(std::string_view key) const;
   // Absent: an object without fields.
   [[nodiscard]] Result<Fields> object(std::string_view key) const;
+  // The members of an object of texts, all of them, in their order and as they are spelled; null is no text.
+  [[nodiscard]] Result<std::vector<std::pair<std::string, std::string>>> members(std::string_view key) const;
   // Every element must be an object; a null element is an error.
   [[nodiscard]] Result<std::vector<Fields>> objects(std::string_view key) const;
   // A list of lists of objects (host-local's ranges).

@@ -42,6 +42,35 @@ Status change_flags(Netlink& route, const Link& link, unsigned change, unsigned 
   return route.request(message.get(), operation);
 }
 
+void put_flag(ifinfomsg& info, unsigned flag, const std::optional<bool>& wanted) {
+  if (!wanted) return;
+  info.ifi_change |= flag;
+  if (*wanted) info.ifi_flags |= flag;
+}
+
+Status change(Netlink& route, const Link& link, const LinkChange& change, const std::string& operation) {
+  ifinfomsg info{};
+  info.ifi_index = raw(link.index);
+  put_flag(info, IFF_PROMISC, change.promiscuous);
+  put_flag(info, IFF_ALLMULTI, change.all_multicast);
+  const MsgPtr message = link_message(RTM_NEWLINK, 0, info);
+  if (change.mac) must(nla_put(message.get(), IFLA_ADDRESS, 6, change.mac->data()));
+  if (change.mtu) must(nla_put_u32(message.get(), IFLA_MTU, *change.mtu));
+  if (change.tx_queue) must(nla_put_u32(message.get(), IFLA_TXQLEN, *change.tx_queue));
+  return route.request(message.get(), operation);
+}
+
+// The key's value, if it has one, as part of a list.
+void append(std::string& list, std::string_view key, const std::optional<std::string>& value) {
+  if (value) list.append(list.empty() ? "" : ", ").append(key).append(" ").append(*value);
+}
+std::optional<std::string> shown(const std::optional<uint32_t>& number) {
+  return number ? std::optional(std::to_string(*number)) : std::nullopt;
+}
+std::optional<std::string> shown(const std::optional<bool>& flag) {
+  return flag ? std::optional<std::string>(*flag ? "on" : "off") : std::nullopt;
+}
+
 }  // namespace
 
 Result<std::optional<Link>> find_name_owner(Netlink& route, const std::string& name) {
@@ -94,22 +123,23 @@ Status set_link_down(Netlink& route, const Link& link) {
   return change_flags(route, link, IFF_UP, 0, "set " + link.name + " down");
 }
 
-Status set_arp_notify(Netlink& route, const Link& link) {
+Status set_arp_notify(Netlink& route, const Link& link, bool on) {
   ifinfomsg info{};
   info.ifi_index = raw(link.index);
   const MsgPtr message = link_message(RTM_NEWLINK, 0, info);
   nlattr* families = checked(nla_nest_start(message.get(), IFLA_AF_SPEC));
   nlattr* ipv4 = checked(nla_nest_start(message.get(), AF_INET));
   nlattr* settings = checked(nla_nest_start(message.get(), IFLA_INET_CONF));
-  must(nla_put_u32(message.get(), IPV4_DEVCONF_ARP_NOTIFY, 1));
+  must(nla_put_u32(message.get(), IPV4_DEVCONF_ARP_NOTIFY, on ? 1 : 0));
   nla_nest_end(message.get(), settings);
   nla_nest_end(message.get(), ipv4);
   nla_nest_end(message.get(), families);
-  return route.request(message.get(), "have the addresses of " + link.name + " announced");
+  const std::string what = on ? "have the addresses of " : "have no more addresses of ";
+  return route.request(message.get(), what + link.name + " announced");
 }
 
 Status set_promiscuous(Netlink& route, const Link& link) {
-  return change_flags(route, link, IFF_PROMISC, IFF_PROMISC, "make " + link.name + " promiscuous");
+  return change(route, link, {.promiscuous = true}, "make " + link.name + " promiscuous");
 }
 
 std::optional<bool> has_fixed_mac(const Link& link) {
@@ -131,11 +161,41 @@ Status set_alias(Netlink& route, const Link& link, const std::string& alias, std
 }
 
 Status set_mac(Netlink& route, const Link& link, const MacAddr& mac) {
-  ifinfomsg info{};
-  info.ifi_index = raw(link.index);
-  const MsgPtr message = link_message(RTM_NEWLINK, 0, info);
-  must(nla_put(message.get(), IFLA_ADDRESS, 6, mac.data()));
-  return route.request(message.get(), "set the MAC address of " + link.name + " to " + mac.to_string());
+  return change(route, link, {.mac = mac}, "set the MAC address of " + link.name + " to " + mac.to_string());
+}
+
+LinkChange present(const Link& link, const LinkChange& wanted) {
+  LinkChange now;
+  if (wanted.mac) now.mac = link.mac;
+  if (wanted.mtu) now.mtu = link.mtu;
+  if (wanted.promiscuous) now.promiscuous = link.promiscuous;
+  if (wanted.all_multicast) now.all_multicast = link.all_multicast;
+  if (wanted.tx_queue) now.tx_queue = link.tx_queue;
+  return now;
+}
+
+LinkChange differing(const LinkChange& wanted, const LinkChange& now) {
+  LinkChange different;
+  if (wanted.mac != now.mac) different.mac = wanted.mac;
+  if (wanted.mtu != now.mtu) different.mtu = wanted.mtu;
+  if (wanted.promiscuous != now.promiscuous) different.promiscuous = wanted.promiscuous;
+  if (wanted.all_multicast != now.all_multicast) different.all_multicast = wanted.all_multicast;
+  if (wanted.tx_queue != now.tx_queue) different.tx_queue = wanted.tx_queue;
+  return different;
+}
+
+std::string to_string(const LinkChange& change) {
+  std::string list;
+  append(list, "MAC address", change.mac ? std::optional(change.mac->to_string()) : std::nullopt);
+  append(list, "mtu", shown(change.mtu));
+  append(list, "promisc", shown(change.promiscuous));
+  append(list, "allmulti", shown(change.all_multicast));
+  append(list, "txQLen", shown(change.tx_queue));
+  return list;
+}
+
+Status change_link(Netlink& route, const Link& link, const LinkChange& wanted) {
+  return change(route, link, wanted, "set " + to_string(wanted) + " of " + link.name);
 }
 
 Result<bool> can_create(Netlink& route, const std::string& kind) {

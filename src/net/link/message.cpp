@@ -67,14 +67,17 @@ void parse_settings(nlattr* families, Link& link) {
   if (!family.parse_nested(families)) return;
   Attributes<IFLA_INET_CONF> ipv4;
   if (family.at[AF_INET] != nullptr && ipv4.parse_nested(family.at[AF_INET]) && ipv4.at[IFLA_INET_CONF] != nullptr) {
-    link.forwards_ipv4 = setting(ipv4.at[IFLA_INET_CONF], IPV4_DEVCONF_FORWARDING - 1) != 0;  // they count from 1
+    const nlattr* table = ipv4.at[IFLA_INET_CONF];
+    link.forwards_ipv4 = setting(table, IPV4_DEVCONF_FORWARDING - 1) != 0;  // they count from 1
+    link.announces_ipv4 = setting(table, IPV4_DEVCONF_ARP_NOTIFY - 1) != 0;
   }
   Attributes<IFLA_INET6_CONF> ipv6;
   if (family.at[AF_INET6] != nullptr && ipv6.parse_nested(family.at[AF_INET6]) && ipv6.at[IFLA_INET6_CONF] != nullptr) {
     const nlattr* table = ipv6.at[IFLA_INET6_CONF];
     link.ipv6 = Ipv6Settings{.accept_ra = setting(table, DEVCONF_ACCEPT_RA),
                              .forwards = setting(table, DEVCONF_FORWARDING) != 0,
-                             .disabled = setting(table, DEVCONF_DISABLE_IPV6) != 0};
+                             .disabled = setting(table, DEVCONF_DISABLE_IPV6) != 0,
+                             .announces = setting(table, DEVCONF_NDISC_NOTIFY) != 0};
   }
 }
 
@@ -99,7 +102,7 @@ void put_alias(nl_msg* message, const std::string& alias) {
 
 std::optional<Link> parse_link(nlmsghdr& header) {
   if (header.nlmsg_type != RTM_NEWLINK) return std::nullopt;
-  Attributes<IFLA_LINK_NETNSID> attributes;
+  Attributes<IFLA_MAX_MTU> attributes;
   if (!attributes.parse(header, sizeof(ifinfomsg)) || attributes.at[IFLA_IFNAME] == nullptr) return std::nullopt;
   const auto* info = static_cast<const ifinfomsg*>(nlmsg_data(&header));
   const auto& at = attributes.at;
@@ -108,11 +111,15 @@ std::optional<Link> parse_link(nlmsghdr& header) {
   link.name = text_of(at[IFLA_IFNAME]);
   link.up = (info->ifi_flags & IFF_UP) != 0;
   link.promiscuous = (info->ifi_flags & IFF_PROMISC) != 0;
+  link.all_multicast = (info->ifi_flags & IFF_ALLMULTI) != 0;
   link.carrier = (info->ifi_flags & IFF_LOWER_UP) != 0;
   if (at[IFLA_ADDRESS] != nullptr && nla_len(at[IFLA_ADDRESS]) == 6) {
     link.mac = MacAddr::from_bytes(nla_data(at[IFLA_ADDRESS]));
   }
   if (at[IFLA_MTU] != nullptr) link.mtu = value_of<uint32_t>(at[IFLA_MTU]);
+  if (at[IFLA_MIN_MTU] != nullptr) link.min_mtu = value_of<uint32_t>(at[IFLA_MIN_MTU]);
+  if (at[IFLA_MAX_MTU] != nullptr) link.max_mtu = value_of<uint32_t>(at[IFLA_MAX_MTU]);
+  if (at[IFLA_TXQLEN] != nullptr) link.tx_queue = value_of<uint32_t>(at[IFLA_TXQLEN]);
   if (at[IFLA_MASTER] != nullptr) link.master = IfIndex{value_of<int>(at[IFLA_MASTER])};
   if (at[IFLA_LINK] != nullptr) link.peer = IfIndex{value_of<int>(at[IFLA_LINK])};
   if (at[IFLA_LINK_NETNSID] != nullptr) link.peer_namespace = value_of<int>(at[IFLA_LINK_NETNSID]);

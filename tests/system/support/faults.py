@@ -35,6 +35,11 @@ _IPAM = {"type": "host-local", "ranges": [[{"subnet": subnet}] for subnet in _SU
 _STATIC = {"type": "static", "addresses": [{"address": "10.240.0.5/24", "gateway": "10.240.0.1"},
                                            {"address": "fd00:240::5/64"}]}
 _GATEWAY = {"bridge": "cnio0", "isGateway": True, "ipMasq": True, "macspoofchk": True, "ipam": _IPAM}
+_SYSCTLS = ("core/somaxconn", "ipv4/ip_local_port_range", "ipv4/conf/eth0/rp_filter")
+_TUNING = {"sysctl": dict(zip(("net/" + name for name in _SYSCTLS), ("77", "1024 65000", "2"))),
+           "mac": "02:00:00:00:00:77", "mtu": 1400, "promisc": True, "dataDir": str(STORE / "tuning"),
+           "prevResult": {"cniVersion": "1.1.0", "interfaces": [{"name": "eth0", "sandbox": "/run/netns/pod"}],
+                          "ips": [{"address": "10.240.0.5/24", "interface": 0}]}}
 
 _ISOLATED = {"backend": "iptables", "ingressPolicy": "isolated"}
 
@@ -51,6 +56,7 @@ class Scenario:
     verbs: tuple[str, ...] = VERBS
     crowd: int = 0  # how many others have reservations: from some on an index is kept
     chained: bool = False  # pods are ports of a bridge already, and the plugin gets the result of the one that made them so
+    interface: bool = False  # the pod has its interface already, and with the pod goes what could not be put back
 
 
 SCENARIOS = {
@@ -63,6 +69,7 @@ SCENARIOS = {
     "ptp": Scenario("ptp", "ptp: ipMasq, both families", {"ipMasq": True, "ipam": _IPAM}, True),
     "host-local": Scenario("host-local", "host-local alone, both families", {"ipam": _IPAM}, True),
     "crowded": Scenario("host-local", "host-local alone, with 50 reservations of others", {"ipam": _IPAM}, True, crowd=50),
+    "tuning": Scenario("tuning", "tuning: sysctls, MAC address, MTU, promisc", _TUNING, True, interface=True),
     "static": Scenario("static", "static alone, both families", {"ipam": _STATIC}, False),
     "loopback": Scenario("loopback", "loopback", {}, False, verbs=("ADD", "DEL")),
     "portmap": Scenario("portmap", "portmap, iptables' chains, both families", {}, True, chained=True),
@@ -80,6 +87,8 @@ ERRORS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("openat",), ("EIO", "ENOMEM", "EINTR", "EPERM")),
     **dict.fromkeys((tracer.CREATING,), ("ENOSPC", "EIO", "ENOMEM", "EINTR", "EPERM")),
     "read": (tracer.SHORT, "EINTR", "EIO", "ENOMEM"),
+    "pread64": ("EINTR", "ENOMEM"),
+    "pwrite64": ("EINTR", "EIO", "ENOMEM", "EPERM"),
     "write": (tracer.SHORT, "EINTR", "ENOSPC", "EIO", "ENOMEM", "EPERM"),
     **dict.fromkeys(("sendmsg", "sendto"), ("ENOBUFS", "ENOMEM", "EINTR", "EPERM")),
     **dict.fromkeys(("recvmsg", "recvfrom"), ("ENOBUFS", "ENOMEM", "EINTR")),
@@ -99,7 +108,7 @@ ERRORS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("linkat", "mkdir", "renameat", "renameat2"), ("ENOSPC", "EIO", "ENOMEM", "EPERM")),
     "utimensat": ("EIO", "EPERM"),
     "fallocate": ("ENOSPC", "EINTR", "ENOMEM"),
-    "unlinkat": ("EIO", "ENOMEM", "EBUSY", "EPERM"),
+    **dict.fromkeys(("unlink", "unlinkat"), ("EIO", "ENOMEM", "EBUSY", "EPERM")),
     **dict.fromkeys(("ftruncate", "fsync", "fdatasync"), ("EINTR", "EIO", "ENOSPC")),
     "memfd_create": ("ENOMEM", "EPERM"),
     "pipe2": ("ENOMEM",),
@@ -155,6 +164,12 @@ def enter_host() -> None:
     world.run("ip", "link", "set", "lo", "up")
 
 
+def make_interface(pod: str) -> None:
+    """Both ends in the pod: all of it goes with the pod, and comes again with the same numbers."""
+    world.run("ip", "-n", pod, "link", "add", "eth0", "address", "02:00:00:00:00:05", "type", "veth",
+              "peer", "name", "cable", "address", "02:00:00:00:00:06")
+
+
 def make_pod() -> None:
     """A network namespace whose lo has been up once, which shows for ever."""
     world.run("ip", "netns", "add", POD)
@@ -201,8 +216,7 @@ class Stage:
         self.make_pod()
         if scenario.resident:
             world.run("ip", "netns", "add", RESIDENT)
-            if scenario.chained:
-                make_port(RESIDENT)
+            self.make_interface(RESIDENT)
             expect_success("ADD of the resident", self.call("ADD", RESIDENT))
         self.result = json.loads(expect_success("ADD", self.call("ADD")))
         expect_success("DEL", self.call("DEL"))
@@ -215,15 +229,24 @@ class Stage:
         world.wait_until("addresses settled", lambda: "tentative" not in world.run("ip", "address").stdout)
         self.before = self.snapshot()
 
+    def make_interface(self, pod: str) -> None:
+        if self.scenario.chained:
+            make_port(pod)
+        if self.scenario.interface:
+            make_interface(pod)
+
     def make_pod(self) -> None:
         make_pod()
-        if self.scenario.chained:
-            make_port(POD)
+        self.make_interface(POD)
 
     def remove_pod(self) -> None:
         if self.scenario.chained:  # the kernel takes its time with what is in a namespace
             world.run("ip", "link", "delete", f"port{CHAINED[POD]}")
         world.run("ip", "netns", "delete", POD)
+
+    def renew_pod(self) -> None:
+        self.remove_pod()
+        self.make_pod()
 
     def environment(self, verb: str, pod: str = POD, netns: bool = True) -> dict[str, str]:
         values = {"CNI_COMMAND": verb, "CNI_CONTAINERID": pod, "CNI_IFNAME": "lo" if self.is_loopback() else "eth0",
@@ -278,6 +301,9 @@ class Stage:
         kinds = {"pod": ip_state("-n", POD), "host": ip_state()}
         rules = world.run("nft", "--stateless", "list", "ruleset").stdout
         kinds["rule"] = [line.strip() for line in rules.splitlines() if line.strip() not in ("", "}")]
+        if self.scenario.interface:
+            files = [f"/proc/sys/net/{name}" for name in _SYSCTLS]
+            kinds["sysctl"] = world.run("ip", "netns", "exec", POD, "grep", "", *files).stdout.splitlines()
         kinds["store"] = [f"{path}: {path.read_text()!r}" for path in sorted(STORE.rglob("*")) if counts(path)]
         return kinds
 
@@ -372,6 +398,8 @@ def _judge(stage: Stage, case: Case, trace: tracer.Trace) -> str:
     mute = not trace.out and trace.status != 0 and case.spoil.name in MEMORY
     if killed or mute:
         return _after_death(stage, case, trace)
+    if stage.scenario.interface and (case.verb == "GC" or "not put back" in trace.err):
+        stage.renew_pod()
     if trace.status < 0:
         return f"died of signal {-trace.status}: {trace.err}"
     if trace.status > 0:
@@ -399,6 +427,8 @@ def _after_death(stage: Stage, case: Case, trace: tracer.Trace) -> str:
     trace.held.clear()
     if gone:
         stage.make_pod()
+    elif stage.scenario.interface and (verb == "GC" or turn in (1, 4)):
+        stage.renew_pod()
     if again.status != 0:
         return f"{verb} after the kill: {again.text()}"
     if stage.is_loopback() and turn in (1, 4):  # a DEL without a namespace cannot set its lo down

@@ -26,6 +26,7 @@ struct Ipv6Settings {
   int accept_ra = 0;  // 0: no router advertisement is believed; 1: none while the interface forwards; 2: each one
   bool forwards = false;
   bool disabled = false;
+  bool announces = false;  // ndisc_notify: neighbours are told of a new MAC address
 
   [[nodiscard]] bool believes_routers() const { return accept_ra == 2 || (accept_ra == 1 && !forwards); }
 };
@@ -36,10 +37,14 @@ struct Link {
   std::string kind;  // "bridge", "veth"; empty for hardware and loopback
   std::optional<MacAddr> mac;
   uint32_t mtu = 0;
-  bool up = false;           // IFF_UP: set up by the administrator
-  bool operational = false;  // IF_OPER_UP: can pass frames
-  bool carrier = false;      // IFF_LOWER_UP: somebody is at the other end, or it is of a kind that knows of none
-  bool promiscuous = false;  // IFF_PROMISC as an administrator sets it; a packet capture does not count
+  bool up = false;             // IFF_UP: set up by the administrator
+  bool operational = false;    // IF_OPER_UP: can pass frames
+  bool carrier = false;        // IFF_LOWER_UP: somebody is at the other end, or it is of a kind that knows of none
+  bool promiscuous = false;    // IFF_PROMISC as an administrator sets it; a packet capture does not count
+  bool all_multicast = false;  // IFF_ALLMULTI, likewise
+  uint32_t tx_queue = 0;       // IFLA_TXQLEN, in packets
+  uint32_t min_mtu = 0;        // IFLA_MIN_MTU, which it can be given
+  uint32_t max_mtu = 0;        // IFLA_MAX_MTU; 0: no limit is known
   IfIndex master = IfIndex::kNone;
   IfIndex peer = IfIndex::kNone;      // IFLA_LINK: a veth's other end, by its index in its own namespace
   std::optional<int> peer_namespace;  // IFLA_LINK_NETNSID: the id of that namespace, if it is another one
@@ -50,6 +55,7 @@ struct Link {
   bool vlan_filtering = false;        // of a bridge
   uint32_t vrf_table = 0;             // of a VRF
   bool forwards_ipv4 = false;         // packets that come in here may go out elsewhere
+  bool announces_ipv4 = false;        // arp_notify: neighbours are told of a new MAC address
   std::optional<Ipv6Settings> ipv6;   // nothing: no IPv6, in the kernel or on a link with so small an MTU
 };
 
@@ -65,11 +71,32 @@ Result<std::vector<Link>> list_links(Netlink& route, IfIndex master = IfIndex::k
 
 Status set_link_up(Netlink& route, const Link& link);
 Status set_link_down(Netlink& route, const Link& link);
-// Has the link's IPv4 addresses announced when its MAC address is set, or it is set up (arp_notify:
+// Has the link's IPv4 addresses announced, or not, when its MAC address is set, or it is set up (arp_notify:
 // Documentation/networking/ip-sysctl).
-Status set_arp_notify(Netlink& route, const Link& link);
+Status set_arp_notify(Netlink& route, const Link& link, bool on = true);
 Status set_promiscuous(Netlink& route, const Link& link);
 Status set_mac(Netlink& route, const Link& link, const MacAddr& mac);
+
+// What an administrator sets of a link; what is not given stays as it is.
+struct LinkChange {
+  std::optional<MacAddr> mac = {};
+  std::optional<uint32_t> mtu = {};
+  std::optional<bool> promiscuous = {};
+  std::optional<bool> all_multicast = {};
+  std::optional<uint32_t> tx_queue = {};  // in packets
+
+  bool operator==(const LinkChange&) const = default;
+  [[nodiscard]] bool empty() const { return *this == LinkChange(); }
+};
+// What the link has now of what `wanted` sets.
+LinkChange present(const Link& link, const LinkChange& wanted);
+// What `wanted` sets to something else than `now` has.
+LinkChange differing(const LinkChange& wanted, const LinkChange& now);
+// "mtu 1400, promisc on": empty for one that is.
+std::string to_string(const LinkChange& change);
+// In one message. The kernel sets one after the other, in the order that they have above, and stops at what it refuses:
+// what comes before that is set.
+Status change_link(Netlink& route, const Link& link, const LinkChange& wanted);
 // Was the MAC address set by somebody, so that a bridge does not take another from its ports (addr_assign_type)?
 // Nothing if that cannot be told: it is shown in sysfs alone, which need not be that of the socket's namespace.
 std::optional<bool> has_fixed_mac(const Link& link);

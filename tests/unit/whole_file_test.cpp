@@ -1,0 +1,79 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnio/base/whole_file.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+#include "cnio/base/unique_fd.hpp"
+
+#include "support/matchers.hpp"
+
+namespace cnio {
+namespace {
+
+class WholeFile : public ::testing::Test {
+ protected:
+  WholeFile() {
+    std::string name = std::filesystem::temp_directory_path() / "whole-file-XXXXXX";
+    folder_ = mkdtemp(name.data());
+    path_ = folder_ + "/file";
+    temporary_ = folder_ + "/file.new";
+  }
+  ~WholeFile() override { std::filesystem::remove_all(folder_); }
+
+  std::string content() const { return read_file(path_, 100).value(); }
+
+  std::string folder_;
+  std::string path_;
+  std::string temporary_;
+};
+
+TEST_F(WholeFile, IsPutInPlace) {
+  std::ofstream(temporary_) << "left by one that was killed, and longer";
+  const auto put = put_whole_file(path_, temporary_, "one");
+  ASSERT_OK(put);
+  EXPECT_TRUE(put.value());
+  EXPECT_EQ(content(), "one");
+  EXPECT_EQ(std::filesystem::status(path_).permissions(), std::filesystem::perms(0600));
+  EXPECT_FALSE(std::filesystem::exists(temporary_));
+  EXPECT_OK(put_whole_file(path_, temporary_, "two"));
+  EXPECT_EQ(content(), "two");
+}
+
+TEST_F(WholeFile, LeavesWhatIsThere) {
+  ASSERT_OK(put_whole_file(path_, temporary_, "one", IfTaken::kLeave));
+  const auto put = put_whole_file(path_, temporary_, "two", IfTaken::kLeave);
+  ASSERT_OK(put);
+  EXPECT_FALSE(put.value());
+  EXPECT_EQ(content(), "one");
+  EXPECT_FALSE(std::filesystem::exists(temporary_));
+}
+
+TEST_F(WholeFile, LeavesNothingBehindIfItFails) {
+  std::filesystem::create_directory(path_);
+  EXPECT_ERROR(put_whole_file(path_, temporary_, "one"), Code::kIo, "file.new");
+  EXPECT_FALSE(std::filesystem::exists(temporary_));
+  EXPECT_ERROR(put_whole_file(folder_ + "/no/file", folder_ + "/no/file.new", "one"), Code::kIo, "file.new");
+}
+
+TEST_F(WholeFile, FollowsNoLink) {
+  std::ofstream(folder_ + "/other") << "other";
+  std::filesystem::create_symlink(folder_ + "/other", temporary_);
+  EXPECT_OK(put_whole_file(path_, temporary_, "one"));
+  EXPECT_EQ(content(), "one");
+  EXPECT_EQ(read_file(folder_ + "/other", 100).value(), "other");
+}
+
+TEST_F(WholeFile, IsRemovedOnce) {
+  ASSERT_OK(put_whole_file(path_, temporary_, "one"));
+  EXPECT_OK(remove_file(path_));
+  EXPECT_OK(remove_file(path_));
+  std::filesystem::create_directory(path_);
+  EXPECT_ERROR(remove_file(path_), Code::kIo, "remove");
+}
+
+}  // namespace
+}  // namespace cnio
