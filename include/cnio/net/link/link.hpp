@@ -73,6 +73,8 @@ Status set_mac(Netlink& route, const Link& link, const MacAddr& mac);
 // Was the MAC address set by somebody, so that a bridge does not take another from its ports (addr_assign_type)?
 // Nothing if that cannot be told: it is shown in sysfs alone, which need not be that of the socket's namespace.
 std::optional<bool> has_fixed_mac(const Link& link);
+// The kernel makes no IPv6 address for it by itself once it is up. Where the link has no IPv6, nothing is asked for.
+Status set_no_ipv6_address(Netlink& route, const Link& link);
 // And, if one is given, the group, in the same message.
 Status set_alias(Netlink& route, const Link& link, const std::string& alias, std::optional<uint32_t> group = {});
 
