@@ -54,7 +54,7 @@ Result<net::Link> make_ifb(net::Netlink& host, const net::Link& host_end, const 
     ifb.mac = MacAddr::random();
     const Status made = make_marked(host, ifb, owner, spec);
     if (made.ok()) return ifb;
-    if (made.error().errnum() != EEXIST && made.error().errnum() != EBUSY) return made.error();
+    if (made.error().errnum() != EEXIST) return made.error();
   }
   return Error::make(Code::kConflict,
                      "interfaces " + names.front() + " to " + names.back() + " exist already, and are not this pod's")

@@ -67,10 +67,10 @@ TEST_F(FilterTest, PacketsGoWhereTheyAreRedirected) {
 
 TEST_F(FilterTest, OthersAreToldApart) {
   tc("qdisc add dev v0 clsact");
-  tc("filter add dev v0 ingress pref 3 protocol ip u32 match ip dst 10.0.0.0/8 action drop");
+  tc("filter add dev v0 ingress pref 3 protocol ip u32 match ip dst 10.0.0.0/8 flowid 1:2");
   tc("filter add dev v0 ingress pref 5 protocol all u32 match u32 0 0 action mirred egress mirror dev i0");
   tc("filter add dev v0 ingress pref 9 protocol all u32 match u32 0 0 action mirred egress redirect dev i0");
-  tc("filter add dev v0 egress pref 4 protocol ip u32 match u32 0 0 action pass");
+  tc("filter add dev v0 egress pref 4 protocol ip u32 match u32 0 0 flowid 1:2");
   const auto filters = list_filters(route(), link("v0"), kFiltersOfClsact).value();
   ASSERT_EQ(filters.size(), 3U);
   EXPECT_FALSE(filters[0].every_packet);
@@ -96,7 +96,7 @@ TEST_F(FilterTest, OneThatLeadsNowhereSaysSo) {
 
 TEST_F(FilterTest, RemovalIsOfOneAndCanBeRepeated) {
   ASSERT_OK(add_clsact(route(), link("v0")));
-  tc("filter add dev v0 ingress pref 3 protocol ip u32 match ip dst 10.0.0.0/8 action drop");
+  tc("filter add dev v0 ingress pref 3 protocol ip u32 match ip dst 10.0.0.0/8 flowid 1:2");
   ASSERT_OK(add_redirect(route(), link("v0"), {.parent = kFiltersOfClsact, .preference = 7, .to = link("i0").index}));
   const auto filters = list_filters(route(), link("v0"), kFiltersOfClsact).value();
   for (int turn = 0; turn < 2; ++turn) {
@@ -142,7 +142,7 @@ TEST_F(IfbTest, TheNextLinksAreCountedAsBefore) {
 TEST_F(IfbTest, TakenNamesAndNumbersAreTold) {
   ASSERT_OK(create_ifb(route(), {.name = "i0", .index = IfIndex{77}, .mac = mac_}));
   EXPECT_EQ(create_ifb(route(), {.name = "i0", .mac = mac_}).error().errnum(), EEXIST);
-  EXPECT_EQ(create_ifb(route(), {.name = "i1", .index = IfIndex{77}, .mac = mac_}).error().errnum(), EBUSY);
+  EXPECT_EQ(create_ifb(route(), {.name = "i1", .index = IfIndex{77}, .mac = mac_}).error().errnum(), EEXIST);
 }
 
 TEST_F(IfbTest, WithoutAnIpv6AddressOfItsOwn) {

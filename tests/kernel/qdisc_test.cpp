@@ -8,6 +8,7 @@
 namespace cnio::net {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -42,7 +43,7 @@ class QdiscTest : public test::NetTest {
 
 TEST_F(QdiscTest, ATokenBucketIsWhatWasAskedFor) {
   ASSERT_OK(add_tbf(route(), link("v0"), kFirst, {.rate = kMegabyte, .burst = 100'000, .limit = 125'000}));
-  EXPECT_THAT(tc("v0"), HasSubstr("qdisc tbf 1: root refcnt 2 rate 8Mbit burst 100000b lat 25ms"));
+  EXPECT_THAT(tc("v0"), ContainsRegex("qdisc tbf 1: root refcnt . rate 8Mbit burst 100000b lat 25ms"));
   const Qdisc made = root("v0");
   ASSERT_TRUE(made.tbf);
   EXPECT_EQ(made.kind, "tbf");
@@ -59,7 +60,7 @@ TEST_F(QdiscTest, RatesBeyond32BitsAreNotCut) {
   ASSERT_OK(add_tbf(route(), link("v0"), kFirst, {.rate = kRate, .burst = UINT32_MAX, .limit = INT32_MAX}));
   EXPECT_EQ(root("v0").tbf->rate, kRate);
   EXPECT_EQ(root("v0").tbf->limit, static_cast<uint32_t>(INT32_MAX));
-  EXPECT_NEAR(root("v0").tbf->buffer, ticks_of(kRate, UINT32_MAX), 2);
+  EXPECT_NEAR(root("v0").tbf->buffer, static_cast<double>(ticks_of(kRate, UINT32_MAX)), 2);
 }
 
 // The field for the time, 32 bits of 64 ns, holds 274 s: the kernel takes the bytes, and tells what the field holds.
@@ -98,18 +99,18 @@ TEST_F(QdiscTest, WhatIsReceivedHasAPlaceOfItsOwn) {
 }
 
 TEST_F(QdiscTest, ThoseOfOneLinkOrOfAllAreListed) {
-  ip("link add v2 type dummy");
-  test::must_run({"tc", "qdisc", "add", "dev", "v0", "root", "handle", "7:", "prio"});
+  test::must_run({"tc", "qdisc", "add", "dev", "v0", "root", "handle", "7:", "htb"});
+  test::must_run({"tc", "class", "add", "dev", "v0", "parent", "7:", "classid", "7:1", "htb", "rate", "1mbit"});
   test::must_run({"tc", "qdisc", "add", "dev", "v0", "parent", "7:1", "handle", "70:", "pfifo"});
   test::must_run({"tc", "qdisc", "add", "dev", "v1", "ingress"});
-  EXPECT_THAT(listed("v0"), UnorderedElementsAre("prio 7:", "pfifo 70:"));
+  EXPECT_THAT(listed("v0"), UnorderedElementsAre("htb 7:", "pfifo 70:"));
   const auto all = list_qdiscs(route());
   ASSERT_OK(all);
   std::vector<std::string> kinds;
   for (const Qdisc& qdisc : all.value()) {
     if (!qdisc.chosen_by_kernel()) kinds.push_back(qdisc.kind);
   }
-  EXPECT_THAT(kinds, UnorderedElementsAre("prio", "pfifo", "ingress"));
+  EXPECT_THAT(kinds, UnorderedElementsAre("htb", "pfifo", "ingress"));
   EXPECT_EQ(to_string_tc(0x00070001), "7:1");
 }
 
@@ -136,7 +137,7 @@ TEST_F(QdiscTest, WhatWaitsIsCounted) {
   test::run({{"ping", "-c", "1", "-s", "1400", "-W", "1", "10.9.0.2"}});
   test::run({{"ping", "-c", "1", "-s", "1400", "-W", "1", "10.9.0.2"}});
   EXPECT_GT(root("v0").overlimits, 0U);
-  EXPECT_EQ(root("v0").backlog, 1'442U);
+  EXPECT_GE(root("v0").backlog, 1'442U);
 }
 
 }  // namespace

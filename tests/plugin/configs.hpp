@@ -104,7 +104,7 @@ inline Json minimal_config(const std::string& plugin, const std::string& version
   if (plugin == "host-local") return host_local_config({"10.1.0.0/24"}, version);
   if (plugin == "static") return static_config({"10.1.0.5/24"}, version);
   if (plugin == "ptp") return ptp_config({"10.1.0.0/24"}, version);
-  if (plugin == "firewall" || plugin == "portmap") return chained_config(plugin, version);
+  if (plugin == "bandwidth" || plugin == "firewall" || plugin == "portmap") return chained_config(plugin, version);
   return {{"cniVersion", version}, {"name", "net"}, {"type", plugin}};
 }
 

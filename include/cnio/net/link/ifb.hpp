@@ -20,8 +20,7 @@ struct IfbSpec {
   uint32_t mtu = 0;                // 0: the kernel's choice
   MacAddr mac;                     // given at creation, so that udev leaves it alone
 };
-// Creates one that is down. Error: errno EEXIST if the name is taken, EBUSY if the index is, EOPNOTSUPP if the kernel
-// has none.
+// Creates one that is down. Error: errno EEXIST if the name, or the index, is taken, EOPNOTSUPP if the kernel has none.
 Status create_ifb(Netlink& route, const IfbSpec& spec);
 // An index that the kernel would not give to any link of its own accord, at random.
 IfIndex random_index();
