@@ -31,7 +31,11 @@ Status remove_filters(net::Netlink& host, const net::Link& link, const Shape& sh
   }
   ErrorList errors;
   for (const net::Filter& filter : shape.filters) {
-    if (ours(filter)) errors.collect(net::remove_filter(host, link, filter));
+    if (!ours(filter)) continue;
+    const bool alone = std::all_of(shape.filters.begin(), shape.filters.end(), [&](const net::Filter& other) {
+      return ours(other) || other.preference != filter.preference;
+    });
+    errors.collect(alone ? net::remove_all_like(host, link, filter) : net::remove_filter(host, link, filter));
   }
   return errors.status();
 }
@@ -95,19 +99,24 @@ Result<bool> is_of_another(net::Netlink& host, const Shape& shape, const Ifbs& i
   return false;
 }
 
+// Is it the host end of another attachment, as far as it says so?
+bool is_marked_for_another(const net::Link& link, const Owner& owner) {
+  return link.alias.starts_with(attachment::kAliasMark) &&
+         link.alias != attachment::host_end_alias(owner.network, owner.attachment);
+}
+
 // The links that lead to one of these, besides the host end. To one that does not say whose it is, another interface of
 // the container may lead, or one of another network whose names run together to the same: then it is that one's.
-Status strip_others(net::Netlink& host, Ifbs& ifbs, const Ifbs& to, const Owner& owner) {
+Status strip_others(net::Netlink& host, Ifbs& ifbs, const Ifbs& to, const Owner& owner, bool host_end_is_known) {
   CNIO_LET(const std::vector<Shaped> others, find_leading_to(host, to));
   ErrorList errors;
   for (const Shaped& other : others) {
     const Ifbs theirs = ifbs;
     for (const net::Link& ifb : theirs) {
-      const bool led = without({ifb}, other.shape.filters).empty();
-      if (led && is_of(ifb, owner)) errors.collect(strip(host, other.link, other.shape, {ifb}));
-      if (led && !is_of(ifb, owner)) {
-        std::erase_if(ifbs, [&](const net::Link& each) { return each.index == ifb.index; });
-      }
+      if (!without({ifb}, other.shape.filters).empty()) continue;
+      const bool theirs = !is_of(ifb, owner) && (host_end_is_known || is_marked_for_another(other.link, owner));
+      if (!theirs) errors.collect(strip(host, other.link, other.shape, {ifb}));
+      if (theirs) std::erase_if(ifbs, [&](const net::Link& each) { return each.index == ifb.index; });
     }
   }
   return errors.status();
@@ -125,7 +134,7 @@ Status unlimit(net::Netlink& host, const std::optional<net::Link>& host_end, con
     if (!foreign) errors.collect(strip(host, *host_end, shape, ifbs));
     elsewhere = without(ifbs, shape.filters);
   }
-  errors.collect(strip_others(host, ifbs, elsewhere, owner));
+  errors.collect(strip_others(host, ifbs, elsewhere, owner, host_end.has_value()));
   for (const net::Link& ifb : ifbs) errors.collect(net::remove_link(host, ifb));
   return errors.status();
 }

@@ -137,13 +137,25 @@ Status add_redirect(Netlink& route, const Link& link, const RedirectSpec& spec) 
   return route.request(message.get(), "redirect what " + link.name + " receives");
 }
 
-Status remove_filter(Netlink& route, const Link& link, const Filter& filter) {
-  const MsgPtr message = traffic_message(RTM_DELTFILTER, 0, link.index, filter.parent, filter.handle,
+namespace {
+
+Status remove(Netlink& route, const Link& link, const Filter& filter, uint32_t handle) {
+  const MsgPtr message = traffic_message(RTM_DELTFILTER, 0, link.index, filter.parent, handle,
                                          info_of(filter.preference, filter.protocol));
   must(nla_put_string(message.get(), TCA_KIND, filter.kind.c_str()));
   Status removed = route.request(message.get(), "remove a filter of " + link.name);
   if (!removed.ok() && is_gone(removed.error())) return {};
   return removed;
+}
+
+}  // namespace
+
+Status remove_all_like(Netlink& route, const Link& link, const Filter& filter) {
+  return remove(route, link, filter, 0);
+}
+
+Status remove_filter(Netlink& route, const Link& link, const Filter& filter) {
+  return remove(route, link, filter, filter.handle);
 }
 
 }  // namespace cnio::net

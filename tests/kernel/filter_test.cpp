@@ -102,6 +102,8 @@ TEST_F(FilterTest, RemovalIsOfOneAndCanBeRepeated) {
   for (int turn = 0; turn < 2; ++turn) {
     EXPECT_OK(remove_filter(route(), link("v0"), filters.back()));
     EXPECT_THAT(listed(kFiltersOfClsact), ElementsAre("u32 3"));
+    EXPECT_OK(remove_all_like(route(), link("v0"), filters.back()));
+    EXPECT_THAT(test::must_run({"tc", "filter", "show", "dev", "v0", "ingress"}), ::testing::Not(HasSubstr("pref 7")));
   }
   const Link gone = link("v0");
   ip("link del v0");

@@ -24,7 +24,9 @@ struct Damage {
 const Damage kDamages[] = {
     {"RootGone", "tc qdisc del dev HOST root", {"host end", "none"}},
     {"RootOfAnotherKind", "tc qdisc replace dev HOST root bfifo", {"host end", "bfifo"}},
-    {"OtherRate", "tc qdisc change dev HOST root handle 1: tbf rate 9mbit burst 100000 limit 26518", {"9000000"}},
+    {"OtherRate",
+     "tc qdisc change dev HOST root handle 1: tbf rate 9mbit burst 100000 limit 26518",
+     {"1125000 byte/s"}},
     {"OtherBurst", "tc qdisc change dev HOST root handle 1: tbf rate 8mbit burst 50000 limit 26518", {"ticks"}},
     {"OtherQueue", "tc qdisc change dev HOST root handle 1: tbf rate 8mbit burst 100000 limit 99999", {"99999"}},
     {"IngressGone", "tc qdisc del dev HOST ingress", {"redirection"}},
@@ -33,7 +35,7 @@ const Damage kDamages[] = {
     {"IfbGone", "ip link del IFB", {"redirection"}},
     {"IfbRootGone", "tc qdisc del dev IFB root", {"IFB", "none"}},
     {"IfbOtherRate", "tc qdisc change dev IFB root handle 1: tbf rate 9mbit burst 200000 limit 51518", {"IFB"}},
-    {"IfbOtherMac", "ip link set IFB address 02:00:00:00:00:09", {"IFB", "02:00:00:00:00:09"}},
+    {"IfbOtherMac", "ip link set IFB down; ip link set IFB address 02:00:00:00:00:09 up", {"IFB", "02:00:00:00:00:09"}},
 };
 
 std::string with_names(std::string text, const std::string& host, const std::string& ifb) {
@@ -132,10 +134,10 @@ TEST_F(BandwidthSwap, WhatTheReferenceMadeGoesWithoutNamespaceAndResult) {
 TEST_F(BandwidthSwap, TheReferencesDelFindsOurs) {
   PARITY("T-U25");
   const Attachment c1 = pod();
-  const Json made = limited(c1);
-  EXPECT_TRUE(succeeded(reference("DEL", made, c1)));
+  const Json whole = pod_config(c1);
+  EXPECT_TRUE(succeeded(reference("DEL", added(whole, c1), c1)));
   EXPECT_THAT(ifbs(), IsEmpty());
-  const Json again = added(made, c1);
+  const Json again = added(whole, c1);
   EXPECT_TRUE(succeeded_silently(check(again, c1))) << "what it leaves is in nobody's way";
   EXPECT_TRUE(ping(c1.netns, "10.1.0.1"));
   EXPECT_TRUE(succeeded(reference("DEL", again, c1)));

@@ -100,11 +100,17 @@ class BandwidthTest : public BridgeTest {
     }
     return "none";
   }
-  /// One number of a root: "limit" of "... limit 26518b ...".
+  /// One number of a root: "limit" of "... limit 26518b ...", "rate" of "... rate 8Mbit ...".
   static int64_t number(const std::string& link, const std::string& word) {
     const std::string text = root(link);
     const auto at = text.find(" " + word + " ");
-    return at == std::string::npos ? -1 : std::stoll(text.substr(at + word.size() + 2));
+    if (at == std::string::npos) return -1;
+    std::size_t digits = 0;
+    const std::string value = text.substr(at + word.size() + 2, 24);
+    const int64_t count = std::stoll(value, &digits);
+    const std::string unit = value.substr(digits, 2);
+    if (unit == "Kb" && value.substr(digits, 4) != "Kbit") return count << 10U;
+    return unit == "Mb" && value.substr(digits, 4) != "Mbit" ? count << 20U : count;
   }
 
   static std::vector<std::string> filters(const std::string& link, const std::string& where = "parent ffff:") {

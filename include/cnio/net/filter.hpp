@@ -44,7 +44,9 @@ struct RedirectSpec {
   IfIndex to = IfIndex::kNone;
 };
 Status add_redirect(Netlink& route, const Link& link, const RedirectSpec& spec);
-// One that is gone already, with or without its link, is success.
+// One that is gone already, with or without its link, is success. What held it may stay, if another filter is of the
+// same kind; that goes by `remove_all_like`, with all filters of the same preference and protocol.
+Status remove_all_like(Netlink& route, const Link& link, const Filter& filter);
 Status remove_filter(Netlink& route, const Link& link, const Filter& filter);
 
 }  // namespace cnio::net
