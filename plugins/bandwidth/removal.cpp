@@ -111,8 +111,8 @@ Status strip_others(net::Netlink& host, Ifbs& ifbs, const Ifbs& to, const Owner&
   CNIO_LET(const std::vector<Shaped> others, find_leading_to(host, to));
   ErrorList errors;
   for (const Shaped& other : others) {
-    const Ifbs theirs = ifbs;
-    for (const net::Link& ifb : theirs) {
+    const Ifbs all = ifbs;
+    for (const net::Link& ifb : all) {
       if (!without({ifb}, other.shape.filters).empty()) continue;
       const bool theirs = !is_of(ifb, owner) && (host_end_is_known || is_marked_for_another(other.link, owner));
       if (!theirs) errors.collect(strip(host, other.link, other.shape, {ifb}));

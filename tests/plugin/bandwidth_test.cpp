@@ -262,7 +262,11 @@ TEST_F(Bandwidth, FiltersOfOthersStayInFront) {
     EXPECT_TRUE(succeeded_silently(check(made, c1)));
     EXPECT_TRUE(ping(c1.netns, "10.1.0.1"));
     must_del(made, c1);
-    EXPECT_EQ(filters(host, "ingress"), before);
+    auto after = filters(host, "ingress");
+    for (std::string& line : after) {  // tc leaves it out where all have the same
+      if (const auto at = line.find(" parent ffff:"); at != std::string::npos) line.erase(at, 13);
+    }
+    EXPECT_EQ(after, before);
     EXPECT_THAT(ifbs(), IsEmpty());
     must_tc("qdisc del dev " + host + " " + kind);
   }

@@ -43,9 +43,9 @@ class BandwidthTraffic : public BandwidthTest {
     moment.after = now();
     for (const Json& qdisc : all) {
       if (!qdisc.value("root", false)) continue;
-      moment.bytes = qdisc.at("bytes");
-      moment.backlog = qdisc.at("backlog");
-      moment.overlimits = qdisc.at("overlimits");
+      moment.bytes = qdisc.at("bytes").get<int64_t>();
+      moment.backlog = qdisc.at("backlog").get<int64_t>();
+      moment.overlimits = qdisc.at("overlimits").get<int64_t>();
     }
     return moment;
   }
@@ -87,7 +87,7 @@ class BandwidthTraffic : public BandwidthTest {
     Moment last = first;
     ASSERT_TRUE(happens([&] {
       last = look(link);
-      return last.bytes - first.bytes > 2 * kRate;
+      return static_cast<double>(last.bytes - first.bytes) > 2 * kRate;
     })) << root(link);
     const auto passed = static_cast<double>(last.bytes - first.bytes);
     EXPECT_LE(passed, 1.1 * kRate * (last.after - first.before)) << "more than the limit";
