@@ -33,6 +33,8 @@ _IPAM = {"type": "host-local", "ranges": [[{"subnet": subnet}] for subnet in _SU
          "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]}
 _STATIC = {"type": "static", "addresses": [{"address": "10.240.0.5/24", "gateway": "10.240.0.1"},
                                            {"address": "fd00:240::5/64"}]}
+_LIMITS = {f"{way}{what}": value for way in ("ingress", "egress") for what, value in (("Rate", 10**7), ("Burst", 2**32 - 1))}
+_CABLE = {"cniVersion": "1.1.0", "interfaces": [{"name": "cable0"}, {"name": "eth0", "sandbox": f"/run/netns/{POD}"}]}
 _GATEWAY = {"bridge": "cnio0", "isGateway": True, "ipMasq": True, "macspoofchk": True, "ipam": _IPAM}
 
 
@@ -61,6 +63,8 @@ SCENARIOS = {
     "crowded": Scenario("host-local", "host-local alone, with 50 reservations of others", {"ipam": _IPAM}, True, crowd=50),
     "static": Scenario("static", "static alone, both families", {"ipam": _STATIC}, False),
     "loopback": Scenario("loopback", "loopback", {}, False, verbs=("ADD", "DEL")),
+    "bandwidth": Scenario("bandwidth", "bandwidth: both ways, behind another plugin", {"prevResult": _CABLE,
+                          "runtimeConfig": {"bandwidth": _LIMITS}}, False),
 }
 
 # Calls that take memory: if one fails when the program starts, nobody is there yet to answer. The end is then judged as if
@@ -153,6 +157,14 @@ def make_pod() -> None:
         world.run("ip", "-n", POD, "link", "set", "lo", state)
 
 
+def make_cable() -> None:
+    """As another plugin would: the same each time."""
+    world.wait_until("the cable is gone", lambda: "cable0" not in world.run("ip", "link").stdout)
+    world.run("ip", "link", "add", "cable0", "index", "900", "address", "02:00:00:00:00:01", "type", "veth",
+              "peer", "name", "eth0", "index", "901", "address", "02:00:00:00:00:02", "netns", POD)
+    world.run("ip", "link", "set", "cable0", "addrgenmode", "none", "up")
+
+
 class Stage:
     """A host with a pod that is not attached."""
 
@@ -160,7 +172,7 @@ class Stage:
         self.scenario = scenario
         self.plugins = plugins
         enter_host()
-        make_pod()
+        self.make_pod()
         if scenario.resident:
             world.run("ip", "netns", "add", RESIDENT)
             expect_success("ADD of the resident", self.call("ADD", RESIDENT))
@@ -174,6 +186,11 @@ class Stage:
         expect_success("DEL", self.call("DEL"))
         world.wait_until("addresses settled", lambda: "tentative" not in world.run("ip", "address").stdout)
         self.before = self.snapshot()
+
+    def make_pod(self) -> None:
+        make_pod()
+        if "prevResult" in self.scenario.config:
+            make_cable()
 
     def environment(self, verb: str, pod: str = POD, netns: bool = True) -> dict[str, str]:
         values = {"CNI_COMMAND": verb, "CNI_CONTAINERID": pod, "CNI_IFNAME": "lo" if self.is_loopback() else "eth0",
@@ -191,6 +208,8 @@ class Stage:
             others = [RESIDENT] * self.scenario.resident + [f"other{number}" for number in range(self.scenario.crowd)]
             valid = [{"containerID": other, "ifname": "eth0"} for other in others]
             config["cni.dev/valid-attachments"] = valid
+        if verb != "ADD":
+            config.pop("prevResult", None)
         if prev_result:
             config["prevResult"] = self.result
         return json.dumps(config)
@@ -227,6 +246,9 @@ class Stage:
         if self.scenario.plugin in ("bridge", "ptp"):
             rules = world.run("nft", "--stateless", "list", "ruleset").stdout
             kinds["rule"] = [line.strip() for line in rules.splitlines() if line.strip() not in ("", "}")]
+        if self.scenario.plugin == "bandwidth":
+            kinds["limit"] = [line for what in ("qdisc show", "filter show dev cable0 ingress", "filter show dev cable0 parent ffff:")
+                              for line in world.run("tc", *what.split(), check=False).stdout.splitlines()]
         kinds["store"] = [f"{path}: {path.read_text()!r}" for path in sorted(STORE.rglob("*")) if counts(path)]
         return kinds
 
@@ -347,7 +369,7 @@ def _after_death(stage: Stage, case: Case, trace: tracer.Trace) -> str:
     tracer.release(trace)
     trace.held.clear()
     if gone:
-        make_pod()
+        stage.make_pod()
     if again.status != 0:
         return f"{verb} after the kill: {again.text()}"
     if stage.is_loopback() and turn in (1, 4):  # a DEL without a namespace cannot set its lo down
