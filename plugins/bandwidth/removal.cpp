@@ -135,7 +135,7 @@ Status unlimit(net::Netlink& host, const std::optional<net::Link>& host_end, con
     elsewhere = without(ifbs, shape.filters);
   }
   errors.collect(strip_others(host, ifbs, elsewhere, owner, host_end.has_value()));
-  for (const net::Link& ifb : ifbs) errors.collect(net::remove_link(host, ifb));
+  for (const net::Link& ifb : ifbs) errors.collect(net::remove_link_swiftly(host, ifb));
   return errors.status();
 }
 

@@ -32,7 +32,8 @@ Json both() {
 }
 
 const Difference kQueue{"qdisc tbf", "U20: what waits is bounded by the latency alone"};
-const Difference kRest{"^(reference: answer (qdisc|filter)|ours: answer( qdisc noqueue.*)?\\s+status 0)", "U25: DEL leaves nothing"};
+const Difference kRest{"^(reference: answer (qdisc|filter)|ours: answer( qdisc noqueue.*)?\\s+status 0)",
+                       "U25: DEL leaves nothing"};
 const Difference kBehind{"filter (parent ffff: )?protocol all pref|match 00000000|action order",
                          "U27: behind the filters of others"};
 const Difference kMarked{"bwp9b00b9b7c279", "U32: whose an ifb is, its alias says; it has no IPv6 address"};

@@ -80,11 +80,11 @@ BOUNDS = {
     ("firewall nftables", "ADD"): (100, 13),
     ("firewall nftables", "DEL"): (85, 22),
     ("firewall", "VERSION"): (12, 0),
-    ("bandwidth", "ADD"): (60, 8),
-    ("bandwidth", "DEL"): (60, 12),
-    ("bandwidth", "CHECK"): (60, 12),
-    ("bandwidth", "STATUS"): (60, 12),
-    ("bandwidth", "GC"): (60, 2),
+    ("bandwidth", "ADD"): (70, 7),
+    ("bandwidth", "DEL"): (80, 12),
+    ("bandwidth", "CHECK"): (71, 7),
+    ("bandwidth", "STATUS"): (42, 5),
+    ("bandwidth", "GC"): (27, 1),
     ("bandwidth", "VERSION"): (12, 0),
 }
 STALE = 0.85  # below this part of its bound

@@ -83,5 +83,8 @@ Result<bool> can_create(Netlink& route, const std::string& kind);
 
 // Removes a link; a link that is gone already is success.
 Status remove_link(Netlink& route, const Link& link);
+// The same, but returns as soon as it is gone, and leaves the wait for the acknowledgement to a process that stays
+// behind for some milliseconds: see remove_pair (veth.hpp). REQUIRES: the socket's namespace is the calling thread's.
+Status remove_link_swiftly(Netlink& route, const Link& link);
 
 }  // namespace cnio::net
