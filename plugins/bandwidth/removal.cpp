@@ -42,8 +42,9 @@ Status remove_filters(net::Netlink& host, const net::Link& link, const Shape& sh
 
 Status strip(net::Netlink& host, const net::Link& link, const Shape& shape, const Ifbs& ifbs) {
   ErrorList errors;
-  errors.collect(remove_filters(host, link, shape, ifbs));
   if (shape.root && is_our_root(*shape.root)) errors.collect(net::remove_qdisc(host, link, *shape.root));
+  // Last: it is what tells whose the rest is, if we should be killed in between.
+  errors.collect(remove_filters(host, link, shape, ifbs));
   return errors.status();
 }
 
