@@ -40,12 +40,10 @@ Status remove_filters(net::Netlink& host, const net::Link& link, const Shape& sh
   return errors.status();
 }
 
+// What tells whose the rest is goes last, and only then: the filters after the root, and the ifb after both.
 Status strip(net::Netlink& host, const net::Link& link, const Shape& shape, const Ifbs& ifbs) {
-  ErrorList errors;
-  if (shape.root && is_our_root(*shape.root)) errors.collect(net::remove_qdisc(host, link, *shape.root));
-  // Last: it is what tells whose the rest is, if we should be killed in between.
-  errors.collect(remove_filters(host, link, shape, ifbs));
-  return errors.status();
+  if (shape.root && is_our_root(*shape.root)) CNIO_TRY(net::remove_qdisc(host, link, *shape.root));
+  return remove_filters(host, link, shape, ifbs);
 }
 
 struct Shaped {
@@ -136,6 +134,7 @@ Status unlimit(net::Netlink& host, const std::optional<net::Link>& host_end, con
     elsewhere = without(ifbs, shape.filters);
   }
   errors.collect(strip_others(host, ifbs, elsewhere, owner, host_end.has_value()));
+  if (!errors.empty()) return errors.status();
   for (const net::Link& ifb : ifbs) errors.collect(net::remove_link_swiftly(host, ifb));
   return errors.status();
 }
@@ -149,7 +148,11 @@ Status unlimit_stale(net::Netlink& host, const std::string& network, const std::
   });
   CNIO_LET(const std::vector<Shaped> leading, find_leading_to(host, stale));
   ErrorList errors;
-  for (const Shaped& each : leading) errors.collect(strip(host, each.link, each.shape, stale));
+  for (const Shaped& each : leading) {
+    const Status stripped = strip(host, each.link, each.shape, stale);
+    errors.collect(stripped);
+    if (!stripped.ok()) stale = without(stale, each.shape.filters);
+  }
   for (const net::Link& ifb : stale) errors.collect(net::remove_link(host, ifb));
   return errors.status();
 }
