@@ -11,10 +11,9 @@ constexpr uint64_t kMillisecondsPerSecond = 1000;
 constexpr uint64_t kContainerdsBurst = UINT32_MAX;
 constexpr uint64_t kCriosBurst = 34'359'738'359;
 constexpr uint64_t kKubeletsBurst = INT32_MAX;
-// With less than this, TCP does not use the rate at low rates, where its pauses are longer than the bucket (measured:
-// docs/performance.md).
+// With less, TCP does not use the rate where it is low: its pauses are longer than the bucket (docs/performance.md).
 constexpr uint64_t kChosenMs = 100;
-constexpr uint64_t kChosenFrames = 10;
+constexpr uint64_t kChosenFrames = 20;
 constexpr uint32_t kFrameHeader = 18;  // Ethernet's, with one VLAN tag
 // The kernel adds what waits and what comes in 32 bits.
 constexpr uint64_t kMaxQueue = INT32_MAX;

@@ -138,7 +138,7 @@ TEST_F(Bandwidth, ABurstThatMeansNothingIsChosen) {
       const int64_t queue = std::min<int64_t>(rate / 8 / 40 + kFrame, INT32_MAX);  // 25 ms and one frame
       EXPECT_LE(std::abs(number(host, "limit") - queue), 1) << rate << " " << burst;
       EXPECT_LE(std::abs(number(kReferencesName, "limit") - queue), 1);
-      const int64_t bucket = std::min<int64_t>(std::max(rate / 80, 10 * kFrame), UINT32_MAX);
+      const int64_t bucket = std::min<int64_t>(std::max(rate / 80, 20 * kFrame), UINT32_MAX);
       EXPECT_NEAR(static_cast<double>(number(host, "burst")), static_cast<double>(bucket),
                   0.02 * static_cast<double>(bucket))
           << rate << " " << root(host);

@@ -99,7 +99,7 @@ TEST(BandwidthPlan, BurstsThatMeanNothingAreChosen) {
   PARITY("T-U31 U19 U20");
   for (const uint64_t burst : {uint64_t{4'294'967'295}, uint64_t{34'359'738'359}, uint64_t{2'147'483'647}}) {
     EXPECT_TRUE(means_choose(burst));
-    EXPECT_EQ(plan_tbf({8'000, burst}, 1'500, 25).burst, 15'180U) << "ten frames";
+    EXPECT_EQ(plan_tbf({8'000, burst}, 1'500, 25).burst, 30'360U) << "twenty frames";
     EXPECT_EQ(plan_tbf({80'000'000, burst}, 1'500, 25).burst, 1'000'000U) << "100 ms";
     EXPECT_FALSE(means_choose(burst - 1));
   }
