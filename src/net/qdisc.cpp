@@ -60,7 +60,7 @@ Result<std::vector<Qdisc>> list(Netlink& route, IfIndex link, const std::string&
   std::vector<Qdisc> qdiscs;
   const auto add = [&](nlmsghdr& answer) {
     auto qdisc = parse_qdisc(answer);
-    // Kernels before 5.11 tell of all links.
+    // Whether the request narrows it down depends on the kernel.
     if (qdisc && (link == IfIndex::kNone || qdisc->link == link)) qdiscs.push_back(*std::move(qdisc));
   };
   CNIO_TRY(route.query(message.get(), operation, add, [&] { qdiscs.clear(); }));
