@@ -12,6 +12,8 @@
 #include "cnio/base/unique_fd.hpp"
 #include "cnio/protocol/plugin.hpp"
 
+#include "bandwidth/config.hpp"
+#include "bandwidth/plan.hpp"
 #include "bridge/config.hpp"
 #include "firewall/config.hpp"
 #include "fuzz/fuzz.hpp"
@@ -144,6 +146,26 @@ Result<AddResult> read_tuning(const Request& request) {
   return previous.value_or(AddResult());
 }
 
+void look_at_limit(const std::optional<bandwidth::Limit>& limit, uint32_t latency_ms) {
+  if (!limit) return;
+  require(limit->rate >= 8 && limit->burst > 0, "a limit lets something pass");
+  for (const uint32_t mtu : {68U, 1'500U, 65'535U}) {
+    const net::TbfSpec spec = bandwidth::plan_tbf(*limit, mtu, latency_ms);
+    require(spec.rate == limit->rate / 8 && spec.burst > mtu && spec.limit > mtu, "a packet passes");
+    const net::Tbf told = {spec.rate, static_cast<uint32_t>(net::ticks_of(spec.rate, spec.burst)), spec.limit};
+    require(bandwidth::is_as_planned(told, spec), "CHECK finds what ADD made");
+    (void)bandwidth::is_of_reference(told, *limit);
+  }
+}
+
+Result<AddResult> read_bandwidth(const Request& request) {
+  CNIO_LET(const bandwidth::Config config, bandwidth::parse_config(request));
+  look_at_limit(config.ingress, config.latency_ms);
+  look_at_limit(config.egress, config.latency_ms);
+  CNIO_LET(const auto previous, protocol::parse_prev_result(request.fields(), request.version));
+  return previous.value_or(AddResult());
+}
+
 // A plugin that has no reader of its own here.
 Result<AddResult> read_common(const Request& request) {
   CNIO_TRY(protocol::check_common_keys(request.fields()));
@@ -153,14 +175,15 @@ Result<AddResult> read_common(const Request& request) {
 
 Result<AddResult> read(std::string_view plugin, const Request& request) {
   require(is_path_element(request.network), "a network's name is no path", request.network);
-  auto result = plugin == "host-local" ? read_host_local(request)
-                : plugin == "bridge"   ? read_bridge(request)
-                : plugin == "static"   ? read_static(request)
-                : plugin == "ptp"      ? read_ptp(request)
-                : plugin == "portmap"  ? read_portmap(request)
-                : plugin == "firewall" ? read_firewall(request)
-                : plugin == "tuning"   ? read_tuning(request)
-                                       : read_common(request);
+  auto result = plugin == "host-local"  ? read_host_local(request)
+                : plugin == "bridge"    ? read_bridge(request)
+                : plugin == "static"    ? read_static(request)
+                : plugin == "ptp"       ? read_ptp(request)
+                : plugin == "portmap"   ? read_portmap(request)
+                : plugin == "firewall"  ? read_firewall(request)
+                : plugin == "tuning"    ? read_tuning(request)
+                : plugin == "bandwidth" ? read_bandwidth(request)
+                                        : read_common(request);
   // What is not quoted here would be escaped in the answer, and hard to read.
   if (!result.ok()) require_one_line(result.error().msg());
   return result;

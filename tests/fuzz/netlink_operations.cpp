@@ -5,11 +5,13 @@
 #include <linux/rtnetlink.h>
 
 #include "cnio/net/address.hpp"
+#include "cnio/net/filter.hpp"
 #include "cnio/net/link/bridge_vlan.hpp"
 #include "cnio/net/link/events.hpp"
 #include "cnio/net/link/link.hpp"
 #include "cnio/net/nftables/nftables.hpp"
 #include "cnio/net/nftables/trace.hpp"
+#include "cnio/net/qdisc.hpp"
 #include "cnio/net/route.hpp"
 
 #include "fuzz/fuzz.hpp"
@@ -77,6 +79,18 @@ void look_at(const net::NftRule& rule) {
   if (rule.source) look_at(*rule.source);
   if (rule.destination) look_at(*rule.destination);
   require(rule.same_effect(rule), "a rule does what it does");
+}
+
+void look_at(const net::Qdisc& qdisc) {
+  require(qdisc.kind.find('\0') == std::string::npos && !net::to_string_tc(qdisc.handle).empty(),
+          "a discipline has a kind and a handle");
+  require(qdisc.kind == "tbf" || !qdisc.tbf, "only a token bucket has tokens");
+}
+
+void look_at(const net::Filter& filter) {
+  require(filter.kind.find('\0') == std::string::npos, "texts end with their NUL");
+  require(filter.kind == "u32" || (!filter.every_packet && filter.redirects.empty()), "only u32 is understood");
+  for (const net::IfIndex link : filter.redirects) require(filter.redirects_to(link), "it goes where it goes");
 }
 
 template <class T>
@@ -198,6 +212,10 @@ const std::vector<NetlinkOperation>& netlink_operations() {
       {"nft-list-rules", with_nft(list_all_rules)},
       {"nft-find-goto", with_nft([](NftConnection& nft) { (void)value_of(nft.find_goto(kTable, "m0", kKey)); })},
       {"nft-list-keys", with_nft([](NftConnection& nft) { (void)value_of(nft.list_keys_to(kTable, "m0", "c0")); })},
+      {"list-qdiscs", with_route([](Netlink& route) { look_at_each(value_of(net::list_qdiscs(route, port()))); })},
+      {"list-filters", with_route([](Netlink& route) {
+         look_at_each(value_of(net::list_filters(route, port(), net::kFiltersOfIngress)));
+       })},
   };
   return kOperations;
 }

@@ -174,6 +174,15 @@ const BadInput kBadInputs[] = {
      code::kConfig,
      {"conditionsV4", "frobnicate"}},
     {"PortWithoutPrevResult", "portmap", R"({"prevResult": null})", code::kConfig, {"prevResult"}},
+    {"LimitWithoutBurst", "bandwidth", R"({"ingressRate": 8000})", code::kConfig, {"ingressBurst"}},
+    {"LimitNegative", "bandwidth", R"({"egressRate": -8, "egressBurst": 8})", code::kConfig, {"egressRate", "-8"}},
+    {"LimitOfTheRuntimeAsText",
+     "bandwidth",
+     R"({"runtimeConfig": {"bandwidth": {"ingressRate": "1M", "ingressBurst": 8}}})",
+     code::kConfig,
+     {"runtimeConfig.bandwidth.ingressRate", "1M"}},
+    {"LimitLatencyTooLong", "bandwidth", R"({"latency": 10001})", code::kConfig, {"latency", "10001"}},
+    {"LimitWithoutPrevResult", "bandwidth", R"({"prevResult": null})", code::kConfig, {"prevResult"}},
     {"PrevResultOtherGroup", "loopback", R"({"prevResult": {"cniVersion": "0.2.0"}})", code::kConfig, {"prevResult"}},
 
     // The environment.

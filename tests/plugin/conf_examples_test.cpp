@@ -47,12 +47,14 @@ const Example kExamples[] = {
     {"1-k8s.conflist", {"10.244.0.1"}},
     {"10-bridge.conf", {"10.240.1.1"}},
     {"10-buildkit.conflist", {"127.0.0.1", "10.10.0.1"}},
+    {"10-calico.conflist", {"192.168.77.1"}},
     {"10-containerd-net.conflist", {"10.88.0.1", "2001:4860:4860::1"}},
     {"10-crio-bridge.conflist", {"10.85.0.1", "1100:200::1"}},
     {"10-dualstack.conflist", {"10.241.1.1", "fd00:10:241:1::1"}},
     {"10-fcnet.conflist", {"192.168.127.1"}},
     {"10-firewall.conflist", {"10.245.1.1", "fd00:10:245:1::1"}},
     {"10-hairpin.conf", {"10.242.1.1"}},
+    {"10-k3s.conflist", {"10.42.0.1"}},
     {"10-kind-ptp.conflist", {"10.244.0.1", "fd00:10:244::1"}},
     {"10-layer2.conf", {}},
     {"10-mynet.conf", {"10.240.7.1"}},
@@ -88,6 +90,12 @@ class ConfExamples : public BridgeTest, public ::testing::WithParamInterface<Exa
     for (Json& plugin : chain) {
       const Json capabilities = plugin.value("capabilities", Json::object());
       if (!ips.empty() && capabilities.value("ips", false)) plugin["runtimeConfig"]["ips"] = ips;
+      if (capabilities.value("bandwidth", false)) {  // as containerd does for kubernetes.io/ingress-bandwidth: 10M
+        for (const std::string way : {"ingress", "egress"}) {
+          plugin["runtimeConfig"]["bandwidth"][way + "Rate"] = 10'000'000;
+          plugin["runtimeConfig"]["bandwidth"][way + "Burst"] = 4'294'967'295;
+        }
+      }
       if (!capabilities.value("portMappings", false)) continue;
       plugin["runtimeConfig"]["portMappings"] = {{{"hostPort", port}, {"containerPort", 80}, {"protocol", "tcp"}}};
     }

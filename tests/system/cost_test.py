@@ -87,6 +87,12 @@ BOUNDS = {
     ("tuning", "STATUS"): (16, 0),
     ("tuning", "GC"): (17, 0),
     ("tuning", "VERSION"): (12, 0),
+    ("bandwidth", "ADD"): (70, 7),
+    ("bandwidth", "DEL"): (80, 12),
+    ("bandwidth", "CHECK"): (71, 7),
+    ("bandwidth", "STATUS"): (42, 5),
+    ("bandwidth", "GC"): (27, 1),
+    ("bandwidth", "VERSION"): (12, 0),
 }
 STALE = 0.85  # below this part of its bound
 
@@ -106,6 +112,13 @@ def chained(what: str) -> dict[str, Any]:
                        "ips": [{"address": "10.240.0.77/16", "interface": 0}, {"address": "fd00::77/64", "interface": 0}]}}
 
 
+def limited() -> dict[str, Any]:
+    """Both ways, as containerd says it."""
+    limits = {f"{way}{what}": value for way in ("ingress", "egress") for what, value in (("Rate", 10**7), ("Burst", 2**32 - 1))}
+    interfaces = [{"name": "cable0"}, {"name": "eth0", "sandbox": "/run/netns/pod"}]
+    return {"runtimeConfig": {"bandwidth": limits}, "prevResult": {"cniVersion": "1.1.0", "interfaces": interfaces}}
+
+
 def config(what: str) -> dict[str, Any]:
     range_ = {"subnet": "10.240.0.0/16"}
     if "full" in what:
@@ -119,6 +132,8 @@ def config(what: str) -> dict[str, Any]:
         return common | {"ipMasq": "masquerade" in what, "ipam": ipam}
     if kind in ("portmap", "firewall", "tuning"):
         return common | chained(what)
+    if kind == "bandwidth":
+        return common | limited()
     if kind == "static":
         ipam = {"type": "static", "addresses": [{"address": "10.240.0.5/16", "gateway": "10.240.0.1"}]}
     return common | ({"ipam": ipam} if kind != "loopback" else {})
@@ -144,8 +159,8 @@ class Cost(unittest.TestCase):
         attempts: list[list[str]] = []
         while len(attempts) < ATTEMPTS or (len(attempts) < PATIENCE and counts(min(attempts, key=len)) > bound):
             world.run("ip", "netns", "add", "pod")
-            if what == "tuning":
-                world.run("ip", "link", "add", "cable", "type", "veth", "peer", "name", "eth0", "netns", "pod")
+            if what in ("tuning", "bandwidth"):
+                world.run("ip", "link", "add", "cable0", "type", "veth", "peer", "name", "eth0", "netns", "pod")
             more: dict[str, Any] = {}
             if verb in ("DEL", "CHECK"):
                 self.trace(what, "ADD", "pod")
@@ -157,8 +172,8 @@ class Cost(unittest.TestCase):
             calls = [call for call in self.trace(what, verb, "pod", **more) if call not in NOT_COUNTED]
             if verb in ("ADD", "CHECK") and "full" not in what:
                 self.trace(what, "DEL", "pod")
-            if what == "tuning":
-                world.run("ip", "link", "delete", "cable")
+            if what in ("tuning", "bandwidth"):
+                world.run("ip", "link", "delete", "cable0")
             world.run("ip", "netns", "delete", "pod")
             attempts.append(calls)
         return min(attempts, key=len)

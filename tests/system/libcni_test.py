@@ -21,7 +21,7 @@ WORK = pathlib.Path("/run/libcni-test")
 RECORDS = WORK / "cache/results"
 STORE = pathlib.Path("/var/lib/cni/networks")
 EXAMPLES = pathlib.Path(os.environ["CNIO_EXAMPLES_DIR"])
-BORROWED = ("bandwidth",)
+BORROWED = ()
 MAPPING = {"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}
 SERVER = """import socket
 server = socket.create_server(("", 80))
@@ -134,9 +134,9 @@ class LibcniTest(unittest.TestCase):
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         return done.stderr.strip()
 
-    def check_if_known(self, version: str, config: pathlib.Path) -> None:
+    def check_if_known(self, version: str, config: pathlib.Path, given: Json | None = None) -> None:
         if version >= "0.4.0":
-            self.call("check", config)
+            self.call("check", config, given=given)
         else:
             self.assertIn("does not support the CHECK command", self.error("check", config))
 
@@ -240,7 +240,7 @@ class OnePlugin(LibcniTest):
 
 
 class Router(LibcniTest):
-    """ptp as the lists have it that people ship."""
+    """ptp, and what stands behind it or bridge, as the lists have it that people ship."""
 
     @staticmethod
     def example(name: str) -> Json:
@@ -254,7 +254,7 @@ class Router(LibcniTest):
         self.assertEqual(self.result("cached", config), added)
         for gateway in gateways:
             self.in_pod("ping", "-c", "1", "-W", "5", gateway)
-        self.check_if_known(listed["cniVersion"], config)
+        self.check_if_known(listed["cniVersion"], config, given=given)
         if given:
             with server_in("c1"):
                 self.assertEqual(said_by(added["ips"][0]["address"].split("/")[0], 80), "here is the pod")
@@ -273,6 +273,24 @@ class Router(LibcniTest):
         for verb in ("add", "del"):  # the shared chains stay for the next pod
             self.call(verb, self.write(listed), given=given)
         self.live(listed, ("10.244.0.1",), given)
+
+    def limited(self, name: str, gateway: str) -> None:
+        """With the limits that containerd passes for kubernetes.io/ingress-bandwidth and egress-bandwidth: 10M."""
+        limits = {f"{way}{what}": value for way in ("ingress", "egress")
+                  for what, value in (("Rate", 10 ** 7), ("Burst", 2 ** 32 - 1))}
+        given = {"portMappings": [MAPPING], "bandwidth": limits}
+        listed = self.example(name)
+        for verb in ("add", "del"):
+            self.call(verb, self.write(listed), given=given)
+        added = self.live(listed, (gateway,), given)
+        self.assertTrue(added["interfaces"][-1]["name"].startswith("bwp"), added)
+        self.assertNotIn("tbf", world.run("tc", "qdisc", "show").stdout)
+
+    def test_k3s(self) -> None:
+        self.limited("10-k3s.conflist", "10.42.0.1")
+
+    def test_calico(self) -> None:
+        self.limited("10-calico.conflist", "192.168.77.1")
 
     def test_firecracker(self) -> None:
         """Its tc-redirect-tap takes the first address and the DNS settings from this result."""

@@ -40,14 +40,6 @@ Result<bool> create_bridge(Netlink& route, const BridgeSpec& spec) {
 
 namespace {
 
-void put_no_ipv6_address(nl_msg* message) {
-  nlattr* families = checked(nla_nest_start(message, IFLA_AF_SPEC));
-  nlattr* ipv6 = checked(nla_nest_start(message, AF_INET6));
-  must(nla_put_u8(message, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE));
-  nla_nest_end(message, ipv6);
-  nla_nest_end(message, families);
-}
-
 Status configure_port(Netlink& route, const Link& link, const PortSpec& spec, bool with_ipv6) {
   // libnl has no port attributes for RTM_NEWLINK: IFLA_LINKINFO { kind of the master, its data about this port }.
   ifinfomsg info{};

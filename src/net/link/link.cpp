@@ -104,14 +104,19 @@ Result<Link> read_again(Netlink& route, const Link& link) {
 Result<std::vector<Link>> list_links(Netlink& route, IfIndex master) {
   const MsgPtr message = link_message(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{});
   if (master != IfIndex::kNone) must(nla_put_u32(message.get(), IFLA_MASTER, static_cast<uint32_t>(raw(master))));
-  put_without_counters(message.get());
+  return collect_links(route, message.get(),
+                       [&](const Link& link) { return master == IfIndex::kNone || link.master == master; });
+}
+
+Result<std::vector<Link>> collect_links(Netlink& route, nl_msg* message,
+                                        const std::function<bool(const Link&)>& wanted) {
+  put_without_counters(message);
   std::vector<Link> links;
   const auto add = [&](nlmsghdr& answer) {
     auto link = parse_link(answer);
-    // Old kernels ignore the filter of the request.
-    if (link && (master == IfIndex::kNone || link->master == master)) links.push_back(*std::move(link));
+    if (link && wanted(*link)) links.push_back(*std::move(link));
   };
-  CNIO_TRY(route.query(message.get(), "list interfaces", add, [&] { links.clear(); }));
+  CNIO_TRY(route.query(message, "list interfaces", add, [&] { links.clear(); }));
   return links;
 }
 
@@ -158,6 +163,15 @@ Status set_alias(Netlink& route, const Link& link, const std::string& alias, std
   put_alias(message.get(), alias);
   if (group) must(nla_put_u32(message.get(), IFLA_GROUP, *group));
   return route.request(message.get(), "mark interface " + link.name);
+}
+
+Status set_no_ipv6_address(Netlink& route, const Link& link) {
+  if (!link.ipv6) return {};
+  ifinfomsg info{};
+  info.ifi_index = raw(link.index);
+  const MsgPtr message = link_message(RTM_NEWLINK, 0, info);
+  put_no_ipv6_address(message.get());
+  return route.request(message.get(), "keep " + link.name + " without an IPv6 address");
 }
 
 Status set_mac(Netlink& route, const Link& link, const MacAddr& mac) {

@@ -100,6 +100,14 @@ void put_alias(nl_msg* message, const std::string& alias) {
   must(nla_put(message, IFLA_IFALIAS, static_cast<int>(alias.size()), alias.data()));
 }
 
+void put_no_ipv6_address(nl_msg* message) {
+  nlattr* families = checked(nla_nest_start(message, IFLA_AF_SPEC));
+  nlattr* ipv6 = checked(nla_nest_start(message, AF_INET6));
+  must(nla_put_u8(message, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE));
+  nla_nest_end(message, ipv6);
+  nla_nest_end(message, families);
+}
+
 std::optional<Link> parse_link(nlmsghdr& header) {
   if (header.nlmsg_type != RTM_NEWLINK) return std::nullopt;
   Attributes<IFLA_MAX_MTU> attributes;

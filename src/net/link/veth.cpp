@@ -9,9 +9,8 @@
 #include <netlink/route/link.h>
 #include <netlink/route/link/veth.h>
 
-#include "cnio/net/link/events.hpp"
-
 #include "net/link/message.hpp"
+#include "net/link/removal.hpp"
 
 namespace cnio::net {
 
@@ -56,21 +55,6 @@ Status create_veth(Netlink& route, const VethSpec& spec) {
       .note("the bridge has " + std::to_string(kMaxBridgePorts) + " ports, and no bridge can have more")
       .hint("run fewer pods on this host, or connect some of them to another bridge");
 }
-
-namespace {
-
-constexpr int kRemovalTimeoutMs = 10'000;
-
-// By a process that stays behind. False if it has to be done without.
-Result<bool> remove_swiftly(const Link& host_end, Netlink& sandbox, const Link& sandbox_end,
-                            const std::vector<int>& slow, const Crowd* crowd) {
-  CNIO_LET(LinkEvents events, LinkEvents::open());
-  CNIO_LET(const Caretaker caretaker, Caretaker::start({.for_work = {sandbox.fd()}, .to_the_end = slow}, crowd,
-                                                       [&] { return delete_link(sandbox, sandbox_end).ok(); }));
-  return events.hear_of_removal(host_end, kRemovalTimeoutMs, caretaker.ended());
-}
-
-}  // namespace
 
 Status remove_pair(Netlink& host, const Link& host_end, Netlink& sandbox, const Link& sandbox_end,
                    const std::vector<int>& slow, const Crowd* crowd) {

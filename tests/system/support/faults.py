@@ -34,6 +34,7 @@ _IPAM = {"type": "host-local", "ranges": [[{"subnet": subnet}] for subnet in _SU
          "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]}
 _STATIC = {"type": "static", "addresses": [{"address": "10.240.0.5/24", "gateway": "10.240.0.1"},
                                            {"address": "fd00:240::5/64"}]}
+_LIMITS = {f"{way}{what}": value for way in ("ingress", "egress") for what, value in (("Rate", 10**7), ("Burst", 2**32 - 1))}
 _GATEWAY = {"bridge": "cnio0", "isGateway": True, "ipMasq": True, "macspoofchk": True, "ipam": _IPAM}
 _SYSCTLS = ("core/somaxconn", "ipv4/ip_local_port_range", "ipv4/conf/eth0/rp_filter")
 _TUNING = {"sysctl": dict(zip(("net/" + name for name in _SYSCTLS), ("77", "1024 65000", "2"))),
@@ -77,6 +78,7 @@ SCENARIOS = {
     "firewall": Scenario("firewall", "firewall, iptables' chains, isolated", _ISOLATED, True, chained=True),
     "firewall-first": Scenario("firewall", "firewall, nftables, isolated, first of its host",
                                _ISOLATED | {"backend": "nftables"}, False, chained=True),
+    "bandwidth": Scenario("bandwidth", "bandwidth: both ways", {}, False, chained=True),
 }
 
 # Calls that take memory: if one fails when the program starts, nobody is there yet to answer. The end is then judged as if
@@ -261,11 +263,13 @@ class Stage:
     def config(self, verb: str, prev_result: bool = False, pod: str = POD) -> str:
         config = {"cniVersion": "1.1.0", "name": "faults", "type": self.scenario.plugin} | self.scenario.config
         if self.scenario.chained and (verb == "ADD" or prev_result):
-            config |= {"prevResult": result_so_far(pod), "runtimeConfig": {"portMappings": ports_of(pod)}}
+            config |= {"prevResult": result_so_far(pod), "runtimeConfig": {"portMappings": ports_of(pod), "bandwidth": _LIMITS}}
         if verb == "GC":
             others = [RESIDENT] * self.scenario.resident + [f"other{number}" for number in range(self.scenario.crowd)]
             valid = [{"containerID": other, "ifname": "eth0"} for other in others]
             config["cni.dev/valid-attachments"] = valid
+        if verb != "ADD":
+            config.pop("prevResult", None)
         if prev_result:
             config["prevResult"] = self.result
         return json.dumps(config)
@@ -304,6 +308,9 @@ class Stage:
         if self.scenario.interface:
             files = [f"/proc/sys/net/{name}" for name in _SYSCTLS]
             kinds["sysctl"] = world.run("ip", "netns", "exec", POD, "grep", "", *files).stdout.splitlines()
+        if self.scenario.plugin == "bandwidth":
+            kinds["limit"] = [line for what in ("qdisc show", "filter show dev port10 ingress", "filter show dev port10 parent ffff:")
+                              for line in world.run("tc", *what.split(), check=False).stdout.splitlines()]
         kinds["store"] = [f"{path}: {path.read_text()!r}" for path in sorted(STORE.rglob("*")) if counts(path)]
         return kinds
 

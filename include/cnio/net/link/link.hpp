@@ -100,6 +100,8 @@ Status change_link(Netlink& route, const Link& link, const LinkChange& wanted);
 // Was the MAC address set by somebody, so that a bridge does not take another from its ports (addr_assign_type)?
 // Nothing if that cannot be told: it is shown in sysfs alone, which need not be that of the socket's namespace.
 std::optional<bool> has_fixed_mac(const Link& link);
+// The kernel makes no IPv6 address for it by itself once it is up. Where the link has no IPv6, nothing is asked for.
+Status set_no_ipv6_address(Netlink& route, const Link& link);
 // And, if one is given, the group, in the same message.
 Status set_alias(Netlink& route, const Link& link, const std::string& alias, std::optional<uint32_t> group = {});
 
@@ -108,5 +110,8 @@ Result<bool> can_create(Netlink& route, const std::string& kind);
 
 // Removes a link; a link that is gone already is success.
 Status remove_link(Netlink& route, const Link& link);
+// The same, but returns as soon as it is gone, and leaves the wait for the acknowledgement to a process that stays
+// behind for some milliseconds: see remove_pair (veth.hpp). REQUIRES: the socket's namespace is the calling thread's.
+Status remove_link_swiftly(Netlink& route, const Link& link);
 
 }  // namespace cnio::net
