@@ -21,7 +21,6 @@ WORK = pathlib.Path("/run/libcni-test")
 RECORDS = WORK / "cache/results"
 STORE = pathlib.Path("/var/lib/cni/networks")
 EXAMPLES = pathlib.Path(os.environ["CNIO_EXAMPLES_DIR"])
-BORROWED = ()
 MAPPING = {"hostPort": 8080, "containerPort": 80, "protocol": "tcp"}
 SERVER = """import socket
 server = socket.create_server(("", 80))
@@ -92,7 +91,7 @@ class LibcniTest(unittest.TestCase):
         LibcniTest.runner = build_runner()
 
     def setUp(self) -> None:
-        self.plugins = reference.plugin_folder(WORK / "bin", BORROWED)
+        self.plugins = reference.plugin_folder(WORK / "bin", ())
         self.make_pod("c1")
         self.addCleanup(self.clean)
 
