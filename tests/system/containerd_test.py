@@ -143,19 +143,27 @@ class HandBuiltCluster(ContainerdCase):
         self.expect_nothing_left()
 
 
-class PortMappings(ContainerdCase):
-    """containerd's own list, as it ships it: bridge and portmap, and ports in the sandbox's configuration."""
-    NODE_PORT = 8080
+class Chain(ContainerdCase):
+    """A list of plugins, of which some get something for each pod by their capabilities."""
+    EXAMPLE: str
 
     def configure(self) -> None:
-        shutil.copyfile(EXAMPLES / "10-containerd-net.conflist", self.conf_dir / "10-containerd-net.conflist")
+        shutil.copyfile(EXAMPLES / self.EXAMPLE, self.conf_dir / self.EXAMPLE)
         world.wait_until("network ready", lambda: self.cri.network_status().status)
+
+    def expect_page(self, pod: Pod) -> None:
+        self.assertEqual(outside.wait_for_page(self.cri.address_of(pod)).split()[0], pod.name)
+
+
+class PortMappings(Chain):
+    """containerd's own list, as it ships it: bridge and portmap, and ports in the sandbox's configuration."""
+    EXAMPLE = "10-containerd-net.conflist"
+    NODE_PORT = 8080
 
     def run_web_pod(self, name: str, host_ip: str = "") -> Pod:
         mapping = messages.PortMapping(container_port=80, host_port=self.NODE_PORT, host_ip=host_ip)
         pod = self.cri.run_pod(name, port_mappings=[mapping])
-        self.cri.run_container(pod, "web", *image.WEB_SERVER)
-        outside.wait_for_page(self.cri.address_of(pod))
+        self.serve(pod)
         return pod
 
     @staticmethod
@@ -186,6 +194,36 @@ class PortMappings(ContainerdCase):
             self.assertEqual(self.from_outside(), f"web {outside.ADDRESS}")
             done = world.run(image.BUSYBOX, *WGET, "-T", "5", outside.who_url("127.0.0.1", self.NODE_PORT), check=False)
             self.assertNotEqual(done.returncode, 0, "not by another address")
+        self.remove_all()
+
+
+class Limits(Chain):
+    """The end of k3s' list: Kubernetes' annotations, to which containerd adds bursts of its own."""
+    EXAMPLE = "10-k3s.conflist"
+
+    @staticmethod
+    def limits() -> list[dict[str, Any]]:
+        """Token buckets: at the pods' host ends, and at the ifbs that what they send goes through."""
+        return [line for line in json.loads(world.run("tc", "-j", "-d", "qdisc", "show").stdout) if line["kind"] == "tbf"]
+
+    def run_limited_pod(self, name: str, receives: str = "", sends: str = "") -> Pod:
+        said = {"kubernetes.io/ingress-bandwidth": receives, "kubernetes.io/egress-bandwidth": sends}
+        return self.cri.run_pod(name, annotations={key: value for key, value in said.items() if value})
+
+    def test_annotations_become_limits(self) -> None:
+        self.configure()
+        pod = self.run_limited_pod("limited", receives="8M", sends="80M")
+        self.serve(pod)
+        limits = {"ifb" if line["dev"].startswith("bwp") else "host end": line["options"] for line in self.limits()}
+        self.assertEqual({place: options["rate"] for place, options in limits.items()},
+                         {"host end": 1_000_000, "ifb": 10_000_000}, "bytes per second")
+        for place, options in limits.items():
+            self.assertEqual(int(options["burst"].split("b")[0]), options["rate"] / 10, f"{place}: what 100 ms bring")
+        self.cri.remove_pods([pod.id])
+        self.assertEqual(self.limits(), [])
+        self.assertNotIn("bwp", world.run("ip", "-brief", "link").stdout)
+        self.run_limited_pod("unlimited")
+        self.assertEqual(self.limits(), [])
         self.remove_all()
 
 
