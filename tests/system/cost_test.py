@@ -88,7 +88,7 @@ BOUNDS = {
     ("tuning", "GC"): (17, 0),
     ("tuning", "VERSION"): (12, 0),
     ("bandwidth", "ADD"): (70, 7),
-    ("bandwidth", "DEL"): (80, 12),
+    ("bandwidth", "DEL"): (118, 12),
     ("bandwidth", "CHECK"): (71, 7),
     ("bandwidth", "STATUS"): (42, 5),
     ("bandwidth", "GC"): (27, 1),
