@@ -9,6 +9,8 @@ namespace cnio::net {
 namespace {
 
 using test::Json;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 class LinkChangeTest : public test::NetTest {
  protected:
@@ -29,14 +31,14 @@ TEST_F(LinkChangeTest, SetsAllAtOnce) {
   EXPECT_EQ(shown().at("address"), "02:00:00:00:00:99");
   EXPECT_EQ(shown().at("mtu"), 1400);
   EXPECT_EQ(shown().at("promiscuity"), 1);
-  EXPECT_EQ(shown().at("allmulti"), 1);
+  EXPECT_THAT(shown().at("flags").dump(), HasSubstr("ALLMULTI"));
   EXPECT_EQ(shown().at("txqlen"), 77);
   EXPECT_OK(change_link(route(), link("v0"), all_)) << "again";
   EXPECT_EQ(shown().at("promiscuity"), 1);
   EXPECT_OK(change_link(route(), link("v0"), before));
   EXPECT_EQ(present(link("v0"), all_), before);
   EXPECT_EQ(shown().at("promiscuity"), 0);
-  EXPECT_EQ(shown().at("allmulti"), 0);
+  EXPECT_THAT(shown().at("flags").dump(), Not(HasSubstr("ALLMULTI")));
 }
 
 TEST_F(LinkChangeTest, LeavesAllElse) {
