@@ -31,12 +31,12 @@ class PodmanTest(unittest.TestCase):
 
     def remove_everything(self) -> None:
         """So that what one test leaves behind does not fail the next. Succeeds with nothing to do, as it should."""
-        self.podman("pod", "rm", "--force", "--all", "--time", "0")
-        self.podman("rm", "--force", "--all", "--time", "0")
+        self.podman.insist("pod", "rm", "--force", "--all", "--time", "0")
+        self.podman.insist("rm", "--force", "--all", "--time", "0")
         self.podman("network", "prune", "--force")
 
     def remove(self, *containers: str) -> None:
-        self.podman("rm", "--force", "--time", "0", *containers)
+        self.podman.insist("rm", "--force", "--time", "0", *containers)
 
     def expect_nothing_left(self, *networks: str) -> None:
         """After the containers are gone, nothing but the bridges is there; after the networks are, nothing."""
@@ -194,11 +194,11 @@ class Pod(PodmanTest):
         self.assertEqual(self.podman.address("client"), ["10.99.0.9/24"])
         self.assertEqual(len(list((STORE / "net").glob("10.*"))), 1, "one attachment for all of them")
         del self.before["control group"]  # podman keeps the pod's, here where it is of the first version
-        self.podman("pod", "stop", "--time", "0", "pod")
+        self.podman.insist("pod", "stop", "--time", "0", "pod")
         traces.expect_same(self.before)
         self.podman("pod", "start", "pod")
         self.assertEqual(outside.wait_for_page("10.99.0.9"), "pod 10.99.0.1")
-        self.podman("pod", "rm", "--force", "--time", "0", "pod")
+        self.podman.insist("pod", "rm", "--force", "--time", "0", "pod")
         self.expect_nothing_left("net")
 
 
@@ -309,7 +309,7 @@ def make_lasting_traces(podman: Podman) -> None:
     family gone through, they are there already."""
     podman.create_network("first", "--ipv6")
     podman.run("first", "--network", "first", *PUBLISH)
-    podman("rm", "--force", "--time", "0", "first")
+    podman.insist("rm", "--force", "--time", "0", "first")
     podman("network", "rm", "first")
 
 

@@ -62,6 +62,15 @@ class Podman:
             raise AssertionError(f"podman {' '.join(map(str, words))}: should have failed\n{done.stdout}{done.stderr}")
         return done.stderr.strip()
 
+    def insist(self, *words: str | os.PathLike[str]) -> None:
+        """For what ends containers: podman gives them a time of its own to die, which is short on a busy machine."""
+        def done() -> bool:
+            tried = self.done(*words, check=False)
+            if tried.returncode and "did not die within timeout" not in tried.stderr:
+                raise AssertionError(f"podman {' '.join(map(str, words))}: {tried.stdout}{tried.stderr}")
+            return tried.returncode == 0
+        world.wait_until(f"podman {words[0]}", done)
+
     def create_network(self, name: str, *options: str) -> dict[str, Any]:
         """Returns the configuration that podman wrote."""
         self("network", "create", *options, name)
