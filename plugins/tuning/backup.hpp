@@ -63,7 +63,7 @@ class BackupFile {
  private:
   BackupFile(std::string folder, const protocol::Attachment& attachment);
   Status read(const std::string& path);
-  Result<bool> put(const std::string& text) const;
+  [[nodiscard]] Result<bool> put(const std::string& text) const;
   [[nodiscard]] bool is_of_another(const protocol::Attachment& attachment) const;
 
   std::string folder_;
