@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -23,11 +24,16 @@ void close_all_but(std::vector<int> kept) {
   close_descriptors(next);
 }
 
+// Whoever outlasts a crowd has the lock for a moment.
+constexpr std::chrono::milliseconds kJoinLimit{100};
+
 HostLockKey crowd_of(uint64_t host) { return {HostLockKey::Purpose::kCrowd, host}; }
 
 // Until nobody of the crowd is there any more, us included, who started it, or patience is at its end: also if whoever
-// called us has blocked all signals, see lock_file.
+// called us has blocked all signals, see lock_file. Not at once: the next plugin of our list is about to join it, which
+// nothing tells yet.
 [[noreturn]] void outlast_crowd(uint64_t host) {
+  (void)poll(nullptr, 0, Caretaker::kLingerMs);
   if (const auto locks = HostLocks::open(); locks.ok()) {
     (void)locks.value().take(crowd_of(host), LockKind::kAlone, "the crowd",
                              std::chrono::seconds(Caretaker::kPatienceSeconds));
@@ -38,14 +44,14 @@ HostLockKey crowd_of(uint64_t host) { return {HostLockKey::Purpose::kCrowd, host
 // In the new process.
 [[noreturn]] void take_care(pid_t parent, const Caretaker::Kept& kept, int life, const Crowd* crowd,
                             const std::function<bool()>& work) {
-  if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent) _exit(1);
+  // With a crowd, whoever started us may have ended by now, or be killed: the work takes longer than they do who wait
+  // for its effect, and may not be the last thing to be done.
+  if (crowd == nullptr && (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)) _exit(1);
   std::vector<int> last = kept.to_the_end;
   last.push_back(life);
   std::vector<int> all = last;
   all.insert(all.end(), kept.for_work.begin(), kept.for_work.end());
   close_all_but(all);
-  // The work takes longer than we do who wait for its effect, and may not be the last thing to be done.
-  if (crowd != nullptr && (prctl(PR_SET_PDEATHSIG, 0) < 0 || getppid() != parent)) _exit(1);
   if (!work()) _exit(1);
   close_all_but(last);
   if (crowd != nullptr) outlast_crowd(crowd->host());
@@ -57,9 +63,9 @@ HostLockKey crowd_of(uint64_t host) { return {HostLockKey::Purpose::kCrowd, host
 std::optional<Crowd> Crowd::join(uint64_t host) {
   const auto locks = HostLocks::open();
   if (!locks.ok()) return std::nullopt;
-  auto lock = locks.value().try_take(crowd_of(host), LockKind::kShared, "the crowd");
-  if (!lock.ok() || !lock.value()) return std::nullopt;
-  return Crowd(host, *std::move(lock).value());
+  auto lock = locks.value().take(crowd_of(host), LockKind::kShared, "the crowd", kJoinLimit);
+  if (!lock.ok()) return std::nullopt;
+  return Crowd(host, std::move(lock).value());
 }
 
 Result<Caretaker> Caretaker::start(const Kept& kept, const Crowd* crowd, const std::function<bool()>& work) {

@@ -16,7 +16,8 @@ namespace cnio {
 // All processes of ours that do the same as we do now on this host: a lock that they share.
 class Crowd {
  public:
-  // `host` is the number of the host's network namespace. Nothing if somebody has the lock alone, or there is none.
+  // `host` is the number of the host's network namespace. Nothing if somebody has the lock alone and keeps it, or there
+  // is none.
   static std::optional<Crowd> join(uint64_t host);
 
   [[nodiscard]] uint64_t host() const { return host_; }
@@ -35,14 +36,17 @@ class Crowd {
 // for the end of our output does not wait for it. What it keeps is not closed before it ends, so our closing of the
 // same costs nothing. It ends when we end, or on the way into the kernel if we die before; a request that the kernel
 // works on is completed. With a crowd, and something slow, it does its work even if we die, so that must do no harm
-// later, and ends after the last of them, or kPatienceSeconds after its work: a socket of nf_tables is closed under the
-// lock that all changes of rules need, and takes a grace period if rules were removed a moment ago, so that many who
-// close theirs one by one would hold each other up.
+// later, and ends after the last of them who is there kLingerMs after its work, or kPatienceSeconds later: a socket of
+// nf_tables is closed under the lock that all changes of rules need, and takes a grace period if rules were removed a
+// moment ago, so that many who close theirs one by one would hold each other up.
 //
 // Then it is an orphan, of some milliseconds as a rule, which whoever adopts orphans (init) has to reap.
 class Caretaker {
  public:
   static constexpr unsigned kPatienceSeconds = 2;
+  // How long a crowd is waited for before it counts as gone: the next plugin of a list starts some milliseconds after
+  // the one before.
+  static constexpr int kLingerMs = 50;
 
   struct Kept {
     std::vector<int> for_work;    // closed when that is done
