@@ -198,13 +198,17 @@ NftAlternatives all_of_both(const NftAlternatives& some, const NftAlternatives& 
 
 }  // namespace
 
-std::vector<NftExpression> compare_network(const Cidr& network, bool equal) {
-  std::string mask(network.addr.size(), '\0');
-  for (unsigned bit = 0; bit < network.prefix; ++bit) {
+std::string prefix_mask(Family family, unsigned length) {
+  std::string mask(family == Family::kIpv4 ? 4 : 16, '\0');
+  for (unsigned bit = 0; bit < length; ++bit) {
     mask[bit / 8] = static_cast<char>(static_cast<uint8_t>(mask[bit / 8]) | 0x80U >> bit % 8);
   }
+  return mask;
+}
+
+std::vector<NftExpression> compare_network(const Cidr& network, bool equal) {
   Steps steps;
-  if (network.prefix < network.addr.bits()) steps.push_back(expr::mask(mask));
+  if (network.prefix < network.addr.bits()) steps.push_back(expr::mask(prefix_mask(network.family(), network.prefix)));
   steps.push_back(expr::compare(expr::bytes_of(network.network().addr), 0, equal));
   return steps;
 }

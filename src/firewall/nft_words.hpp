@@ -13,6 +13,9 @@
 // each with an optional == or != and a value or { a list }.
 namespace cnio::firewall {
 
+// The bytes of the mask of a prefix.
+std::string prefix_mask(Family family, unsigned length);
+
 // Is the loaded address one of the network's?
 std::vector<net::NftExpression> compare_network(const Cidr& network, bool equal = true);
 

@@ -28,8 +28,6 @@ Status explain(Status failed) {
 void put_plan(NftBatch& batch, const PortMapPlan& plan) {
   batch.create_chain(ports_chain(plan.hash), plan.comment);
   for (const auto& [rule, comment] : plan.ports) batch.append_program(ports_chain(plan.hash), rule, comment);
-  if (!plan.sources.empty()) batch.create_chain(sources_chain(plan.hash), plan.comment);
-  for (const auto& [rule, comment] : plan.sources) batch.append_program(sources_chain(plan.hash), rule, comment);
   // Several pods may be behind one interface.
   for (const auto& [map, element] : plan.elements) batch.add_element(map, element, map != kLocalnet);
 }
@@ -51,8 +49,10 @@ bool leads_to_us(const net::NftElement& element, const PortMapPlan& plan) {
   });
 }
 
-bool is_quiet_set(const std::string& set) {
-  return set == port_map_names(Family::kIpv4).quiet || set == port_map_names(Family::kIpv6).quiet;
+// Sets in which a key can be of one only, too, though it leads nowhere.
+bool is_claimed_in(const std::string& set) {
+  const auto holds = [&](const PortMapNames& names) { return set == names.quiet || set == names.pods; };
+  return holds(port_map_names(Family::kIpv4)) || holds(port_map_names(Family::kIpv6));
 }
 
 // Owners whose rules have to go before ours can stand: ourselves, in an earlier life, and those who are gone.
@@ -65,16 +65,11 @@ Result<std::set<std::string>> find_predecessors(NftConnection& nft, const PortMa
     if (hash != plan.hash && (hash.empty() || !leads_to_us(*element, plan))) return taken(port, element->comment);
     hashes.insert(hash);
   }
-  // Whoever kept a port of ours for the loopback address has it no more.
+  // Whoever kept a port of ours for the loopback address, or had our pod's address, has it no more.
   for (const auto& [map, kept] : plan.elements) {
-    if (!is_quiet_set(map)) continue;
+    if (!is_claimed_in(map)) continue;
     CNIO_LET(const auto element, nft.find_element(kPortMapTable, map, kept.key));
     if (element) hashes.insert(std::string(hash_in_comment(element->comment)));
-  }
-  for (const IpAddr& pod : plan.record.masqueraded) {
-    CNIO_LET(const auto element,
-             nft.find_element(kPortMapTable, port_map_names(pod.family()).pods, net::expr::bytes_of(pod)));
-    if (element) hashes.insert(std::string(hash_in_chain(element->chain)));
   }
   return hashes;
 }
@@ -94,18 +89,18 @@ Result<PortMapRemoval> removal_of_predecessors(NftConnection& nft, const PortMap
 
 Status install_once(NftConnection& nft, const PortMapPlan& plan) {
   CNIO_LET(const uint32_t generation, nft.generation());
-  CNIO_LET(const PortMapTableState state, look_at_port_map_table(nft, plan.hash));
+  CNIO_LET(const PortMapTableState state, look_at_port_map_table(nft, plan.hash, plan.prefixes));
   CNIO_LET(const PortMapRemoval removal, removal_of_predecessors(nft, plan));
   const bool rewrite = !state.fault.empty();
   NftBatch batch(kPortMapTable, rewrite || !removal.empty() ? std::optional(generation) : std::nullopt);
-  put_port_map_table(batch, rewrite);
+  put_port_map_table(batch, rewrite ? std::optional(state.prefixes) : std::nullopt);
   removal.put(batch);
   put_plan(batch, plan);
   return nft.commit(batch, "install port maps");
 }
 
 Status install(NftConnection& nft, const PortMapPlan& plan) {
-  CNIO_LET(const PortMapTableState state, look_at_port_map_table(nft, plan.hash));
+  CNIO_LET(const PortMapTableState state, look_at_port_map_table(nft, plan.hash, plan.prefixes));
   if (state.fault.empty() && !state.has_attachment) {
     NftBatch batch(kPortMapTable);
     put_plan(batch, plan);
@@ -186,17 +181,16 @@ Status check_nftables_port_map(NftConnection& nft, const PortMapSpec& spec) {
   const auto localnet = record.localnet.empty() ? std::nullopt : std::optional(Localnet{record.localnet, true});
   CNIO_LET(const PortMapPlan plan, plan_port_map(spec, localnet, notes));
   if (plan.record.empty()) return {};
-  CNIO_LET(const PortMapTableState state, look_at_port_map_table(nft, plan.hash));
+  CNIO_LET(const PortMapTableState state, look_at_port_map_table(nft, plan.hash, plan.prefixes));
   if (!state.fault.empty()) return missing(state.fault);
   CNIO_TRY(check_elements(nft, plan));
   CNIO_TRY(check_rules(nft, ports_chain(plan.hash), plan.ports));
-  CNIO_TRY(check_rules(nft, sources_chain(plan.hash), plan.sources));
   return check_localnet(spec);
 }
 
 Status rehearse_nftables_port_map() {
   NftBatch batch(kPortMapTable);
-  put_port_map_table(batch, true);
+  put_port_map_table(batch, std::set<SourcePrefix>{{Family::kIpv4, 24}, {Family::kIpv6, 64}});
   return explain(NftConnection::rehearse(batch, "try whether port maps could be installed"));
 }
 

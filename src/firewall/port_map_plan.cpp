@@ -26,12 +26,6 @@ Steps of_family(Family family) {
   return {expr::load_meta(NFT_META_NFPROTO), expr::compare(std::string(1, static_cast<char>(number)))};
 }
 
-Steps within(const Cidr& network) {
-  Steps steps = {expr::load_source(network.family())};
-  append(steps, compare_network(network));
-  return steps;
-}
-
 // Which packets go to the port.
 Steps to_port(const LedPort& port) {
   Steps steps = of_family(port.family());
@@ -53,11 +47,9 @@ NftProgram lead(const LedPort& port, const Steps& condition) {
   return rule;
 }
 
-NftProgram masquerade(Family family, const Steps& source) {
-  NftProgram rule{of_family(family)};
-  append(rule.steps, source);
-  rule.steps.push_back(expr::masquerade());
-  return rule;
+// What nothing leads to, and the kernel need not look at: it is there for its comment.
+NftProgram note(uint16_t port = 0) {
+  return {{expr::load_destination_port(), expr::compare(expr::bytes_of_port(port))}};
 }
 
 class Planner {
@@ -72,8 +64,7 @@ class Planner {
     plan_.record.quiet = !spec_.snat;
     plan_.record.shown = spec_.backend != PortMapBackend::kNftables;
     for (const Cidr& pod : spec_.pod) CNIO_TRY(plan_family(pod));
-    for (const std::string& mark : plan_.record.marks())
-      plan_.ports.emplace_back(NftProgram{of_family(Family::kIpv4)}, mark);
+    for (const std::string& mark : plan_.record.marks()) plan_.ports.emplace_back(note(), mark);
     return std::move(plan_);
   }
 
@@ -116,7 +107,7 @@ class Planner {
     if (!plan_.record.shown) plan_.elements.emplace_back(port.map(), port.element(plan_.comment));
     if (conditions.empty()) {
       // Nothing leads to these: for people, and for DEL.
-      plan_.ports.emplace_back(NftProgram{to_port(port)}, port.text());
+      plan_.ports.emplace_back(note(port.host_port), port.text());
       return;
     }
     plan_.elements.emplace_back(port.map(true), port.conditional_element(ports_chain(plan_.hash), plan_.comment));
@@ -124,13 +115,12 @@ class Planner {
   }
 
   void add_sources(const Cidr& pod) {
-    plan_.record.masqueraded.push_back(pod.addr);
-    net::NftElement element{expr::bytes_of(pod.addr), {}, sources_chain(plan_.hash)};
-    add_element(port_map_names(pod.family()).pods, std::move(element));
-    std::vector<Steps> sources = {within(pod)};
-    if (pod.addr.is_v4()) sources.push_back(within(*Cidr::parse("127.0.0.0/8")));
-    if (spec_.masquerade_all) sources = {Steps()};
-    for (const Steps& source : sources) plan_.sources.emplace_back(masquerade(pod.family(), source), plan_.comment);
+    const Cidr everybody{pod.addr, 0};
+    const MasqueradedSource source{spec_.masquerade_all ? everybody.network() : pod.network(), pod.addr};
+    plan_.record.masqueraded.push_back(source);
+    plan_.prefixes.insert(SourcePrefix::of(source.network));
+    add_element(SourcePrefix::of(source.network).set(), {source.key()});
+    add_element(port_map_names(pod.family()).pods, {expr::bytes_of(pod.addr)});
   }
 
   // One that others share is nobody's, and goes with the last of them.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 
 #include "firewall/localnet.hpp"
 #include "firewall/port_map_record.hpp"
+#include "firewall/port_map_sources.hpp"
 
 // What an attachment is to have in the table of port maps: worked out before anything is read or changed.
 namespace cnio::firewall {
@@ -22,7 +24,7 @@ struct PortMapPlan {
   std::string comment;
   PortMapRecord record;
   std::vector<Rule> ports;                                        // of the chain ports-<hash>
-  std::vector<Rule> sources;                                      // of the chain from-<hash>
+  std::set<SourcePrefix> prefixes;                                // that have to have rules
   std::vector<std::pair<std::string, net::NftElement>> elements;  // and the map of each
 };
 // `localnet`: what is to be set. What is left out is named in `notes`. Errors: code 7 for conditions.

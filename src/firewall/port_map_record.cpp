@@ -9,7 +9,7 @@ namespace cnio::firewall {
 namespace {
 
 constexpr std::string_view kArrow = " -> ";
-constexpr std::string_view kPod = "pod ";
+constexpr std::string_view kMasqueraded = "masqueraded ";
 constexpr std::string_view kInterface = "route_localnet of ";
 constexpr std::string_view kQuiet = "no source NAT";
 constexpr std::string_view kShown = "by the chains of iptables";
@@ -63,8 +63,9 @@ std::set<std::pair<std::string, std::string>> elements_of(const PortMapRecord& r
     elements.emplace(port.map(), port.key());
     if (record.conditional(port.family())) elements.emplace(port.map(true), port.key());
   }
-  for (const IpAddr& pod : record.masqueraded) {
-    elements.emplace(port_map_names(pod.family()).pods, net::expr::bytes_of(pod));
+  for (const MasqueradedSource& source : record.masqueraded) {
+    elements.emplace(SourcePrefix::of(source.network).set(), source.key());
+    elements.emplace(port_map_names(source.pod.family()).pods, net::expr::bytes_of(source.pod));
   }
   if (!record.localnet.empty()) elements.emplace(kLocalnet, net::expr::bytes_of_interface(record.localnet));
   return elements;
@@ -97,7 +98,7 @@ net::NftElement LedPort::conditional_element(std::string chain, std::string comm
 
 std::vector<std::string> PortMapRecord::marks() const {
   std::vector<std::string> marks;
-  for (const IpAddr& pod : masqueraded) marks.push_back(std::string(kPod).append(pod.to_string()));
+  for (const MasqueradedSource& source : masqueraded) marks.push_back(std::string(kMasqueraded).append(source.text()));
   if (conditional4) marks.emplace_back(kConditional4);
   if (conditional6) marks.emplace_back(kConditional6);
   if (quiet) marks.emplace_back(kQuiet);
@@ -112,8 +113,11 @@ void PortMapRecord::understand(std::string_view comment) {
   if (comment == kConditional4) conditional4 = true;
   if (comment == kConditional6) conditional6 = true;
   if (comment.starts_with(kInterface)) localnet = comment.substr(kInterface.size());
-  if (comment.starts_with(kPod)) {
-    if (const auto pod = IpAddr::parse(comment.substr(kPod.size()))) masqueraded.push_back(*pod);
+  if (comment.starts_with(kMasqueraded)) {
+    if (const auto source = MasqueradedSource::parse(comment.substr(kMasqueraded.size()))) {
+      masqueraded.push_back(*source);
+    }
+    return;
   }
   const auto port = parse_port(comment);
   // Several rules with conditions may be about one port.
@@ -138,9 +142,7 @@ void PortMapRemoval::put(net::NftBatch& batch) const {
 }
 
 PortMapRemoval removal_of(std::string_view owner_hash, const PortMapRecord& record) {
-  PortMapRemoval removal{elements_of(record), {ports_chain(owner_hash)}};
-  if (!record.masqueraded.empty()) removal.chains.insert(sources_chain(owner_hash));
-  return removal;
+  return {elements_of(record), {ports_chain(owner_hash)}};
 }
 
 Result<PortMapRemoval> careful_removal_of(net::NftConnection& nft, std::string_view owner_hash,
@@ -150,10 +152,8 @@ Result<PortMapRemoval> careful_removal_of(net::NftConnection& nft, std::string_v
     CNIO_LET(const auto element, nft.find_element(kPortMapTable, map, key));
     if (element && hash_in_comment(element->comment) == owner_hash) removal.elements.emplace(map, key);
   }
-  for (const std::string& chain : {ports_chain(owner_hash), sources_chain(owner_hash)}) {
-    CNIO_LET(const bool there, nft.has_chain(kPortMapTable, chain));
-    if (there) removal.chains.insert(chain);
-  }
+  CNIO_LET(const bool there, nft.has_chain(kPortMapTable, ports_chain(owner_hash)));
+  if (there) removal.chains.insert(ports_chain(owner_hash));
   return removal;
 }
 

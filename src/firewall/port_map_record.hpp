@@ -13,6 +13,8 @@
 #include "cnio/firewall/port_map.hpp"
 #include "cnio/net/nftables/nftables.hpp"
 
+#include "firewall/port_map_sources.hpp"
+
 // What an attachment has in the table of port maps, as the comments of its rules in its chain ports-<hash> tell. So DEL
 // finds it by one look, however many others there are, and whatever has become of the configuration.
 namespace cnio::firewall {
@@ -40,10 +42,10 @@ struct PortMapRecord {
   std::vector<LedPort> ports;
   bool conditional4 = false;  // the ports of a family are in the maps of chains, too
   bool conditional6 = false;
-  bool quiet = false;               // the pod is not masqueraded: 127.0.0.1 does not have its ports
-  bool shown = false;               // iptables' chains lead to the pod: here is only what these cannot do
-  std::vector<IpAddr> masqueraded;  // in the map of pods: sources may be masqueraded
-  std::string localnet;             // the pod's own interface, of which route_localnet was 0
+  bool quiet = false;  // the pod is not masqueraded: 127.0.0.1 does not have its ports
+  bool shown = false;  // iptables' chains lead to the pod: here is only what these cannot do
+  std::vector<MasqueradedSource> masqueraded;
+  std::string localnet;  // the pod's own interface, of which route_localnet was 0
 
   [[nodiscard]] bool empty() const { return ports.empty(); }
   [[nodiscard]] bool conditional(Family family) const { return family == Family::kIpv4 ? conditional4 : conditional6; }

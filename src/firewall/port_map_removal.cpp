@@ -14,9 +14,15 @@ namespace {
 using net::NftBatch;
 using net::NftConnection;
 
+constexpr uint32_t kMostPrefixes = 33 + 129;
+
 Result<bool> is_last(NftConnection& nft) {
   CNIO_LET(const auto table, nft.find_table(kPortMapTable));
-  return table && table->use <= size_of_port_map_table();
+  // Nobody needs to count the prefixes where there are more things than that.
+  const uint32_t size = size_of_port_map_table();
+  if (!table || table->use > size + kMostPrefixes) return false;
+  CNIO_LET(const auto prefixes, list_prefixes(nft));
+  return table->use <= size + prefixes.size();
 }
 
 // With the last port the host stops to route packets from and to 127.0.0.1. Nobody may begin to rely on it meanwhile.
@@ -69,6 +75,8 @@ Status collect_elements(NftConnection& nft, const StaleOwners& stale) {
     const PortMapNames& names = port_map_names(family);
     maps.insert(maps.end(), {names.hosts, names.ports, names.hosts_if, names.ports_if, names.pods, names.quiet});
   }
+  CNIO_LET(const auto prefixes, list_prefixes(nft));
+  for (const SourcePrefix& prefix : prefixes) maps.push_back(prefix.set());
   NftBatch batch(kPortMapTable);
   for (const std::string& map : maps) {
     CNIO_LET(const auto elements, nft.list_elements(kPortMapTable, map));

@@ -9,6 +9,9 @@
 #include <linux/rtnetlink.h>
 #include <vector>
 
+#include "firewall/nft_words.hpp"
+#include "firewall/port_map_sources.hpp"
+
 namespace cnio::firewall {
 
 const net::NftTable kPortMapTable = {net::NftFamily::kInet, "cnio_portmap"};
@@ -21,7 +24,7 @@ using net::NftProgram;
 namespace expr = net::expr;
 
 constexpr std::string_view kPorts = "ports-";
-constexpr std::string_view kSources = "from-";
+constexpr char kPostrouting[] = "postrouting";
 
 // After whoever translates at dstnat, such as kube-proxy, in whatever order the tables were made: what is theirs stays
 // theirs (CVE-2019-9946). Before masquerading at srcnat.
@@ -31,13 +34,15 @@ constexpr int32_t kKeeping = -105;
 constexpr int32_t kMasquerading = 95;
 constexpr int32_t kGuarding = -300;  // raw: before connections are tracked
 
-constexpr unsigned kData = 8;  // the register of what a map says; keys have at most six
+constexpr unsigned kData =
+    0;  // the register of what a map says, as nft takes it: that of the key, which is not needed any more
 
 // A chain that all share; one without a hook is led to.
 struct Shared {
   NftBaseChain chain;
   bool hooked = true;
   std::vector<NftProgram> rules;
+  std::vector<std::string> comments;  // of as many of the rules
 };
 
 std::string lead_chain(Family family) { return family == Family::kIpv4 ? "lead4" : "lead6"; }
@@ -60,10 +65,13 @@ NftProgram to_host(Family family) {
                               expr::verdict(NFT_JUMP, lead_chain(family))});
 }
 
-std::vector<net::NftExpression> to_loopback4() {
-  return {expr::load_destination(Family::kIpv4), expr::mask(expr::bytes_of(*IpAddr::parse("255.0.0.0"))),
-          expr::compare(expr::bytes_of(*IpAddr::parse("127.0.0.0")))};
+std::vector<net::NftExpression> of_loopback4(const net::NftExpression& load) {
+  return {load, expr::mask(prefix_mask(Family::kIpv4, 8)), expr::compare(expr::bytes_of(*IpAddr::parse("127.0.0.0")))};
 }
+
+std::vector<net::NftExpression> to_loopback4() { return of_loopback4(expr::load_destination(Family::kIpv4)); }
+
+std::vector<net::NftExpression> from_loopback4() { return of_loopback4(expr::load_source(Family::kIpv4)); }
 
 std::vector<net::NftExpression> to_loopback6() {
   return {expr::load_destination(Family::kIpv6), expr::compare(expr::bytes_of(*IpAddr::parse("::1")))};
@@ -99,7 +107,7 @@ NftProgram lead(Family family, std::vector<net::NftExpression> key, const std::s
 
 Shared lead_of(Family family) {
   const PortMapNames& names = port_map_names(family);
-  Shared shared{{lead_chain(family)}, false, {}};
+  Shared shared{{lead_chain(family)}, false, {}, {}};
   shared.rules.push_back(judge(family, load_host_port(family), names.hosts_if));
   shared.rules.push_back(lead(family, load_host_port(family), names.hosts));
   shared.rules.push_back(judge(family, load_port(0), names.ports_if));
@@ -117,11 +125,26 @@ NftProgram loopback_keeps(Family family) {
   return family_rule(family, steps);
 }
 
-// Of connections that were led to the pod.
-NftProgram masquerade_led(Family family) {
-  return family_rule(family, {expr::load_tracking(NFT_CT_STATUS), expr::mask(expr::bytes_of_u32(IPS_DST_NAT)),
-                              expr::compare(expr::bytes_of_u32(0), 0, false), expr::load_destination(family),
-                              expr::map_to_verdict(port_map_names(family).pods)});
+// What the host has sent from its loopback address.
+NftProgram masquerade_loopback() {
+  std::vector<net::NftExpression> steps = of_led_connections();
+  for (const net::NftExpression& step : from_loopback4()) steps.push_back(step);
+  steps.push_back(expr::load_destination(Family::kIpv4));
+  steps.push_back(expr::look_up(port_map_names(Family::kIpv4).pods));
+  steps.push_back(expr::masquerade());
+  return family_rule(Family::kIpv4, steps);
+}
+
+Shared masquerading(const std::set<SourcePrefix>& prefixes) {
+  Shared shared{{kPostrouting, NftBaseChain::Hook::kNatPostrouting, kMasquerading}, true, {}, {}};
+  if (prefixes.empty()) return shared;
+  shared.rules.push_back(masquerade_loopback());
+  shared.comments.emplace_back("127.0.0.0/8");
+  for (const SourcePrefix& prefix : prefixes) {
+    shared.rules.push_back(prefix.rule());
+    shared.comments.push_back(prefix.text());
+  }
+  return shared;
 }
 
 NftProgram guard_loopback() {
@@ -133,17 +156,16 @@ NftProgram guard_loopback() {
 }
 
 // Those that are led to come first.
-std::vector<Shared> shared_chains() {
+std::vector<Shared> shared_chains(const std::set<SourcePrefix>& prefixes = {}) {
   using Hook = NftBaseChain::Hook;
   std::vector<Shared> chains = {lead_of(Family::kIpv4), lead_of(Family::kIpv6)};
   const auto add = [&](const char* name, Hook hook, int32_t priority, std::vector<NftProgram> rules) {
-    chains.push_back({{name, hook, priority}, true, std::move(rules)});
+    chains.push_back({{name, hook, priority}, true, std::move(rules), {}});
   };
   add("loopback", Hook::kNatOutput, kKeeping, {loopback_keeps(Family::kIpv4), loopback_keeps(Family::kIpv6)});
   add("prerouting", Hook::kNatPrerouting, kLeading, {to_host(Family::kIpv4), to_host(Family::kIpv6)});
   add("output", Hook::kNatOutput, kLeading, {loopback_stays(), to_host(Family::kIpv4), to_host(Family::kIpv6)});
-  add("postrouting", Hook::kNatPostrouting, kMasquerading,
-      {masquerade_led(Family::kIpv4), masquerade_led(Family::kIpv6)});
+  chains.push_back(masquerading(prefixes));
   add("guard", Hook::kFilterPrerouting, kGuarding, {guard_loopback()});
   return chains;
 }
@@ -158,8 +180,21 @@ std::vector<net::NftSetSpec> maps_of(Family family) {
           {names.ports, port, pod, false, "ports of all addresses of the host : pod"},
           {names.hosts_if, host_port, {}, true, "likewise, with conditions"},
           {names.ports_if, port, {}, true, "likewise, with conditions"},
-          {names.pods, {address}, {}, true, "pod : which sources are masqueraded"},
+          {names.pods, {address}, {}, false, "pods that are masqueraded to; also from 127.0.0.0/8"},
           {names.quiet, port, {}, false, "ports that the loopback address keeps"}};
+}
+
+net::NftSetSpec set_of(const SourcePrefix& prefix) {
+  const uint32_t address = prefix.family == Family::kIpv4 ? net::kNftTypeIpv4Address : net::kNftTypeIpv6Address;
+  return {prefix.set(), {address, address}, {}, false, "pod . network of sources that are masqueraded"};
+}
+
+std::set<SourcePrefix> prefixes_in(const std::vector<net::NftRule>& rules) {
+  std::set<SourcePrefix> prefixes;
+  for (const net::NftRule& rule : rules) {
+    if (const auto prefix = SourcePrefix::parse(rule.comment)) prefixes.insert(*prefix);
+  }
+  return prefixes;
 }
 
 std::vector<net::NftSetSpec> shared_sets() {
@@ -206,8 +241,6 @@ const PortMapNames& port_map_names(Family family) {
 
 std::string ports_chain(std::string_view owner_hash) { return std::string(kPorts).append(owner_hash); }
 
-std::string sources_chain(std::string_view owner_hash) { return std::string(kSources).append(owner_hash); }
-
 bool is_ports_chain(std::string_view chain) { return chain.starts_with(kPorts); }
 
 std::string_view hash_in_chain(std::string_view chain) { return chain.substr(chain.find('-') + 1); }
@@ -224,11 +257,12 @@ std::string pod_port_data(const IpAddr& pod, uint16_t port) {
   return expr::bytes_of(pod).append(padded(expr::bytes_of_port(port)));
 }
 
-void put_port_map_table(net::NftBatch& batch, bool rewrite) {
+void put_port_map_table(net::NftBatch& batch, const std::optional<std::set<SourcePrefix>>& prefixes) {
   batch.ensure_table("ports of pods, kept by the cnio CNI plugins: changes by hand are lost");
   for (const net::NftSetSpec& set : shared_sets()) batch.ensure_set(set);
-  if (!rewrite) return;
-  const std::vector<Shared> chains = shared_chains();
+  if (!prefixes) return;
+  for (const SourcePrefix& prefix : *prefixes) batch.ensure_set(set_of(prefix));
+  const std::vector<Shared> chains = shared_chains(*prefixes);
   for (const Shared& shared : chains) {
     if (shared.hooked) {
       batch.ensure_base_chain(shared.chain);
@@ -236,21 +270,31 @@ void put_port_map_table(net::NftBatch& batch, bool rewrite) {
       batch.ensure_chain(shared.chain.name, {});
     }
     batch.flush_chain(shared.chain.name);
-    for (const NftProgram& rule : shared.rules) batch.append_program(shared.chain.name, rule);
+    for (size_t i = 0; i < shared.rules.size(); ++i) {
+      batch.append_program(shared.chain.name, shared.rules[i], i < shared.comments.size() ? shared.comments[i] : "");
+    }
   }
 }
 
-Result<PortMapTableState> look_at_port_map_table(net::NftConnection& nft, std::string_view owner_hash) {
-  const std::vector<Shared> chains = shared_chains();
+Result<PortMapTableState> look_at_port_map_table(net::NftConnection& nft, std::string_view owner_hash,
+                                                 const std::set<SourcePrefix>& needed) {
   net::NftQuestion question;
+  const std::vector<Shared> chains = shared_chains();
   for (const Shared& shared : chains) question.chains.push_back(shared.chain.name);
-  question.rules_of = chains.back().chain.name;  // few, where without a name all would come
+  question.rules_of = kPostrouting;
   question.chains.push_back(ports_chain(owner_hash));
   CNIO_LET(const net::NftView view, nft.view(kPortMapTable, question));
   PortMapTableState state;
   state.has_attachment = view.find_chain(question.chains.back()) != nullptr;
-  CNIO_LET(state.fault, fault_of(nft, view, chains));
+  state.prefixes = prefixes_in(view.rules);
+  state.prefixes.insert(needed.begin(), needed.end());
+  CNIO_LET(state.fault, fault_of(nft, view, shared_chains(state.prefixes)));
   return state;
+}
+
+Result<std::set<SourcePrefix>> list_prefixes(net::NftConnection& nft) {
+  CNIO_LET(const auto rules, nft.list_rules(kPortMapTable, kPostrouting));
+  return prefixes_in(rules);
 }
 
 uint32_t size_of_port_map_table() { return static_cast<uint32_t>(shared_chains().size() + shared_sets().size()); }

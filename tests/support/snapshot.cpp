@@ -153,7 +153,7 @@ Snapshot Snapshot::without_port_map_frame() const {
     const Json object = Json::parse(line.text);
     if (!object.contains("chain") && !object.contains("rule")) return !object.begin().value().contains("elem");
     const std::string chain = object.begin().value().value(object.contains("chain") ? "name" : "chain", "");
-    return !chain.starts_with("ports-") && !chain.starts_with("from-");
+    return !chain.starts_with("ports-");
   });
 }
 

@@ -96,7 +96,7 @@ TEST(LedPort, OtherCommentsAreNone) {
 
 TEST(PortMapRecord, MarksAreReadBack) {
   PortMapRecord record;
-  record.masqueraded = {kPod4, kPod6};
+  record.masqueraded = {{*Cidr::parse("10.88.0.0/24"), kPod4}, {*Cidr::parse("::/0"), kPod6}};
   record.conditional6 = true;
   record.quiet = true;
   record.localnet = "veth1";
@@ -104,6 +104,7 @@ TEST(PortMapRecord, MarksAreReadBack) {
   for (const std::string& mark : record.marks()) again.understand(mark);
   EXPECT_EQ(again.marks(), record.marks());
   EXPECT_EQ(again.localnet, "veth1");
+  EXPECT_EQ(again.masqueraded, record.masqueraded);
 }
 
 PortMapSpec dual(const std::vector<PortMapping>& mappings) {
