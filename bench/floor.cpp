@@ -9,6 +9,8 @@
 //   floor gone HOST_END                               the same, but until the notification that the pair is gone
 //   floor announce NETNS                              sets the MAC address of eth0 to what it is: see arp_notify
 //   floor tune NETNS MAC MTU KEY=VALUE...             sets sysctls, and both of eth0, after a look at what they are
+//   floor limit HOST_END IFB RATE BURST LIMIT         in bytes a second and bytes, both ways
+//   floor unlimit HOST_END IFB                        until the notification that IFB is gone
 //   floor peak PROGRAM                                runs it, and tells its peak memory in KiB on standard error
 //
 // The last is here because the kernel counts whoever starts a program as part of its peak, and this program has next to
@@ -24,8 +26,12 @@
 #include <cstring>
 #include <fcntl.h>
 #include <initializer_list>
+#include <linux/if_ether.h>
 #include <linux/if_link.h>
+#include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
+#include <linux/tc_act/tc_mirred.h>
 #include <linux/veth.h>
 #include <net/if.h>
 #include <netinet/ether.h>
@@ -197,6 +203,99 @@ int gone(const char* host_end) {
   }
 }
 
+uint32_t index_of(const char* name) {
+  const uint32_t index = if_nametoindex(name);
+  if (index == 0) fail(name, errno);
+  return index;
+}
+
+tcmsg at(uint32_t index, uint32_t parent, uint32_t handle) {
+  tcmsg header{};
+  header.tcm_ifindex = static_cast<int>(index);
+  header.tcm_parent = parent;
+  header.tcm_handle = handle;
+  return header;
+}
+
+struct Rate {
+  uint32_t bytes_per_second, burst, limit;
+};
+
+Message tbf(uint32_t index, const Rate& rate) {
+  Message request(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, at(index, TC_H_ROOT, 1U << 16));
+  tc_tbf_qopt options{};
+  options.rate.rate = rate.bytes_per_second;
+  options.rate.linklayer = TC_LINKLAYER_ETHERNET;  // so that no table of times is asked for
+  options.limit = rate.limit;
+  request.put(TCA_KIND, "tbf");
+  const uint32_t data = request.begin(TCA_OPTIONS);
+  request.put(TCA_TBF_PARMS, &options, sizeof options);
+  request.put(TCA_TBF_BURST, rate.burst);
+  request.end(data);
+  return request;
+}
+
+// All that comes in, to another interface.
+Message redirect(uint32_t from, uint32_t to) {
+  tcmsg header = at(from, TC_H_MAKE(TC_H_INGRESS, 0), 0);
+  header.tcm_info = TC_H_MAKE(1U << 16, htons(ETH_P_ALL));
+  Message request(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, header);
+  tc_u32_sel every{};
+  every.flags = TC_U32_TERMINAL;
+  every.nkeys = 1;
+  char selector[sizeof every + sizeof(tc_u32_key)] = {};  // one key, whose mask is zero
+  std::memcpy(selector, &every, sizeof every);
+  tc_mirred to_there{};
+  to_there.action = TC_ACT_STOLEN;
+  to_there.eaction = TCA_EGRESS_REDIR;
+  to_there.ifindex = to;
+  request.put(TCA_KIND, "u32");
+  const uint32_t data = request.begin(TCA_OPTIONS);
+  request.put(TCA_U32_SEL, selector, sizeof selector);
+  const uint32_t actions = request.begin(TCA_U32_ACT);
+  const uint32_t first = request.begin(1);
+  request.put(TCA_ACT_KIND, "mirred");
+  const uint32_t action = request.begin(TCA_ACT_OPTIONS);
+  request.put(TCA_MIRRED_PARMS, &to_there, sizeof to_there);
+  request.end(action);
+  request.end(first);
+  request.end(actions);
+  request.end(data);
+  return request;
+}
+
+int limit(const char* host_end, const char* ifb, const Rate& rate) {
+  constexpr int kIndex = 1 << 20;  // of the device, so that the other requests can name it
+  const uint32_t host = index_of(host_end);
+  ifinfomsg up{};
+  up.ifi_index = kIndex + static_cast<int>(host);
+  up.ifi_flags = up.ifi_change = IFF_UP;
+  Message device(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, up);
+  device.put(IFLA_IFNAME, ifb);
+  device.put(IFLA_TXQLEN, uint32_t{1000});
+  const uint32_t info = device.begin(IFLA_LINKINFO);
+  device.put(IFLA_INFO_KIND, "ifb");
+  device.end(info);
+  const auto other = static_cast<uint32_t>(up.ifi_index);
+  const Message sent = tbf(other, rate);
+  const int route = open_netlink();
+  send(route, {&device, &sent}, "make the ifb");
+  const Message received = tbf(host, rate);
+  Message ingress(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, at(host, TC_H_INGRESS, TC_H_MAKE(TC_H_INGRESS, 0)));
+  ingress.put(TCA_KIND, "ingress");
+  const Message filter = redirect(host, other);
+  send(route, {&received, &ingress, &filter}, "limit");
+  return 0;
+}
+
+int unlimit(const char* host_end, const char* ifb) {
+  const uint32_t host = index_of(host_end);
+  const Message root(RTM_DELQDISC, 0, at(host, TC_H_ROOT, 1U << 16));
+  const Message ingress(RTM_DELQDISC, 0, at(host, TC_H_INGRESS, 0));
+  send(open_netlink(), {&root, &ingress}, "remove what limits");
+  return gone(ifb);
+}
+
 int announce(const char* netns) {
   const int sandbox = open(netns, O_RDONLY | O_CLOEXEC);
   if (sandbox < 0 || setns(sandbox, CLONE_NEWNET) != 0) fail(netns, errno);
@@ -257,10 +356,16 @@ int main(int count, char** words) {
   if (count == 3 && std::strcmp(words[1], "gone") == 0) return gone(words[2]);
   if (count == 3 && std::strcmp(words[1], "announce") == 0) return announce(words[2]);
   if (count >= 5 && std::strcmp(words[1], "tune") == 0) return tune(words[2], words[3], words[4], words + 5);
+  if (count == 7 && std::strcmp(words[1], "limit") == 0) {
+    const auto number = [&](int word) { return static_cast<uint32_t>(std::strtoul(words[word], nullptr, 10)); };
+    return limit(words[2], words[3], {number(4), number(5), number(6)});
+  }
+  if (count == 4 && std::strcmp(words[1], "unlimit") == 0) return unlimit(words[2], words[3]);
   if (count == 3 && std::strcmp(words[1], "peak") == 0) return peak(words + 2);
   std::fputs(
       "usage: floor empty | add BRIDGE HOST_END NETNS ADDRESS/LENGTH GATEWAY | del HOST_END | gone HOST_END |\n"
-      "       announce NETNS | tune NETNS MAC MTU KEY=VALUE... | peak PROGRAM\n",
+      "       announce NETNS | tune NETNS MAC MTU KEY=VALUE... | limit HOST_END IFB RATE BURST LIMIT |\n"
+      "       unlimit HOST_END IFB | peak PROGRAM\n",
       stderr);
   return 2;
 }
