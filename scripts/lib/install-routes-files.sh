@@ -5,7 +5,7 @@
 
 # shellcheck disable=SC2154 # the routes_ variables are given by the caller
 
-# bird_conf <ospf, bgp or reflector>
+# bird_conf <babel, ospf, bgp or reflector>
 bird_conf() {
   local family
   cat <<CONF
@@ -13,17 +13,24 @@ bird_conf() {
 log syslog all;
 router id $routes_id;
 protocol device { scan time 5; }
+CONF
+  [ "$1" = babel ] || bird_bfd
+  case $1 in
+    bgp | reflector) printf '\n# Where the next hops are.\nprotocol direct { ipv4; ipv6; interface "%s"; }\n' "$routes_uplink" ;;
+  esac
+  for family in $(routed_families); do
+    bird_pods "$family" "$1"
+    [ "$1" = babel ] || "bird_$1" "$family"
+  done
+  [ "$1" != babel ] || bird_babel
+}
+
+bird_bfd() {
+  cat <<CONF
 
 # What fails is noticed within 300 ms. On nodes that are busy enough to be silent for that long, make it more.
 protocol bfd { interface "$routes_uplink" { interval 100 ms; multiplier 3; }; }
 CONF
-  if [ "$1" != ospf ]; then
-    printf '\n# Where the next hops are.\nprotocol direct { ipv4; ipv6; interface "%s"; }\n' "$routes_uplink"
-  fi
-  for family in $(routed_families); do
-    bird_pods "$family" "$1"
-    "bird_$1" "$family"
-  done
 }
 
 # bird_set <what> <subnet>...: [10.240.0.0/16+], these and what is in them.
@@ -33,12 +40,15 @@ bird_set() {
   echo "[$set]"
 }
 
-# bird_pods <family> <ospf, bgp or reflector>: the node's own pods, and the way to the others'.
+# bird_pods <family> <babel, ospf, bgp or reflector>: the node's own pods, and the way to the others'.
 bird_pods() {
-  local own sources='RTS_BGP'
+  local own sources=RTS_BGP
   # shellcheck disable=SC2086 # words
   own=$(of_family "$1" $routes_subnets)
-  [ "$2" != ospf ] || sources='RTS_OSPF, RTS_OSPF_IA, RTS_OSPF_EXT1, RTS_OSPF_EXT2'
+  case $2 in
+    babel) sources=RTS_BABEL ;;
+    ospf) sources='RTS_OSPF, RTS_OSPF_IA, RTS_OSPF_EXT1, RTS_OSPF_EXT2' ;;
+  esac
   cat <<CONF
 
 # Told to others from the start, whether or not there are pods yet.
@@ -58,6 +68,21 @@ CONF
 bird_import() {
   # shellcheck disable=SC2046,SC2086 # words
   echo "import where net ~ $(bird_set $(of_family "$1" $routes_cluster)) && !(net ~ $(bird_set $(of_family "$1" $routes_subnets)));"
+}
+
+# Each node tells the segment of its own pods and of nobody else's, so there is none that others depend on.
+bird_babel() {
+  local family
+  printf 'protocol babel nodes {\n'
+  for family in $(routed_families); do
+    printf '  ipv%s { %s export where proto = "pods%s"; };\n' "$family" "$(bird_import "$family")" "$family"
+  done
+  cat <<CONF
+  randomize router id yes;
+  # A node that was not heard five times is gone. On nodes that are busy enough to be silent for half a second, make it more.
+  interface "$routes_uplink" { type wired; hello interval 100 ms; update interval 2 s; };
+}
+CONF
 }
 
 bird_ospf() {
@@ -198,11 +223,8 @@ frr_family() {
 # For wg-quick. The first address of the subnet, which no pod gets, is what pods of other nodes see this node as: of any
 # other address of the node WireGuard would not know whose it is.
 wireguard_conf() {
-  local subnet key endpoint subnets addresses='' rest
-  for subnet in $routes_subnets; do
-    case $subnet in *:*) rest=128 ;; *) rest=32 ;; esac
-    addresses="$addresses${addresses:+, }${subnet%/*}/$rest"
-  done
+  local subnet addresses='' key endpoint subnets
+  for subnet in $routes_subnets; do addresses="$addresses${addresses:+, }$(first_address "$subnet")"; done
   cat <<CONF
 # Written by cnio's scripts/install --routes, for wg-quick.
 [Interface]
@@ -211,18 +233,40 @@ ListenPort = 51820
 # 80 bytes less than the interface to the other nodes.
 MTU = $((routes_mtu - 80))
 PostUp = wg set %i private-key $routes_key
+Table = off
 CONF
-  if [ "${routes_own:-}" = yes ]; then
-    for subnet in $routes_subnets; do
-      printf '%s = ip -%s route %s unreachable %s metric %s\n' \
-        PostUp "$(family_of "$subnet")" replace "$subnet" "$OWN_METRIC" \
-        PostDown "$(family_of "$subnet")" delete "$subnet" "$OWN_METRIC"
-    done
-  fi
-  while read -r key endpoint subnets || [ -n "$key" ]; do
-    case $key in '' | '#'*) continue ;; esac
+  [ "${routes_own:-}" != yes ] || wireguard_own
+  peers | while read -r key endpoint subnets; do
+    for subnet in $(words "$subnets"); do wireguard_route "$subnet"; done
+  done
+  peers | while read -r key endpoint subnets; do
     printf '\n[Peer]\nPublicKey = %s\nEndpoint = %s\nAllowedIPs = %s\n' "$key" "$endpoint" "$(echo "$subnets" | sed 's/,/, /g')"
-  done <"$routes_peers"
+  done
+}
+
+# peers: the lines that count, each with its end.
+peers() { grep -Ev '^[[:space:]]*(#|$)' "$routes_peers" || true; }
+
+first_address() { # first_address <subnet>: as one of an interface
+  case $1 in *:*) echo "${1%/*}/128" ;; *) echo "${1%/*}/32" ;; esac
+}
+
+wireguard_own() {
+  local subnet
+  for subnet in $routes_subnets; do
+    printf '%s = ip -%s route %s unreachable %s metric %s\n' \
+      PostUp "$(family_of "$subnet")" replace "$subnet" "$OWN_METRIC" \
+      PostDown "$(family_of "$subnet")" delete "$subnet" "$OWN_METRIC"
+  done
+}
+
+# wireguard_route <subnet of another node>: with IPv6 there has to be a gateway, whatever it is. Without one the kernel takes
+# that node's own address, the first of the subnet, for one that many have, and answers it with no error.
+wireguard_route() {
+  case $1 in
+    *:*) echo "PostUp = ip -6 route replace $1 via ${1%/*} dev %i onlink" ;;
+    *) echo "PostUp = ip -4 route replace $1 dev %i" ;;
+  esac
 }
 
 # flanneld takes one range of each family, and gives each node a subnet as large as this one's where it does so itself.
@@ -247,24 +291,4 @@ flannel_conf() {
   case $entries in *'"Network"'*) ;; *) entries="  \"EnableIPv4\": false,
 $entries" ;; esac
   printf '{\n%s  "Backend": {"Type": "vxlan"}\n}\n' "$entries"
-}
-
-# own_unit: for the engines that make no such route. Above IPv6's 256.
-own_unit() {
-  local subnet
-  cat <<UNIT
-# Written by cnio's scripts/install --routes.
-[Unit]
-Description=What no pod has of this node's subnets is answered at once
-Before=network.target
-
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-UNIT
-  for subnet in $routes_subnets; do
-    printf '%s %s\n' "ExecStart=ip -$(family_of "$subnet")" "route replace unreachable $subnet metric $OWN_METRIC" \
-      "ExecStop=-ip -$(family_of "$subnet")" "route delete unreachable $subnet metric $OWN_METRIC"
-  done
-  printf '\n[Install]\nWantedBy=multi-user.target\n'
 }

@@ -5,13 +5,14 @@
 #
 #   render_routes <engine> <folder>
 #
-# writes the engine's files into the folder, which is there, and prints how to start it. Before anything is written the
+# writes the engine's files into the folder, which is there, and prints how to start it. `bird` is Babel, for nodes on one
+# segment, which need to know nothing of each other; docs/nodes.md says which other to take when. Before anything is written the
 # input is looked at, as far as that is not arithmetic: whoever calls has subnets checked that lie in their ranges and have
 # no host bits. It is given in variables; lists are words with blanks between them:
 #
 #   routes_subnets     this node's pods: one subnet a family, "10.240.1.0/24 fd00:240:0:1::/64"
 #   routes_cluster     all nodes' pods: at least one range for each family of routes_subnets, "10.240.0.0/16 fd00:240::/48"
-#   routes_uplink      the interface to the other nodes: bird, bird-bgp, bird-reflector
+#   routes_uplink      the interface to the other nodes: bird*
 #   routes_id          a number that no other node has, written as the node's IPv4 address: bird*, frr*
 #   routes_reflectors  addresses of the route reflectors, for each family at least one, which is answered for in that family:
 #                      bird-bgp, frr. A reflector names the others, which may be none: bird-reflector, frr-reflector
@@ -25,7 +26,7 @@
 #                      worse than that of any route to pods, 256 with IPv6, so it hides none
 
 # shellcheck disable=SC2034 # for --help and for whoever checks options
-ROUTE_ENGINES='bird bird-bgp bird-reflector frr frr-reflector wireguard flannel none'
+ROUTE_ENGINES='bird bird-ospf bird-bgp bird-reflector frr frr-reflector wireguard flannel none'
 OWN_METRIC=4000
 
 render_routes() {
@@ -33,8 +34,8 @@ render_routes() {
   require_routes_input "$engine"
   [ -d "$folder" ] || die "$folder: there is no such folder for the files of --routes"
   case $engine in
-    bird) bird_conf ospf >"$folder/bird.conf" ;;
-    bird-bgp | bird-reflector) bird_conf "${engine#bird-}" >"$folder/bird.conf" ;;
+    bird) bird_conf babel >"$folder/bird.conf" ;;
+    bird-*) bird_conf "${engine#bird-}" >"$folder/bird.conf" ;;
     frr | frr-reflector) frr_conf "$engine" >"$folder/frr.conf" ;;
     wireguard) wireguard_conf >"$folder/wg-cnio.conf" ;;
     flannel) flannel_conf >"$folder/net-conf.json" ;;
@@ -67,6 +68,26 @@ own_unit_wanted() {
   case $1 in bird* | wireguard) return 1 ;; esac
 }
 
+# own_unit: for the engines that make no such route. Above IPv6's 256.
+own_unit() {
+  local subnet
+  cat <<UNIT
+# Written by cnio's scripts/install --routes.
+[Unit]
+Description=What no pod has of this node's subnets is answered at once
+Before=network.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+UNIT
+  for subnet in $routes_subnets; do
+    printf '%s %s\n' "ExecStart=ip -$(family_of "$subnet")" "route replace unreachable $subnet metric $OWN_METRIC" \
+      "ExecStop=-ip -$(family_of "$subnet")" "route delete unreachable $subnet metric $OWN_METRIC"
+  done
+  printf '\n[Install]\nWantedBy=multi-user.target\n'
+}
+
 require_routes_input() {
   local engine=$1
   case " $ROUTE_ENGINES " in *" $engine "*) ;; *) die "--routes: $engine is none of $ROUTE_ENGINES" ;; esac
@@ -79,7 +100,7 @@ require_routes_input() {
     bird* | frr*) require_id ;;
   esac
   case $engine in
-    bird-* | frr*) require_bgp "$engine" ;;
+    bird-bgp | bird-reflector | frr*) require_bgp "$engine" ;;
     wireguard) require_wireguard ;;
   esac
 }
@@ -171,21 +192,22 @@ require_peer() { # require_peer <where> <key> <endpoint> <subnets> <rest>
 
 words() { printf '%s\n' "$1" | tr ',' ' '; }
 
-how_to_start() {
-  local file="$2"
+bird_neighbors() { [ "$1" = bird ] && echo babel neighbors || echo bfd sessions; } # what to look at
+
+how_to_start() { # how_to_start <engine> <folder>
   case $1 in
     bird*)
       cat <<START
 install the package bird2 (BIRD 2.0.8 or later), then:
-  bird -p -c $file/bird.conf && cp $file/bird.conf /etc/bird/bird.conf
+  bird -p -c $2/bird.conf && cp $2/bird.conf /etc/bird/bird.conf
   systemctl enable --now bird && birdc configure
-look at it: birdc show protocols; birdc show bfd sessions; ip route show proto bird
+look at it: birdc show protocols; birdc show $(bird_neighbors "$1"); ip route show proto bird
 START
       ;;
     frr*)
       cat <<START
 install the package frr, then:
-  sed -i 's/^bgpd=no/bgpd=yes/; s/^bfdd=no/bfdd=yes/' /etc/frr/daemons && cp $file/frr.conf /etc/frr/frr.conf
+  sed -i 's/^bgpd=no/bgpd=yes/; s/^bfdd=no/bfdd=yes/' /etc/frr/daemons && cp $2/frr.conf /etc/frr/frr.conf
   systemctl enable frr && systemctl restart frr
 look at it: vtysh -c 'show bgp summary'; vtysh -c 'show bfd peers brief'; ip route show proto bgp
 START
@@ -193,7 +215,7 @@ START
     wireguard)
       cat <<START
 install the package wireguard-tools (wireguard-go, too, if the kernel has no WireGuard), then:
-  cp $file/wg-cnio.conf /etc/wireguard/ && systemctl enable --now wg-quick@wg-cnio
+  cp $2/wg-cnio.conf /etc/wireguard/ && systemctl enable --now wg-quick@wg-cnio
 the node's private key is in $routes_key, which no one but root can read: (umask 077; wg genkey >$routes_key)
 its public key, for the other nodes' files: wg pubkey <$routes_key
 look at it: wg show wg-cnio; ip route show dev wg-cnio
@@ -201,8 +223,8 @@ START
       ;;
     flannel)
       cat <<START
-flanneld reads $file/net-conf.json: as net-conf.json in the ConfigMap kube-flannel-cfg, or from etcd:
-  etcdctl put /coreos.com/network/config "\$(cat $file/net-conf.json)"
+flanneld reads $2/net-conf.json: as net-conf.json in the ConfigMap kube-flannel-cfg, or from etcd:
+  etcdctl put /coreos.com/network/config "\$(cat $2/net-conf.json)"
 look at it: cat /run/flannel/subnet.env; ip -d link show flannel.1
 START
       ;;
@@ -215,6 +237,6 @@ START
       ;;
   esac
   if own_unit_wanted "$1"; then
-    echo "  cp $file/cnio-own-subnet.service /etc/systemd/system/ && systemctl enable --now cnio-own-subnet"
+    echo "  cp $2/cnio-own-subnet.service /etc/systemd/system/ && systemctl enable --now cnio-own-subnet"
   fi
 }

@@ -27,8 +27,7 @@ class Story:
         @classmethod
         def setUpClass(cls) -> None:
             cls.cluster = Cluster(cls.engine_class.nodes)
-            cls.addClassCleanup(world.sweep)
-            cls.cluster.__enter__()
+            cls.enterClassContext(cls.cluster)
             cls.engine = cls.engine_class(cls.cluster)
             cls.engine.start()
             # No node has a bridge yet.
@@ -45,6 +44,11 @@ class Story:
                 pods.append(node.add_pod(f"pod{node.number}"))
                 self.addCleanup(pods[-1].remove)
             return pods
+
+        def log_routes(self, node: Node) -> RouteLog:
+            log = RouteLog(node)
+            self.addCleanup(log.end)
+            return log
 
         def answered(self, pod: Pod, address: str, *options: str) -> None:
             done = pod.ping(address, *options)
@@ -73,7 +77,7 @@ class Story:
 
         def test_the_first_and_the_last_pod_change_no_route_of_others(self) -> None:
             first, last = self.cluster.nodes[0], self.cluster.nodes[-1]
-            log = RouteLog(first)
+            log = self.log_routes(first)
             pod = last.add_pod("only")
             for family in FAMILIES:
                 first.run("ping", "-c", "1", "-W", "20", pod.addresses[family])
@@ -98,7 +102,7 @@ class Story:
         def test_a_dead_node_takes_nothing_with_it_and_comes_back(self) -> None:
             living, dead = self.cluster.nodes[-2], self.cluster.nodes[-1]
             one, other, lost = self.add_pods([self.cluster.nodes[0], living, dead])
-            log = RouteLog(living)
+            log = self.log_routes(living)
             streams = [Stream(one, other.addresses[family]) for family in FAMILIES]
             when = self.cluster.cut(dead)
             if self.engine.notices:
@@ -128,6 +132,10 @@ class Story:
 
 class Bird(Story.Tests):
     engine_class = engines.Bird
+
+
+class BirdOspf(Story.Tests):
+    engine_class = engines.BirdOspf
 
 
 class BirdReflected(Story.Tests):

@@ -90,7 +90,6 @@ class Engine:
 class Reflected(Engine):
     """By BGP: two nodes are route reflectors for all."""
     nodes = 4
-    family: ClassVar[str]
 
     def _role(self, node: Node) -> tuple[str, dict[str, str]]:
         reflectors = [each for each in self.cluster.nodes[:2] if each is not node]
@@ -99,7 +98,8 @@ class Reflected(Engine):
 
 
 class Bird(Engine):
-    """OSPF."""
+    """Babel."""
+    name: ClassVar[str] = "bird"
 
     def start(self) -> None:
         for node in self.cluster.nodes:
@@ -118,11 +118,15 @@ class Bird(Engine):
         return node.run("birdc", "-s", "/run/bird/bird.ctl", question, env=environment(), check=False).stdout.partition("ready.")[2]
 
     def _conf(self, node: Node) -> pathlib.Path:
-        return self.render(node, "bird") / "bird.conf"
+        return self.render(node, self.name) / "bird.conf"
 
     @staticmethod
     def _log(node: Node) -> pathlib.Path:
         return pathlib.Path(f"/run/rendered/{node.name}/log")
+
+
+class BirdOspf(Bird):
+    name = "bird-ospf"
 
 
 class BirdReflected(Bird, Reflected):

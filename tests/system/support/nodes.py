@@ -124,6 +124,12 @@ class Node:
         self._programs.append(program)
         return program
 
+    def end(self) -> None:
+        """With all that runs in it."""
+        for program in [*self._programs, self._holder]:
+            program.kill()
+            program.communicate()
+
     def routes(self, family: int) -> dict[str, Json]:
         """Of the main table, by destination."""
         return {route["dst"]: route for route in json.loads(self.ip(f"-j -{family} route show"))}
@@ -166,8 +172,9 @@ class RouteLog:
 
     def __init__(self, node: Node) -> None:
         self.changes: list[Change] = []
-        monitor = node.start("ip", "-oneline", "monitor", "route", stdout=subprocess.PIPE)
-        threading.Thread(target=self._read, args=(monitor,), daemon=True).start()
+        self._monitor = node.start("ip", "-oneline", "monitor", "route", stdout=subprocess.PIPE)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
         world.wait_until("ip monitor listens", lambda: self._hears(node))
 
     def _hears(self, node: Node) -> bool:
@@ -176,13 +183,17 @@ class RouteLog:
         node.ip("route delete blackhole 203.0.113.1")
         return bool(self.of("203.0.113.1"))
 
-    def _read(self, monitor: subprocess.Popen[str]) -> None:
-        assert monitor.stdout
-        for line in monitor.stdout:
+    def end(self) -> None:
+        self._monitor.kill()
+        self._reader.join()
+
+    def _read(self) -> None:
+        assert self._monitor.stdout
+        for line in self._monitor.stdout:
             self.changes.append(Change(time.monotonic(), line.startswith("Deleted"), line.strip()))
 
     def of(self, subnet: str) -> list[Change]:
-        return [change for change in self.changes if re.search(rf"(^| ){re.escape(subnet)} ", change.text)]
+        return [change for change in self.changes if re.search(rf"(^| ){re.escape(subnet)}( |$)", change.text)]
 
 
 class Stream:
@@ -223,6 +234,8 @@ class Cluster:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
+        for node in self.nodes:
+            node.end()
         world.sweep()
 
     def cut(self, node: Node) -> float:
