@@ -196,13 +196,14 @@ frr_sessions() {
     frr_session "$reflector"
   done
   [ "$2" = frr-reflector ] || return 0
-  printf ' neighbor nodes%s peer-group\n neighbor nodes%s remote-as %s\n' "$1" "$1" "$routes_as"
+  # Without a limit it is 100 nodes.
+  printf ' bgp listen limit 5000\n neighbor nodes%s peer-group\n neighbor nodes%s remote-as %s\n' "$1" "$1" "$routes_as"
   frr_session "nodes$1"
   # shellcheck disable=SC2086 # words
   for nodes in $(of_family "$1" $routes_nodes); do echo " bgp listen range $nodes peer-group nodes$1"; done
 }
 frr_session() {
-  printf ' neighbor %s %s\n' "$1" 'bfd' "$1" 'bfd profile cnio' "$1" 'timers 3 9' "$1" 'timers connect 2'
+  printf ' neighbor %s %s\n' "$1" 'bfd' "$1" 'bfd profile cnio' "$1" 'timers 3 9' "$1" 'timers connect 2' "$1" 'ttl-security hops 1'
 }
 
 frr_family() {

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from support import engines, world
-from support.nodes import CLUSTER, FAMILIES, HEADERS, Cluster, Node, Pod, RouteLog, Stream
+from support.nodes import FAMILIES, HEADERS, Change, Cluster, Node, Pod, RouteLog, Stream
 
 PATIENCE = 120  # seconds, for what hangs
 
@@ -32,6 +32,7 @@ class Story:
             cls.engine.start()
             # No node has a bridge yet.
             world.wait_until("routes before there are pods", cls.cluster.have_all_routes, PATIENCE)
+            world.wait_until("the engine has settled", cls.engine.settled, PATIENCE)
 
         def tearDown(self) -> None:
             self.doCleanups()  # pods first
@@ -86,7 +87,7 @@ class Story:
             for family in FAMILIES:
                 # An answer of the node itself, after all of it, to what goes by the same route.
                 self.assertIn("nreachable", first.run("ping", "-c", "1", "-W", "20", pod.addresses[family], check=False).stdout)
-                self.assertEqual(log.of(last.subnets[family]), [])
+            self.assertEqual(log.of(last), [])
 
         def test_what_no_pod_has_is_answered_at_once(self) -> None:
             """With no bridge there; and with one, the node's route to it hides none of its pods."""
@@ -100,34 +101,77 @@ class Story:
                 pod.node.run("ping", "-c", "1", "-W", "20", pod.addresses[family])
 
         def test_a_dead_node_takes_nothing_with_it_and_comes_back(self) -> None:
-            living, dead = self.cluster.nodes[-2], self.cluster.nodes[-1]
-            one, other, lost = self.add_pods([self.cluster.nodes[0], living, dead])
-            log = self.log_routes(living)
-            streams = [Stream(one, other.addresses[family]) for family in FAMILIES]
+            dead = self.engine.mortal()
+            others = [node for node in self.cluster.nodes if node is not dead]
+            lost, one, other = self.add_pods([dead, others[0], others[-1]])
+            log = self.log_routes(other.node)
+            streams = self.stream(one, other)
             when = self.cluster.cut(dead)
             if self.engine.notices:
-                self.notices(living, dead, log, when)
-            else:
-                # Nothing tells that it is dead: that is for whoever uses it to know.
-                self.assertTrue(living.has_route_to(dead))
-            joined = self.cluster.join(dead)
-            world.wait_until("routes are back", self.cluster.have_all_routes, PATIENCE)
-            self.tell("back", (max((change.when for family in FAMILIES for change in log.of(dead.subnets[family])), default=joined) - joined))
+                world.wait_until("routes to the dead are gone", lambda: gone(other.node, dead), PATIENCE)
+                self.assertTrue(self.engine.noticed_by_bfd(one.node, dead))
+                self.tell("gone", log.deletions(dead), when)
+            else:  # nothing tells that it is dead: that is for whoever uses it to know
+                self.assertTrue(other.node.has_route_to(dead))
+            when = self.cluster.join(dead)
+            self.wait_for_all_routes()
+            self.tell("back", log.of(dead), when)
+            self.none_lost(streams)
+            for node in others:
+                self.assertEqual(log.deletions(node), [], node.name)
             for family in FAMILIES:
-                self.assertEqual(streams[family == 6].lost(), 0, f"IPv{family}")
                 world.wait_until("its pod answers", lambda family=family: other.ping(lost.addresses[family]).returncode == 0, PATIENCE)
 
-        def notices(self, living: Node, dead: Node, log: RouteLog, when: float) -> None:
-            world.wait_until("routes to the dead are gone", lambda: gone(living, dead), PATIENCE)
-            for family in FAMILIES:
-                deleted = [change for change in log.of(dead.subnets[family]) if change.deleted]
-                self.tell(f"IPv{family} route gone", deleted[0].when - when)
-            others = [node for node in self.cluster.nodes if node not in (living, dead)]
-            for node in others:
-                self.assertTrue(living.has_route_to(node), node.name)
+        def stream(self, one: Pod, other: Pod) -> list[Stream]:
+            streams = [Stream(one, other.addresses[family]) for family in FAMILIES]
+            for stream in streams:
+                self.addCleanup(stream.lost)
+            return streams
 
-        def tell(self, what: str, seconds: float) -> None:
-            print(f"{type(self).__name__}: {what} after {seconds:.2f} s", flush=True)
+        def none_lost(self, streams: list[Stream]) -> None:
+            for family, stream in zip(FAMILIES, streams):
+                self.assertEqual(stream.lost(), 0, f"IPv{family}")
+
+        def wait_for_all_routes(self) -> None:
+            world.wait_until("routes are back", self.cluster.have_all_routes, PATIENCE)
+            world.wait_until("the engine has settled", self.engine.settled, PATIENCE)
+
+        def tell(self, what: str, changes: list[Change], since: float) -> None:
+            """For docs/nodes.md."""
+            for change in [change for change in changes if change.when > since][:len(FAMILIES)]:
+                print(f"{type(self).__name__}: {what} after {change.when - since:.2f} s: {change.text}", flush=True)
+
+
+class Reflected(Story.Tests):
+    """Of the two reflectors one may die."""
+
+    def test_the_death_of_a_reflector_changes_nothing(self) -> None:
+        reflector, _, one, other = self.cluster.nodes
+        pods = self.add_pods([one, other])
+        log = self.log_routes(one)
+        streams = self.stream(*pods)
+        self.cluster.cut(reflector)
+        world.wait_until("its own routes are gone", lambda: gone(one, reflector), PATIENCE)
+        self.cluster.join(reflector)
+        self.wait_for_all_routes()
+        self.none_lost(streams)
+        self.assertEqual(log.deletions(other), [])
+
+    def test_a_pod_is_not_taken_for_its_node(self) -> None:
+        """It can call the reflector, and is seen as its node then. Not even while that one's engine is away is it heard."""
+        reflector, _, _, node = self.cluster.nodes
+        (pod,) = self.add_pods([node])
+        self.engine.kill(node)
+        world.wait_until("the session is gone", lambda: not self.engine.has_session_with(reflector, node), PATIENCE)
+        before = reflector.too_far()
+        caller = pod.speak_bgp(reflector.addresses[4], node.addresses[4])
+        self.addCleanup(caller.communicate)
+        self.addCleanup(caller.kill)
+        world.wait_until("what it says is dropped", lambda: reflector.too_far() > before, PATIENCE)
+        self.assertFalse(self.engine.has_session_with(reflector, node))
+        caller.kill()
+        self.engine.start_node(node)
+        self.wait_for_all_routes()
 
 
 class Bird(Story.Tests):
@@ -137,12 +181,24 @@ class Bird(Story.Tests):
 class BirdOspf(Story.Tests):
     engine_class = engines.BirdOspf
 
+    def test_the_death_of_the_designated_router_is_got_over(self) -> None:
+        """It is what nobody's death does to others with Babel or with two reflectors: their routes go, and come back."""
+        dead = self.engine.designated()
+        one, other = (node for node in self.cluster.nodes if node is not dead)
+        log = self.log_routes(one)
+        when = self.cluster.cut(dead)
+        world.wait_until("the others have their routes", lambda: gone(one, dead) and one.has_route_to(other), PATIENCE)
+        self.tell("living gone", log.deletions(other), when)
+        when = self.cluster.join(dead)
+        self.wait_for_all_routes()
+        self.tell("living gone again", log.deletions(other), when)
 
-class BirdReflected(Story.Tests):
+
+class BirdReflected(Reflected):
     engine_class = engines.BirdReflected
 
 
-class FrrReflected(Story.Tests):
+class FrrReflected(Reflected):
     engine_class = engines.FrrReflected
 
 
@@ -153,6 +209,8 @@ class WireGuard(Story.Tests):
 class Flannel(Story.Tests):
     engine_class = engines.Flannel
 
+
+del Reflected  # no test of its own
 
 if __name__ == "__main__":
     engines.find()

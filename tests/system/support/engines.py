@@ -9,6 +9,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 from typing import ClassVar
 
@@ -47,7 +48,7 @@ def render(engine: str, folder: pathlib.Path, shell: str = "sh", **given: str) -
 
 
 class Engine:
-    """Of a whole cluster. What it says of a node that died tells how it noticed."""
+    """Of a whole cluster."""
     nodes: ClassVar[int] = 3
     mtu: ClassVar[int] = MTU  # of pods
     notices: ClassVar[bool] = True  # that a node is dead
@@ -60,9 +61,16 @@ class Engine:
     def start(self) -> None:
         raise NotImplementedError
 
-    def noticed_by(self, node: Node, dead: Node) -> str:
-        """What the engine of the node says it noticed the death by."""
-        raise NotImplementedError
+    def settled(self) -> bool:
+        """Sessions of BFD, by which a death is noticed at once, come up a while after the first routes."""
+        return True
+
+    def noticed_by_bfd(self, node: Node, dead: Node) -> bool:  # pylint: disable=unused-argument
+        return True
+
+    def mortal(self) -> Node:
+        """One that others' routes do not depend on."""
+        return self.cluster.nodes[-1]
 
     def given(self, node: Node) -> dict[str, str]:
         """Of scripts/install, for this node."""
@@ -91,6 +99,10 @@ class Reflected(Engine):
     """By BGP: two nodes are route reflectors for all."""
     nodes = 4
 
+    def bfd_sessions(self, node: Node) -> int:
+        """That have to be up."""
+        return len(FAMILIES) * (len(self.cluster.nodes) - 1 if node in self.cluster.nodes[:2] else 2)
+
     def _role(self, node: Node) -> tuple[str, dict[str, str]]:
         reflectors = [each for each in self.cluster.nodes[:2] if each is not node]
         addresses = " ".join(address for each in reflectors for address in each.addresses.values())
@@ -106,13 +118,16 @@ class Bird(Engine):
             self.start_node(node)
 
     def start_node(self, node: Node) -> None:
-        node.run("cp", self._conf(node), "/etc/bird/bird.conf")
-        node.start("bird", "-f", "-c", "/etc/bird/bird.conf", "-s", "/run/bird/bird.ctl", "-P", "/run/bird/bird.pid",
-                   "-D", self._log(node), env=environment())
-        world.wait_until("BIRD answers", lambda: self.ask(node, "debug all { events, states }"))
+        conf = self._conf(node).read_text()
+        assert "log syslog all;" in conf
+        written = pathlib.Path("/run/rendered", node.name, "bird-here.conf")
+        written.write_text(conf.replace("log syslog all;", f'log "{self._log(node)}" all; debug protocols {{ events, states }};'))
+        node.run("cp", written, "/etc/bird/bird.conf")
+        node.start("bird", "-f", "-c", "/etc/bird/bird.conf", "-s", "/run/bird/bird.ctl", "-P", "/run/bird/bird.pid", env=environment())
+        world.wait_until("BIRD answers", lambda: self.ask(node, "show status"))
 
-    def noticed_by(self, node: Node, dead: Node) -> str:
-        return "\n".join(line for line in self._log(node).read_text().splitlines() if dead.addresses[4] in line)
+    def kill(self, node: Node) -> None:
+        node.run("sh", "-ec", "kill -9 $(cat /run/bird/bird.pid)")
 
     def ask(self, node: Node, question: str) -> str:
         return node.run("birdc", "-s", "/run/bird/bird.ctl", question, env=environment(), check=False).stdout.partition("ready.")[2]
@@ -125,19 +140,49 @@ class Bird(Engine):
         return pathlib.Path(f"/run/rendered/{node.name}/log")
 
 
-class BirdOspf(Bird):
+class BirdWithBfd(Bird):
+    def settled(self) -> bool:
+        return all(self.ask(node, "show bfd sessions").count(" Up ") == self.bfd_sessions(node) for node in self.cluster.nodes)
+
+    def bfd_sessions(self, node: Node) -> int:
+        raise NotImplementedError
+
+    def noticed_by_bfd(self, node: Node, dead: Node) -> bool:
+        return bool(re.search(rf"Session to {re.escape(dead.addresses[4])} changed state from Up to Down\n.*BFD session down",
+                              self._log(node).read_text()))
+
+
+class BirdOspf(BirdWithBfd):
     name = "bird-ospf"
 
+    def bfd_sessions(self, node: Node) -> int:
+        return len(FAMILIES) * (len(self.cluster.nodes) - 1)
 
-class BirdReflected(Bird, Reflected):
+    def designated(self) -> Node:
+        return self._of_role("Designated")
+
+    def mortal(self) -> Node:
+        others = self.designated(), self._of_role("Backup designated")
+        return next(node for node in self.cluster.nodes if node not in others)
+
+    def _of_role(self, role: str) -> Node:
+        """The same for both families."""
+        said = self.ask(self.cluster.nodes[0], "show ospf interface nodes4")
+        found = re.search(rf"^\s*{role} router \(ID\): (\S+)", said, re.MULTILINE)
+        assert found, said
+        return next(node for node in self.cluster.nodes if node.addresses[4] == found[1])
+
+
+class BirdReflected(Reflected, BirdWithBfd):
     """BGP."""
 
     def _conf(self, node: Node) -> pathlib.Path:
         role, given = self._role(node)
         return self.render(node, f"bird-{role or 'bgp'}", **given) / "bird.conf"
 
-    def noticed_by(self, node: Node, dead: Node) -> str:
-        return self._log(node).read_text()
+    def has_session_with(self, node: Node, other: Node) -> bool:
+        said = self.ask(node, "show protocols all")
+        return bool(re.search(rf"BGP state: +Established\n +Neighbor address: {re.escape(other.addresses[4])}\n", said))
 
 
 class FrrReflected(Reflected):
@@ -160,9 +205,22 @@ class FrrReflected(Reflected):
     def ask(self, node: Node, question: str) -> str:
         return node.run("vtysh", "-c", question, env=environment()).stdout
 
-    def noticed_by(self, node: Node, dead: Node) -> str:
-        neighbors = json.loads(self.ask(node, "show bgp neighbors json"))
-        return json.dumps(neighbors.get(dead.addresses[4], {}))
+    def settled(self) -> bool:
+        return all([peer["status"] for peer in json.loads(self.ask(node, "show bfd peers json"))].count("up") == self.bfd_sessions(node)
+                   for node in self.cluster.nodes)
+
+    def noticed_by_bfd(self, node: Node, dead: Node) -> bool:
+        """The dead one has noticed, too, and can be asked; a reflector forgets whom it does not hear."""
+        reflector = self.cluster.nodes[0].addresses[4]
+        said = json.loads(self.ask(dead, f"show bgp neighbors {reflector} json"))
+        return said[reflector].get("lastResetDueTo") == "BFD down received"
+
+    def has_session_with(self, node: Node, other: Node) -> bool:
+        said = json.loads(self.ask(node, "show bgp neighbors json"))
+        return said.get(other.addresses[4], {}).get("bgpState") == "Established"
+
+    def kill(self, node: Node) -> None:
+        node.run("sh", "-ec", "kill -9 $(cat /run/frr/*.pid)")
 
     @staticmethod
     def _make_users() -> None:

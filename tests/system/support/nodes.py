@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -35,6 +36,17 @@ _SERVER = """import socket
 server = socket.create_server(("::", 80), family=socket.AF_INET6, dualstack_ipv6=True)
 print("listening", flush=True)
 while True: print(server.accept()[1][0].removeprefix("::ffff:"), flush=True)"""
+# Again and again an OPEN of AS 64512, with the greatest TTL there is; then it listens for what would be an answer.
+_INTRUDER = """import socket, struct, sys
+while True:
+    with socket.socket() as caller:
+        caller.settimeout(5)
+        caller.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 255)
+        try:
+            caller.connect((sys.argv[1], 179))
+            caller.sendall(b"\\xff" * 16 + struct.pack("!HBBHH4sB", 29, 1, 4, 64512, 90, socket.inet_aton(sys.argv[2]), 0))
+            while caller.recv(4096): pass
+        except OSError: pass"""
 _CLIENT = "import socket, sys; socket.create_connection((sys.argv[1], 80), 20)"
 
 
@@ -67,6 +79,10 @@ class Pod:
 
     def call(self, address: str) -> None:
         self.run("/usr/bin/python3", "-c", _CLIENT, address)
+
+    def speak_bgp(self, address: str, identity: str) -> subprocess.Popen[bytes]:
+        """As its node would."""
+        return subprocess.Popen(["ip", "netns", "exec", self.name, "/usr/bin/python3", "-c", _INTRUDER, address, identity])
 
     def remove(self) -> None:
         if self._server:
@@ -134,6 +150,11 @@ class Node:
         """Of the main table, by destination."""
         return {route["dst"]: route for route in json.loads(self.ip(f"-j -{family} route show"))}
 
+    def too_far(self) -> int:
+        """How many segments were dropped since they came from farther away than they may."""
+        names, values = (line.split() for line in self.run("grep", "^TcpExt:", "/proc/self/net/netstat").stdout.splitlines())
+        return int(dict(zip(names, values))["TCPMinTTLDrop"])
+
     def has_route_to(self, other: "Node") -> bool:
         return all(other.subnets[family] in self.routes(family) for family in FAMILIES)
 
@@ -181,7 +202,7 @@ class RouteLog:
         """It tells what happens from some moment on. Nobody else has this address."""
         node.ip("route add blackhole 203.0.113.1")
         node.ip("route delete blackhole 203.0.113.1")
-        return bool(self.of("203.0.113.1"))
+        return bool(self._of("203.0.113.1"))
 
     def end(self) -> None:
         self._monitor.kill()
@@ -192,7 +213,14 @@ class RouteLog:
         for line in self._monitor.stdout:
             self.changes.append(Change(time.monotonic(), line.startswith("Deleted"), line.strip()))
 
-    def of(self, subnet: str) -> list[Change]:
+    def of(self, node: Node) -> list[Change]:
+        """Of the routes to its pods."""
+        return [change for subnet in node.subnets.values() for change in self._of(subnet)]
+
+    def deletions(self, node: Node) -> list[Change]:
+        return [change for change in self.of(node) if change.deleted]
+
+    def _of(self, subnet: str) -> list[Change]:
         return [change for change in self.changes if re.search(rf"(^| ){re.escape(subnet)}( |$)", change.text)]
 
 
@@ -203,17 +231,19 @@ class Stream:
         # pylint: disable-next=consider-using-with
         self._ping = subprocess.Popen(["ip", "netns", "exec", source.name, "ping", "-i", "0.05", "-W", "20", address],
                                       stdout=subprocess.PIPE, text=True)
+        self._said = ""
         assert self._ping.stdout
         for line in self._ping.stdout:
             if "time=" in line:
                 break
 
     def lost(self) -> int:
-        """Not counting one that is under way."""
-        self._ping.send_signal(2)
-        said = self._ping.communicate()[0]
-        found = re.search(r"(\d+) packets transmitted, (\d+) received", said)
-        assert found, said
+        """Not counting one that is under way. Ends it."""
+        if self._ping.poll() is None:
+            self._ping.send_signal(signal.SIGINT)
+            self._said = self._ping.communicate()[0]
+        found = re.search(r"(\d+) packets transmitted, (\d+) received", self._said)
+        assert found, self._said
         return max(int(found[1]) - int(found[2]) - 1, 0)
 
 
