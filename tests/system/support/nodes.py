@@ -150,10 +150,10 @@ class Node:
         """Of the main table, by destination."""
         return {route["dst"]: route for route in json.loads(self.ip(f"-j -{family} route show"))}
 
-    def too_far(self) -> int:
-        """How many segments were dropped since they came from farther away than they may."""
+    def without_password(self) -> int:
+        """How many segments were dropped that had to be signed, and were not."""
         names, values = (line.split() for line in self.run("grep", "^TcpExt:", "/proc/self/net/netstat").stdout.splitlines())
-        return int(dict(zip(names, values))["TCPMinTTLDrop"])
+        return int(dict(zip(names, values))["TCPMD5NotFound"])
 
     def has_route_to(self, other: "Node") -> bool:
         return all(other.subnets[family] in self.routes(family) for family in FAMILIES)
