@@ -105,7 +105,7 @@ class Node:
 
     def _make(self) -> subprocess.Popen[str]:
         """The process that its namespaces last as long as."""
-        covers = "; ".join(f"mount -t tmpfs tmpfs {folder}" for folder in OWN_FOLDERS)
+        covers = "; ".join(f"mount -t tmpfs -o mode=0755 tmpfs {folder}" for folder in OWN_FOLDERS)
         for folder in OWN_FOLDERS:
             pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
         # pylint: disable-next=consider-using-with
