@@ -20,6 +20,10 @@ VM_PACKAGES=(qemu-system-x86 xz-utils)
 SYSTEM_PACKAGES=(containerd runc podman conmon python3-grpcio python3-grpc-tools python3-yaml golang-go
   golang-github-appc-cni-dev g++-aarch64-linux-gnu qemu-user-static strace linux-libc-dev)
 
+# What nodes tell each other of their pods with: unpacked by scripts/lib/fetch-engines, never installed.
+# shellcheck disable=SC2034 # likewise
+ENGINE_PACKAGES=(bird2 frr wireguard-tools wireguard-go)
+
 # shellcheck disable=SC2034 # likewise
 if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
   BOLD=$'\e[1m' DIM=$'\e[2m' RED=$'\e[31m' GREEN=$'\e[32m' PLAIN=$'\e[0m'

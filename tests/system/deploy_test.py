@@ -173,7 +173,8 @@ class Deploy(unittest.TestCase):
                              '["/bin/ls", "-R", "/cnio"]', BUILT).split()
         self.assertEqual(sorted(word for word in listed if not word.endswith(":")),
                          sorted([*PLUGINS, plugin_list.LIST, "install", "on-node.sh", "lib", "install-config.sh",
-                                 "install-files.sh", "install-pods.sh", "install-verify.sh"]))
+                                 "install-files.sh", "install-pods.sh", "install-routes-files.sh", "install-routes.sh",
+                                 "install-verify.sh"]))
 
 
 if __name__ == "__main__":

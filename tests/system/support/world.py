@@ -29,7 +29,7 @@ CGROUPS = pathlib.Path("/sys/fs/cgroup")
 CGROUP_PREFIX = "cnio-test-"
 EMPTY = ("/run", "/var/lib", "/opt")
 # What the test was given to work with; kept visible should it lie below one of EMPTY.
-GIVEN = ("CNIO_PLUGIN_DIR", "CNIO_EXAMPLES_DIR", "CNIO_BUILD_DIR", "CNIO_REFERENCE_DIR")
+GIVEN = ("CNIO_PLUGIN_DIR", "CNIO_EXAMPLES_DIR", "CNIO_BUILD_DIR", "CNIO_REFERENCE_DIR", "CNIO_ENGINES_DIR")
 
 
 def enter(main: Callable[[], Any]) -> NoReturn:
