@@ -182,7 +182,9 @@ TEST_F(Subnet, OfAKubernetesNodeMayBeMissingOrSomebodyElses) {
       {R"({"kind": "Node", "metadata": {"name": "n1"}, "spec": {}})", "has no podCIDR yet"},
       {R"({"kind": "Node", "metadata": {"name": "n2"}, "spec": {"podCIDR": "10.240.3.0/24"}})", R"(the Node is "n2")"},
       {R"({"kind": "Status", "message": "nodes \"n1\" is forbidden", "code": 403})", R"(nodes "n1" is forbidden)"},
-      {R"({"kind": "Node", "metadata": {"name": "n1"}, "spec": {"podCIDR": "10.9.0.0/24"}})", "does not lie in"},
+      {R"({"kind": "Node", "metadata": {"name": "n1"}, "spec": {"podCIDR": "10.240.0.0/24"}})", "no subnet of IPv6"},
+      {R"({"kind": "Node", "metadata": {"name": "n1"}, "spec": {"podCIDRs": ["10.9.0.0/24", "fd00:240:0:3::/64"]}})",
+       "does not lie in"},
       {R"({"kind": "Node", "metadata": {"name": "n1"}, "spec": {"podCIDRs": "10.240.3.0/24"}})", "podCIDRs"},
       {"<html>", "JSON"}};
   for (const auto& [answer, because] : answers) {
@@ -194,7 +196,19 @@ TEST_F(Subnet, OfAKubernetesNodeMayBeMissingOrSomebodyElses) {
   }
 }
 
-TEST_F(Subnet, NamesPodsAsKubernetesDoesAndDrivesNoTerminal) {
+TEST_F(Subnet, NamesPodsAsKubernetesDoes) {
+  ASSERT_EQ(write("10.240.0.0/16", "10.240.1.0/24").exit, Exit::kWell);
+  reserve("mynet", "10.240.1.5", "c1");
+  reserve("mynet", "10.240.1.6", "c2");
+  folder_.write("cache/results/mynet-c1-eth0",
+                R"({"kind": "cniCacheV1", "containerId": "c1", "cniArgs": [["IgnoreUnknown", "1"],
+                    ["K8S_POD_NAMESPACE", "default"], ["K8S_POD_NAME", "web-7f9c"]]})");
+  folder_.write("cache/results/mynet-c2-eth0", R"({"cniArgs": [["K8S_POD_NAME"], 7, "K8S_POD_NAME)");
+  EXPECT_THAT(write("10.240.0.0/16", "10.240.2.0/24", {"--cache-dir", folder_.at("cache")}).out,
+              HasSubstr("10.240.1.5 default/web-7f9c (mynet/c1/eth0), 10.240.1.6 of (mynet/c2/eth0)"));
+}
+
+TEST_F(Subnet, DrivesNoTerminal) {
   ASSERT_EQ(write("10.240.0.0/16", "10.240.1.0/24").exit, Exit::kWell);
   reserve("mynet", "10.240.1.5", "c1\x1b[2J");
   EXPECT_EQ(write("10.240.0.0/16", "10.240.2.0/24").out.find('\x1b'), std::string::npos);

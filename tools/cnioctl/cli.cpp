@@ -72,6 +72,8 @@ void add_write(CLI::App* subnet, Line& line) {
   app->add_option("--network", line.subnet.network, "the network that gives these addresses");
   app->add_option("--replaces", line.subnet.replaces, "its file, which will be for other subnets");
   app->add_option("--data-dir", line.subnet.stores.data_dir, "host-local's")->capture_default_str();
+  app->add_option("--cache-dir", line.subnet.stores.cache_dir, "libcni's, which knows pods' names")
+      ->capture_default_str();
   app->add_flag("--force", line.subnet.force, "also if pods lose their network");
   app->add_flag("--dry-run", line.subnet.dry_run, "changes nothing");
   add_verb(app, line, [&line] { return subnet_write(line.subnet); });
