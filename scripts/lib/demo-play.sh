@@ -4,47 +4,13 @@
 set -euo pipefail
 # shellcheck source=scripts/lib/common.sh
 source scripts/lib/common.sh
+# shellcheck source=scripts/lib/demo-common.sh
+source scripts/lib/demo-common.sh
 
 export CNI_PATH=$1
 keep=$2
 work=/dev/shm/cnio-demo
-failures=0
-# A proxy of the machine cannot be reached from in here, and its connections would prove nothing.
-unset http_proxy HTTP_PROXY all_proxy ALL_PROXY
 HOST=192.0.2.1 OUTSIDE=192.0.2.2 # TEST-NET-1: nobody's real addresses
-
-heading() { printf '\n%s== %s%s\n' "$BOLD" "$1" "$PLAIN"; }
-say() { printf '  %s\n' "$@"; }
-
-# run <command line>: prints it, runs exactly that, prints what it says. Leaves OUT and STATUS.
-run() {
-  printf '  %s$ %s%s\n' "$DIM" "$1" "$PLAIN"
-  STATUS=0
-  OUT=$(eval "$1" 2>&1) || STATUS=$?
-  [[ -z $OUT ]] || printf '%s\n' "$OUT" | sed 's/^/    /'
-  [[ $STATUS == 0 ]] || printf '    (exit status %s)\n' "$STATUS"
-}
-# must <command line>: the same for what the demo itself needs; there is no going on without it.
-must() {
-  run "$1"
-  [[ $STATUS == 0 ]] || die 'the demo cannot build its stage here, see the message above'
-}
-
-# claim <sentence> <test...>: prints whether the sentence is true; a false one makes the demo fail.
-claim() {
-  local sentence=$1
-  shift
-  if "$@"; then
-    printf '  %sok%s      %s\n' "$GREEN" "$PLAIN" "$sentence"
-  else
-    printf '  %sFAILED%s  %s\n' "$RED" "$PLAIN" "$sentence"
-    failures=$((failures + 1))
-  fi
-}
-succeeded() { [[ $STATUS == 0 ]]; }
-succeeded_silently() { [[ $STATUS == 0 && -z $OUT ]]; }
-answer_is() { [[ $STATUS == 0 && $OUT == "$1" ]]; }
-result_has() { [[ $STATUS == 0 ]] && jq -e "$1" >/dev/null 2>&1 <<<"$OUT"; }
 
 # cni <command> <pod> <interface> <plugin> <configuration>: one call, as a runtime makes it.
 cni() {
@@ -135,21 +101,11 @@ show_pings() {
   claim 'pod1 reaches its gateway, the bridge on the host' succeeded
 }
 
-# serve <namespace> <address>: a web server on port 80. It goes to the background only when it listens.
-serve() {
-  run "ip netns exec $1 busybox httpd -p $2:80 -h $work/$1 >/dev/null 2>&1"
-  claim "$1 listens on port 80" succeeded
-}
-
 show_masquerade() {
   local pod
   heading 'Pod to outside: masqueraded'
   say "The web server outside answers each caller with the address that it sees."
-  mkdir -p "$work/outside/cgi-bin"
-  # shellcheck disable=SC2016 # the server expands it, for each caller
-  printf '#!/bin/sh\nprintf "Content-Type: text/plain\\r\\n\\r\\nyou are %%s\\n" "$REMOTE_ADDR"\n' \
-    >"$work/outside/cgi-bin/who"
-  chmod +x "$work/outside/cgi-bin/who"
+  page_that_tells_who_calls "$work/outside"
   serve outside "$OUTSIDE"
   for pod in pod1 pod2; do
     run "ip netns exec $pod curl -sS -m 30 http://$OUTSIDE/cgi-bin/who"
@@ -228,9 +184,4 @@ if [[ -z $keep ]]; then
   show_nothing_left
 fi
 
-echo
-if ((failures)); then
-  echo "${RED}${BOLD}$failures of the claims above are not true.${PLAIN}"
-  exit 1
-fi
-echo "${GREEN}${BOLD}Everything was as claimed.${PLAIN}"
+verdict

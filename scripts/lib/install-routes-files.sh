@@ -97,8 +97,8 @@ protocol ospf v$version nodes$1 {
 CONF
 }
 
-# bird_session <family> <reflector, client or peer>: what all sessions have. By the security of TTL what pods send is not
-# taken for another node's.
+# bird_session <family> <what is told>: what all sessions have. By the security of TTL what pods send is not taken for another
+# node's, but for what came before BIRD could say so to the kernel: that is what a password is for.
 bird_session() {
   cat <<CONF
   local as $routes_as;
@@ -107,7 +107,8 @@ bird_session() {
   bfd on;
   hold time 9;
   error wait time 1, 5;
-  connect retry time 2;
+  connect retry time 2;${routes_password:+
+  password \"$routes_password\";}
   ipv$1 { $(bird_import "$1") export where $2; };
 CONF
 }
@@ -203,7 +204,8 @@ frr_sessions() {
   for nodes in $(of_family "$1" $routes_nodes); do echo " bgp listen range $nodes peer-group nodes$1"; done
 }
 frr_session() {
-  printf ' neighbor %s %s\n' "$1" 'bfd' "$1" 'bfd profile cnio' "$1" 'timers 3 9' "$1" 'timers connect 2' "$1" 'ttl-security hops 1'
+  printf ' neighbor %s %s\n' "$1" 'bfd' "$1" 'bfd profile cnio' "$1" 'timers 3 9' "$1" 'timers connect 2' "$1" 'ttl-security hops 1' \
+    ${routes_password:+"$1" "password $routes_password"}
 }
 
 frr_family() {

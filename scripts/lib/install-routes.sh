@@ -18,6 +18,8 @@
 #                      bird-bgp, frr. A reflector names the others, which may be none: bird-reflector, frr-reflector
 #   routes_nodes       subnets that nodes have their own addresses in, for each family: bird-reflector, frr-reflector
 #   routes_as          of BGP; by default 64512
+#   routes_password    of all sessions of BGP, which pods do not know, up to 80 characters: bird-bgp, frr and reflectors; by
+#                      default there is none
 #   routes_peers       a file with a line for each other node, "<public key> <address>:<port> <subnet>[,<subnet>]"; blank
 #                      lines and those that begin with # do not count: wireguard
 #   routes_key         the file with the node's private key; by default /etc/wireguard/cnio.key: wireguard
@@ -142,7 +144,7 @@ require_id() {
 
 require_bgp() {
   local family word seen=' '
-  routes_as=${routes_as:-64512}
+  routes_as=${routes_as:-64512} routes_password=${routes_password:-}
   case $routes_as in *[!0-9]* | 0* | ???????????*) die "--routes: $routes_as is not the number of an AS" ;; esac
   for word in ${routes_reflectors:-}; do
     case $word in *[!0-9a-fA-F.:]*) die "--routes: $word is not the address of a reflector" ;; esac
@@ -150,6 +152,10 @@ require_bgp() {
     [ "$word" != "$routes_id" ] || die "--routes: $word is a reflector and this node: as such it has the engine ${1%%-*}-reflector"
     seen="$seen$word "
   done
+  case ${routes_password:-} in
+    *[!a-zA-Z0-9_.,:+/=-]*) die '--routes: the password of BGP has characters other than letters, digits and _.,:+/=-' ;;
+  esac
+  [ "${#routes_password}" -le 80 ] || die '--routes: the password of BGP has more than 80 characters'
   for family in $(routed_families); do
     # shellcheck disable=SC2086 # words
     case $1 in

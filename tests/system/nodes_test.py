@@ -147,15 +147,12 @@ class Reflected(Story.Tests):
 
     def test_the_death_of_a_reflector_changes_nothing(self) -> None:
         reflector, _, one, other = self.cluster.nodes
-        pods = self.add_pods([one, other])
-        log = self.log_routes(one)
-        streams = self.stream(*pods)
+        streams = self.stream(*self.add_pods([one, other]))
         self.cluster.cut(reflector)
         world.wait_until("its own routes are gone", lambda: gone(one, reflector), PATIENCE)
         self.cluster.join(reflector)
         self.wait_for_all_routes()
         self.none_lost(streams)
-        self.assertEqual(log.deletions(other), [])
 
     def test_a_pod_is_not_taken_for_its_node(self) -> None:
         """It can call the reflector, and is seen as its node then. Not even while that one's engine is away is it heard."""
@@ -163,11 +160,11 @@ class Reflected(Story.Tests):
         (pod,) = self.add_pods([node])
         self.engine.kill(node)
         world.wait_until("the session is gone", lambda: not self.engine.has_session_with(reflector, node), PATIENCE)
-        before = reflector.too_far()
+        before = reflector.without_password()
         caller = pod.speak_bgp(reflector.addresses[4], node.addresses[4])
         self.addCleanup(caller.communicate)
         self.addCleanup(caller.kill)
-        world.wait_until("what it says is dropped", lambda: reflector.too_far() > before, PATIENCE)
+        world.wait_until("what it says is dropped", lambda: reflector.without_password() > before, PATIENCE)
         self.assertFalse(self.engine.has_session_with(reflector, node))
         caller.kill()
         self.engine.start_node(node)

@@ -106,7 +106,7 @@ class Reflected(Engine):
     def _role(self, node: Node) -> tuple[str, dict[str, str]]:
         reflectors = [each for each in self.cluster.nodes[:2] if each is not node]
         addresses = " ".join(address for each in reflectors for address in each.addresses.values())
-        return "reflector" if len(reflectors) == 1 else "", {"reflectors": addresses}
+        return "reflector" if len(reflectors) == 1 else "", {"reflectors": addresses, "password": "what-pods-do-not-know"}
 
 
 class Bird(Engine):

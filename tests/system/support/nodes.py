@@ -105,7 +105,7 @@ class Node:
 
     def _make(self) -> subprocess.Popen[str]:
         """The process that its namespaces last as long as."""
-        covers = "; ".join(f"mount -t tmpfs tmpfs {folder}" for folder in OWN_FOLDERS)
+        covers = "; ".join(f"mount -t tmpfs -o mode=0755 tmpfs {folder}" for folder in OWN_FOLDERS)
         for folder in OWN_FOLDERS:
             pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
         # pylint: disable-next=consider-using-with
@@ -150,10 +150,10 @@ class Node:
         """Of the main table, by destination."""
         return {route["dst"]: route for route in json.loads(self.ip(f"-j -{family} route show"))}
 
-    def too_far(self) -> int:
-        """How many segments were dropped since they came from farther away than they may."""
+    def without_password(self) -> int:
+        """How many segments were dropped that had to be signed, and were not."""
         names, values = (line.split() for line in self.run("grep", "^TcpExt:", "/proc/self/net/netstat").stdout.splitlines())
-        return int(dict(zip(names, values))["TCPMinTTLDrop"])
+        return int(dict(zip(names, values))["TCPMD5NotFound"])
 
     def has_route_to(self, other: "Node") -> bool:
         return all(other.subnets[family] in self.routes(family) for family in FAMILIES)
