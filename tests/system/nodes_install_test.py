@@ -351,6 +351,15 @@ class Routes(NodeCase):
             self.assertIn("10.240.", (WORK / "routes" / name).read_text())
         self.assertIn("ip route replace 10.240.1.0/24 via <node>", self.configure(*CLUSTER, "--routes", "none"))
 
+    def test_a_secret_is_for_root_alone(self) -> None:
+        (WORK / "secret").write_text("correct-horse\n")
+        options = ("--routes", "frr", "--router-id", "192.0.2.11", "--reflectors", "192.0.2.1,192.0.2.2",
+                   "--routes-to", str(WORK / "routes"), "--bgp-password-file")
+        self.assertNotIn("correct-horse", self.configure(*CLUSTER, *options, str(WORK / "secret")))
+        self.assertIn("correct-horse", (WORK / "routes/frr.conf").read_text())
+        self.assertEqual((WORK / "routes/frr.conf").stat().st_mode & 0o777, 0o600)
+        self.is_refused("cannot read", *CLUSTER, *options, str(WORK / "nowhere"))
+
     def test_what_an_engine_cannot_do_without(self) -> None:
         for engine, options, because in (("bird", ("--router-id", "192.0.2.11"), "the interface to the other nodes is missing"),
                                          ("bird", ("--uplink", "up0"), "the node's number"),
