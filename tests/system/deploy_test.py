@@ -330,17 +330,40 @@ class Installed(DeployCase):
         self.assertIn("CLUSTER is not set", self.install("node-1", expect=1, CLUSTER=""))
         self.assertEqual([path for path in NODE.rglob("*") if path.is_file()], [])
 
+    def test_an_update_under_a_running_pod(self) -> None:
+        self.give("node-1", "10.240.1.0/24")
+        self.install("node-1")
+        bridge = NODE / "opt/cni/bin/bridge"
+        call_bridge("ADD", self.config())
+        bridge.write_bytes(bridge.read_bytes() + b"an older version")
+        self.assertIn("/host/opt/cni/bin/bridge", self.install("node-1"))
+        world.run("ip", "netns", "exec", "pod", "ping", "-q", "-c", "1", "-W", "10", "10.240.1.1")
+        call_bridge("DEL", self.config())
+        self.assertNotIn("eth0", world.run("ip", "-n", "pod", "link").stdout)
+
     def test_an_update_does_not_take_the_subnet_from_pods(self) -> None:
         self.give("node-1", "10.240.1.0/24")
         self.install("node-1")
         store = NODE / "var/lib/cni/networks/bridge"
         store.mkdir(parents=True)
         (store / "10.240.1.5").write_text("c1\r\neth0")
+        (store / "lock").touch()
         there = traces_of(NODE)
         self.install("node-1")
         self.give("node-1", "10.240.2.0/24")
         self.assertIn("10.240.1.5 of (bridge/c1/eth0)", self.install("node-1", expect=1))
         self.assertEqual(traces_of(NODE), there)
+
+
+def call_bridge(command: str, config: dict[str, Any]) -> None:
+    """As a runtime of the node would."""
+    if command == "ADD":
+        world.run("ip", "netns", "add", "pod")
+    folder = NODE / "opt/cni/bin"
+    environment = {"CNI_COMMAND": command, "CNI_CONTAINERID": "pod", "CNI_NETNS": "/run/netns/pod", "CNI_IFNAME": "eth0",
+                   "CNI_PATH": str(folder)}
+    subprocess.run([folder / "bridge"], input=json.dumps(config), env=environment, check=True, capture_output=True, text=True,
+                   timeout=60)
 
 
 def traces_of(folder: pathlib.Path) -> dict[str, bytes]:
