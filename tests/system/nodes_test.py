@@ -2,12 +2,16 @@
 # Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 """Pods of several nodes reach each other under their own addresses, by each of the engines that scripts/install --routes
 writes files for: Debian's own programs, on nodes that are namespaces. What takes how long is printed, not judged."""
+import pathlib
+import shutil
+import subprocess
+import tempfile
 import unittest
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from support import engines, world
-from support.nodes import FAMILIES, HEADERS, Change, Cluster, Node, Pod, RouteLog, Stream
+from support.nodes import CLUSTER, FAMILIES, HEADERS, Change, Cluster, Node, Pod, RouteLog, Stream
 
 PATIENCE = 120  # seconds, for what hangs
 
@@ -169,6 +173,72 @@ class Reflected(Story.Tests):
         caller.kill()
         self.engine.start_node(node)
         self.wait_for_all_routes()
+
+
+NODE = {"subnets": "10.240.1.0/24 fd00:240:0:1::/64", "cluster": "10.240.0.0/16 fd00:240::/48", "uplink": "eth0",
+        "id": "192.168.50.11", "nodes": "192.168.50.0/24 fd00:50::/64", "reflectors": "192.168.50.12 fd00:50::12"}
+PEER = f"{'k' * 43}= 192.168.50.12:51820 10.240.2.0/24,fd00:240:0:2::/64"
+ENGINES = "bird bird-ospf bird-bgp bird-reflector frr frr-reflector wireguard flannel none".split()
+
+
+class Files(unittest.TestCase):
+    """What no engine could start with is not written."""
+
+    def setUp(self) -> None:
+        self.folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.peers = self.folder / "peers"
+        self.peers.write_text(PEER)
+        self.out = self.folder / "out"
+
+    def render(self, engine: str, shell: str = "sh", **given: str) -> subprocess.CompletedProcess[str]:
+        shutil.rmtree(self.out, ignore_errors=True)
+        self.out.mkdir()
+        return engines.render(engine, self.out, shell, **NODE | {"peers": str(self.peers)} | given)
+
+    def written(self) -> dict[str, str]:
+        return {path.name: path.read_text() for path in self.out.iterdir()}
+
+    def test_each_shell_writes_the_same(self) -> None:
+        for engine in ENGINES:
+            self.assertEqual(self.render(engine, "dash", own="yes").stderr, "")
+            by_dash = self.written()
+            for shell in ("bash", "busybox sh"):
+                self.assertEqual(self.render(engine, shell, own="yes").stderr, "")
+                self.assertEqual(self.written(), by_dash, engine)
+
+    def test_one_family_is_not_told_of_the_other(self) -> None:
+        for family, own, of_another, other in ((4, "10.240.1.0/24", "10.240.2.0/24", "fd00"),
+                                               (6, "fd00:240:0:1::/64", "fd00:240:0:2::/64", "10.240")):
+            for engine in ENGINES[:-1]:
+                self.peers.write_text(PEER.rpartition(" ")[0] + f" {of_another}\n")
+                self.assertEqual(self.render(engine, subnets=own, cluster=CLUSTER[family]).stderr, "")
+                self.assertNotIn(other, "".join(self.written().values()), engine)
+
+    def test_what_is_wrong_is_named_and_nothing_written(self) -> None:
+        wrong = [("bird", {"uplink": 'e"; }'}, 'e"; }'), ("bird", {"uplink": ""}, "interface"), ("bird", {"id": "300.1.1.1"}, "300.1.1.1"),
+                 ("bird", {"id": ""}, "missing"), ("babel", {}, "babel"), ("bird", {"subnets": ""}, "missing"),
+                 ("bird", {"subnets": "10.240.1.0/24 10.240.2.0/24"}, "two subnets"), ("bird", {"cluster": "10.240.0.0/16"}, "fd00:240:0:1::/64"),
+                 ("bird", {"cluster": "10.240.0.0/16;}"}, "10.240.0.0/16;}"), ("bird-bgp", {"reflectors": "192.168.50.12"}, "IPv6"),
+                 ("bird-bgp", {"reflectors": "192.168.50.11 fd00:50::12"}, "bird-reflector"), ("frr", {"as": "x"}, "x"),
+                 ("frr", {"reflectors": "192.168.50.12 192.168.50.12 fd00::1"}, "twice"), ("frr-reflector", {"nodes": ""}, "IPv4"),
+                 ("frr", {"password": 'a"b'}, "password"), ("frr", {"password": "a" * 81}, "80"), ("wireguard", {"peers": "/nowhere"}, "/nowhere"),
+                 ("wireguard", {"mtu": "1300"}, "1360"), ("wireguard", {"key": "/a b"}, "/a b"), ("none", {"own": "no"}, "no")]
+        for engine, given, named in wrong:
+            with self.subTest(engine=engine, given=given):
+                self.refused(self.render(engine, **given), named)
+
+    def test_a_wrong_line_of_another_node_is_named(self) -> None:
+        for line, named in (("key 192.168.50.12:51820 10.240.2.0/24", "key"), (PEER.replace(":51820", ""), "192.168.50.12"),
+                            (PEER + " more", "a line is"), (PEER.replace("10.240.2.0", "10.240.1.0"), "this node's own"),
+                            (PEER.replace("/24,fd00", "/24,10.240.2.0/24,fd00"), "twice"), (f"{PEER}\n{PEER}", "twice")):
+            with self.subTest(line=line):
+                self.peers.write_text(f"# the first\n{line}\n")
+                self.refused(self.render("wireguard"), named)
+
+    def refused(self, done: subprocess.CompletedProcess[str], named: str) -> None:
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn(named, done.stderr)
+        self.assertEqual(self.written(), {})
 
 
 class Bird(Story.Tests):
