@@ -27,6 +27,8 @@ endif()
 pkg_check_modules(LIBNL REQUIRED IMPORTED_TARGET libnl-3.0>=3.7 libnl-route-3.0>=3.7)
 # The language of the patterns in tuning's allowlist; no other executable has it.
 pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
+# The command line of the tools; headers alone.
+find_package(CLI11 2.1 REQUIRED)
 
 add_library(cnio_options INTERFACE)
 target_compile_options(cnio_options INTERFACE
@@ -57,6 +59,21 @@ endfunction()
 # What `cmake --build <folder> --target plugins` builds, and what a test of their insides links.
 add_custom_target(plugins)
 add_library(cnio_plugins INTERFACE)
+add_library(cnio_tools INTERFACE)
+
+# cnio_add_program(<name> <library>): the executable of <name>/main.cpp on a library of the folder's other files.
+function(cnio_add_program name library)
+  add_executable(${name} "${name}/main.cpp")
+  target_link_libraries(${name} PRIVATE ${library})
+  target_link_options(${name} PRIVATE -Wl,--gc-sections)
+  if(CNIO_STATIC)
+    # static_runtime.cpp says what is wrapped, and why.
+    target_sources(${name} PRIVATE "${PROJECT_SOURCE_DIR}/plugins/static_runtime.cpp")
+    target_link_options(${name} PRIVATE -static
+      -Wl,--wrap=getaddrinfo,--wrap=getnameinfo,--wrap=freeaddrinfo,--wrap=getprotobyname,--wrap=getprotobynumber
+      -Wl,--wrap=__isoc99_sscanf,--wrap=__isoc99_fscanf,--wrap=__isoc23_sscanf,--wrap=__isoc23_fscanf)
+  endif()
+endfunction()
 
 # cnio_add_plugin(<name> main|meta|ipam): the executable of plugins/<name>/main.cpp on a static library of the
 # folder's other files, so that configuration and verbs can be unit-tested; installed into CNIO_PLUGIN_DIR. The plugin
@@ -73,19 +90,24 @@ function(cnio_add_plugin name kind)
   add_library(cnio_plugin_${id} STATIC ${sources})
   target_link_libraries(cnio_plugin_${id} PUBLIC cnio_ipam cnio_firewall cnio_attachment PRIVATE cnio_product)
   target_include_directories(cnio_plugin_${id} PUBLIC "${PROJECT_SOURCE_DIR}/plugins")
-  add_executable(${name} "${name}/main.cpp")
-  target_link_libraries(${name} PRIVATE cnio_plugin_${id})
-  target_link_options(${name} PRIVATE -Wl,--gc-sections)
-  if(CNIO_STATIC)
-    # static_runtime.cpp says what is wrapped, and why.
-    target_sources(${name} PRIVATE static_runtime.cpp)
-    target_link_options(${name} PRIVATE -static
-      -Wl,--wrap=getaddrinfo,--wrap=getnameinfo,--wrap=freeaddrinfo,--wrap=getprotobyname,--wrap=getprotobynumber
-      -Wl,--wrap=__isoc99_sscanf,--wrap=__isoc99_fscanf,--wrap=__isoc23_sscanf,--wrap=__isoc23_fscanf)
-  endif()
+  cnio_add_program(${name} cnio_plugin_${id})
   install(PROGRAMS "$<TARGET_FILE:${name}>" DESTINATION "${CNIO_PLUGIN_DIR}")
   add_dependencies(plugins ${name})
   target_link_libraries(cnio_plugins INTERFACE cnio_plugin_${id})
+endfunction()
+
+# cnio_add_tool(<name>): the executable of tools/<name>/main.cpp, made like a plugin's, but for people and scripts:
+# installed into sbin, for a runtime takes each file beside the plugins for one.
+function(cnio_add_tool name)
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp")
+  list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
+  add_library(cnio_tool_${name} STATIC ${sources})
+  target_link_libraries(cnio_tool_${name} PUBLIC cnio_ipam cnio_firewall PRIVATE cnio_product CLI11::CLI11)
+  target_include_directories(cnio_tool_${name} PUBLIC "${PROJECT_SOURCE_DIR}/tools")
+  cnio_add_program(${name} cnio_tool_${name})
+  install(PROGRAMS "$<TARGET_FILE:${name}>" DESTINATION "${CMAKE_INSTALL_SBINDIR}")
+  add_dependencies(plugins ${name})
+  target_link_libraries(cnio_tools INTERFACE cnio_tool_${name})
 endfunction()
 
 # cnio_write_plugins(): plugins.txt in the build folder, a line "<name> <kind>" for each plugin, for all that has

@@ -104,10 +104,10 @@ Result<BackupFile> BackupFile::find(const std::string& folder, const protocol::A
 // False if somebody has taken the name meanwhile.
 Result<bool> BackupFile::put(const std::string& text) const {
   const bool is_new = !exists() && !written_;
-  auto done = put_whole_file(path_, temporary_, text, is_new ? IfTaken::kLeave : IfTaken::kReplace);
+  auto done = put_whole_file(path_, temporary_, text, {.if_taken = is_new ? IfTaken::kLeave : IfTaken::kReplace});
   if (done.ok() || !may_be_mended(done.error())) return done;
   make_folder(folder_);
-  return put_whole_file(path_, temporary_, text, IfTaken::kReplace);
+  return put_whole_file(path_, temporary_, text);
 }
 
 Status BackupFile::write(const Backup& backup) {

@@ -4,6 +4,9 @@
 
 # shellcheck disable=SC2034 # what the dry run uses if no subnet is given
 EXAMPLE_SUBNET=10.240.1.0/24
+CONFIG=10-bridge.conf
+NETWORK=bridge
+BRIDGE=cnio0
 
 # parse_subnets <list with commas>: prints it with spaces, or says what is wrong. Only what plugins cannot be asked:
 # verify_subnets lets host-local judge the rest.
@@ -26,24 +29,28 @@ parse_subnets() {
   echo "$list"
 }
 
-# bridge_config <cniVersion> <subnets> [<dataDir> [<prevResult>]]: on standard output. With two arguments this is
-# conf-examples/10-bridge.conf for other subnets.
+# bridge_config <cniVersion> <subnets> [<dataDir> [<prevResult>]]: on standard output. With two arguments, and no cluster and
+# MTU, this is conf-examples/10-bridge.conf for other subnets. Besides: cluster, ranges that are not masqueraded; mtu; and
+# elsewhere, not empty if somebody else masquerades.
 bridge_config() {
-  local subnet ranges='' routes='' any
+  local subnet ranges='' routes='' any excluded=''
   for subnet in $2; do
     case $subnet in *:*) any=::/0 ;; *) any=0.0.0.0/0 ;; esac
     ranges="$ranges${ranges:+,
       }[{\"subnet\": \"$subnet\"}]"
     routes="$routes${routes:+, }{\"dst\": \"$any\"}"
   done
+  [ -n "${elsewhere:-}" ] || for subnet in ${cluster:-}; do excluded="$excluded${excluded:+, }\"$subnet\""; done
   cat <<CONFIG
 {
   "cniVersion": "$1",
-  "name": "bridge",
+  "name": "$NETWORK",
   "type": "bridge",
-  "bridge": "cnio0",
+  "bridge": "$BRIDGE",${mtu:+
+  \"mtu\": $mtu,}
   "isGateway": true,
-  "ipMasq": true,
+  "ipMasq": $([ -n "${elsewhere:-}" ] && echo false || echo true),${excluded:+
+  \"ipMasqExclude\": [$excluded],}
   "ipam": {
     "type": "host-local",${3:+
     \"dataDir\": \"$3\",}
@@ -63,7 +70,7 @@ loopback_config() { # loopback_config <cniVersion>
 
 node_config() { # node_config <file name> <cniVersion> <subnets>
   case $1 in
-    10-bridge.conf) bridge_config "$2" "$3" ;;
+    "$CONFIG") bridge_config "$2" "$3" ;;
     99-loopback.conf) loopback_config "$2" ;;
   esac
 }
@@ -71,25 +78,31 @@ node_config() { # node_config <file name> <cniVersion> <subnets>
 # configured_plugins: those that these configurations name.
 configured_plugins() {
   local name
-  # shellcheck disable=SC2154 # CONFIGS belongs to scripts/install
+  # shellcheck disable=SC2153,SC2154 # CONFIGS belongs to scripts/install
   for name in $CONFIGS; do node_config "$name" 1.1.0 "$EXAMPLE_SUBNET"; done | sed -n 's/.*"type": "\([^"]*\)".*/\1/p'
 }
 
-# version_within <file name> <subnets>: the cniVersion of the node's file, if that is all that can differ from ours.
-version_within() {
-  local version
-  # shellcheck disable=SC2154 # belong to scripts/install
-  for version in $CNI_VERSIONS; do
-    node_config "$1" "$version" "$2" >"$state/work/candidate"
-    ! same "$conf_dir/$1" "$state/work/candidate" || { echo "$version"; return; }
-  done
+# read_ours <file>: is it one of ours, for whatever subnets, as this script or an example has it? Then ours_version,
+# ours_subnets, ours_cluster, ours_mtu say what it is for. Whoever has changed a letter of it has made it theirs.
+read_ours() {
+  local candidate
+  [ -f "$1" ] || return 1
+  ours_version=$(said_by "$1" '"cniVersion": "\(.*\)",')
+  ours_subnets=$(said_by "$1" '\[{"subnet": "\(.*\)"}\],*' | tr '\n' ' ')
+  ours_subnets=${ours_subnets% }
+  ours_cluster=$(said_by "$1" '"ipMasqExclude": \[\(.*\)\],' | tr -d '",')
+  ours_mtu=$(said_by "$1" '"mtu": \([0-9]*\),')
+  ours_elsewhere=$(said_by "$1" '"ipMasq": \(false\),')
+  candidate=$(cluster=$ours_cluster mtu=$ours_mtu elsewhere=$ours_elsewhere
+    node_config "${1##*/}" "$ours_version" "$ours_subnets" && echo .)
+  [ "$(cat "$1" && echo .)" = "$candidate" ]
 }
+said_by() { sed -n "s/^ *$2\$/\1/p" "$1"; }
 
-# version_to_write <subnets>: what is there stays, since a runtime that runs may be another than the one that is found.
+# version_to_write: what is there stays, since a runtime that runs may be another than the one that is found.
 version_to_write() {
-  local there
-  there=$(version_within 10-bridge.conf "$1")
-  if [ -n "$there" ]; then echo "$there"; else readable_version; fi
+  # shellcheck disable=SC2154 # belongs to scripts/install
+  if read_ours "$conf_dir/$CONFIG"; then echo "$ours_version"; else readable_version; fi
 }
 
 # readable_version: the newest version of the specification that every runtime on this node can read, as far as they are
@@ -116,25 +129,3 @@ version_of() {
   echo "${found:-0.0}"
 }
 
-# warn_of_other_configs <subnets>: of files that runtimes take in place of ours, or never, and of those that would
-# share ours with another network. Most runtimes take the first configuration of the folder by name.
-warn_of_other_configs() {
-  local file subnet
-  # shellcheck disable=SC2154 # belongs to scripts/install
-  for file in "$conf_dir"/*.conf "$conf_dir"/*.conflist "$conf_dir"/*.json; do
-    case $file in "$conf_dir/10-bridge.conf" | "$conf_dir/99-loopback.conf") continue ;; esac
-    [ -e "$file" ] || continue
-    if [ "$(printf '%s\n' "${file##*/}" 10-bridge.conf | LC_ALL=C sort | head -n 1)" != 10-bridge.conf ]; then
-      report note "$file comes before 10-bridge.conf by its name, so runtimes take that one: remove one of the two"
-    else
-      report note "$file comes after 10-bridge.conf by its name, so containerd and CRI-O never use it: if it is meant for them, remove one of the two"
-    fi
-    for subnet in $1; do
-      ! holds "$file" "\"$subnet\"" ||
-        report note "$file has the subnet $subnet, too: two networks would give the same addresses"
-    done
-    ! holds "$file" '"bridge"[[:space:]]*:[[:space:]]*"cnio0"' ||
-      report note "$file has the bridge cnio0, too: two networks would share it"
-  done
-}
-holds() { grep -qi -e "$2" "$1" 2>/dev/null; } # holds <file> <pattern>

@@ -1,13 +1,14 @@
 # Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=dash
-# shellcheck disable=SC2154 # to, conf_dir, force, PLUGINS, CONFIGS, CNI_VERSIONS belong to scripts/install
+# shellcheck disable=SC2154 # to, conf_dir, tool_dir, force, PLUGINS, CONFIGS, CNI_VERSIONS belong to scripts/install
 # The files of an installation, all or nothing. Sourced by scripts/install.
 #
 #   <to>/.cnio/new       what is to be put in place, while it is gathered and tried out
 #   <to>/.cnio/undo      what was there before: exists from before the first file is put in place until after the last,
 #                        so who finds it knows that a run was interrupted, and puts it back
 #   <to>/.cnio/previous  what --rollback puts back
-# Each holds bin/<plugin> and conf/<file>, or bin/<plugin>.absent for what was not there. Folders and files become what
+#   <to>/.cnio/installed digests of all the executables that were ever put in place from here, for --uninstall
+# Each of the first three holds bin/<plugin>, conf/<file> and sbin/cnioctl, or bin/<plugin>.absent for what was not there. Folders and files become what
 # they are by rename(2), so that killing this at any moment leaves one state or the next. The state is below <to> because
 # a rename, like a link, cannot leave a file system.
 
@@ -52,7 +53,7 @@ open_state() {
     die "another installation into $to is running"
   fi
   recover
-  mkdir -p "$state/new/bin" "$state/new/conf" "$state/work"
+  mkdir -p "$state/new/bin" "$state/new/conf" "$state/new/sbin" "$state/work"
 }
 
 # Also the way of a failure: whatever was exchanged so far goes back.
@@ -71,7 +72,6 @@ close_state() {
 
 # recover: after an interrupted or failed exchange all is as before it, and no leftovers remain.
 recover() {
-  local name
   if [ -d "$state/undo" ]; then
     restore "$state/undo" || die "cannot put back what is in $state/undo: do it by hand"
     flush "$to"
@@ -83,7 +83,7 @@ recover() {
   remove_folder "$state/undo"
   rm -rf "$state/new" "$state/work" "$state/undo.new" "$state/previous.old"
   rm -f "$to"/.*.cnio-new
-  for name in $CONFIGS; do rm -f "$(beside "$conf_dir/$name")"; done
+  rm -f "$conf_dir"/.*.cnio-new "$(beside "$tool_dir/cnioctl")"
 }
 remove_folder() {
   if [ -d "$1" ]; then
@@ -98,11 +98,12 @@ beside() { echo "${1%/*}/.${1##*/}.cnio-new"; } # no runtime takes a file of thi
 # on the node. What is there counts, not which plugins this script is about: whoever made the folder may have had others.
 for_each_slot() {
   local file
-  for file in "$2"/bin/* "$2"/conf/*; do
+  for file in "$2"/bin/* "$2"/sbin/* "$2"/conf/*; do
     exists "$file" || continue
     file=${file%.absent}
     case $file in
       "$2"/bin/*) "$1" "$file" "$to/${file##*/}" || return ;;
+      "$2"/sbin/*) "$1" "$file" "$tool_dir/${file##*/}" || return ;;
       *) "$1" "$file" "$conf_dir/${file##*/}" || return ;;
     esac
   done
@@ -149,9 +150,9 @@ remember_one() { # into undo.new, if new has something for this place
 
 # exchange: what is in new comes into place, all of it or nothing; what was there becomes previous.
 exchange() {
-  mkdir -p "$state/undo.new/bin" "$state/undo.new/conf"
+  mkdir -p "$state/undo.new/bin" "$state/undo.new/sbin" "$state/undo.new/conf"
   for_each_slot remember_one "$state/new" || die 'cannot keep what is there now'
-  flush "$state/undo.new/bin" "$state/undo.new/conf" "$state/undo.new"
+  flush "$state/undo.new/bin" "$state/undo.new/sbin" "$state/undo.new/conf" "$state/undo.new"
   mv -fT "$state/undo.new" "$state/undo"
   flush "$state"
   restore "$state/new" || die 'cannot put everything in place: putting back what was there'
@@ -174,6 +175,20 @@ stage_executables() { # stage_executables <folder>
   flush "$state"/new/bin/*
 }
 
+# stage_tool: cnioctl, where it is not a package's already. A node whose folder for it cannot be written goes without.
+stage_tool() {
+  local tool
+  if [ -z "$with_tool" ] || [ -f "$here/../plugins.txt" ]; then return 0; fi
+  tool=$(find_tool 2>/dev/null) || return 0
+  if ! { [ -d "$tool_dir" ] || mkdir -p "$tool_dir"; } 2>/dev/null || ! { : >"$(beside "$tool_dir/cnioctl")"; } 2>/dev/null; then
+    report note "cnioctl is not put in place: $tool_dir cannot be written"
+    return
+  fi
+  rm -f "$(beside "$tool_dir/cnioctl")"
+  { cp "$tool" "$state/new/sbin/cnioctl" && chmod 0755 "$state/new/sbin/cnioctl"; } || die "cannot copy $tool into $to"
+  flush "$state/new/sbin/cnioctl"
+}
+
 stage_configs() { # stage_configs <cniVersion> <subnets>
   local name message
   make_folder "$conf_dir"
@@ -182,7 +197,7 @@ stage_configs() { # stage_configs <cniVersion> <subnets>
   for name in $CONFIGS; do node_config "$name" "$1" "$2" >"$state/new/conf/$name"; done
   flush "$state"/new/conf/*
   for name in $CONFIGS; do
-    [ -n "$force" ] || ! exists "$conf_dir/$name" || [ -n "$(version_within "$name" "$2")" ] ||
+    [ -n "$force" ] || ! exists "$conf_dir/$name" || read_ours "$conf_dir/$name" ||
       die "$conf_dir/$name is there and says something else; --force replaces it and keeps a copy"
   done
 }
@@ -221,12 +236,25 @@ remove_same() {
 }
 
 # previous lasts until the next installation; a configuration somebody wrote by hand is worth more.
-keep_backups() {
-  local name kept
-  for name in $CONFIGS; do
-    if ! exists "$state/new/conf/$name" || ! exists "$conf_dir/$name"; then continue; fi
-    kept=$conf_dir/$name.before-$(digest "$conf_dir/$name" | cut -c 1-8)
-    exists "$kept" || cp -pPR "$conf_dir/$name" "$kept" || die "cannot copy $conf_dir/$name"
-    report note "kept the former $name as $kept"
-  done
+keep_backups() { for_each_slot keep_backup "$state/new"; }
+keep_backup() {
+  local kept
+  case $1 in */conf/*) exists "$2" || return 0 ;; *) return 0 ;; esac
+  kept=$2.before-$(digest "$2" | cut -c 1-8)
+  exists "$kept" || cp -pPR "$2" "$kept" || die "cannot copy $2"
+  report note "kept the former ${2##*/} as $kept"
+}
+
+# record_installed: also what was in place already.
+record_installed() {
+  local name
+  {
+    [ ! -f "$state/installed" ] || cat "$state/installed"
+    for name in $PLUGINS; do echo "$(digest "$to/$name" | cut -d ' ' -f 1) $name"; done
+    [ ! -f "$tool_dir/cnioctl" ] || echo "$(digest "$tool_dir/cnioctl" | cut -d ' ' -f 1) cnioctl"
+  } | sort -u >"$state/work/installed"
+  same "$state/installed" "$state/work/installed" || mv -fT "$state/work/installed" "$state/installed"
+}
+was_installed() { # was_installed <file>: by this script, and nobody has changed it since
+  [ -f "$1" ] && grep -qxF "$(digest "$1" | cut -d ' ' -f 1) ${1##*/}" "$state/installed" 2>/dev/null
 }

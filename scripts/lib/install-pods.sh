@@ -48,7 +48,7 @@ summary() {
   printf '  %s %s: %s\n' "$((count))" "$1" "$names"
 }
 
-# What the plugins of before may not know, and so never remove, is not taken from under running pods unasked.
+# require_no_pods <why>: what nobody else may know, and so never remove, is not taken from under running pods unasked.
 require_no_pods() {
   local found
   found=$(
@@ -58,5 +58,5 @@ require_no_pods() {
   )
   [ -n "$found" ] || return 0
   printf '%s\n' "$found" >&2
-  die 'pods are connected, see above: what is put back may not be able to remove what they have. Remove the pods first, or say --with-pods'
+  die "pods are connected, see above: $1. Remove the pods first, or say --with-pods"
 }

@@ -68,7 +68,7 @@ verify_in_namespaces() {
   message=$(unshare -n -m --propagation private true 2>&1) ||
     die "cannot make namespaces to try the plugins out in: $message; --no-verify installs without"
   # shellcheck disable=SC2154,SC2016 # lib belongs to scripts/install; the inner shell expands
-  PLUGINS="$PLUGINS" unshare -n -m --propagation private /bin/sh -c '
+  PLUGINS="$PLUGINS" cluster="$cluster" mtu="$mtu" elsewhere="$elsewhere" unshare -n -m --propagation private /bin/sh -c '
     set -eu
     report() { printf "  %-8s %s\n" "$@"; }
     . "$1/install-config.sh"

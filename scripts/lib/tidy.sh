@@ -7,7 +7,7 @@ folder=$1 source=$2
 
 key=$({
   cat .clang-tidy "$source"
-  find include src plugins -name '*.hpp' -print0 | sort -z | xargs -0 cat
+  find include src plugins tools -name '*.hpp' -print0 | sort -z | xargs -0 cat
   jq -c --arg source "$PWD/$source" '.[] | select(.file == $source) | .command' "$folder/compile_commands.json"
 } | sha256sum | cut -d' ' -f1)
 stamp=$folder/tidy/$key

@@ -42,6 +42,26 @@ Result<std::string> read_to_end(int fd, size_t expected, size_t limit, std::stri
   }
 }
 
+std::string_view kind_of(mode_t mode) {
+  switch (mode & S_IFMT) {
+    case S_IFDIR:
+      return "a folder";
+    case S_IFIFO:
+      return "a pipe";
+    case S_IFSOCK:
+      return "a socket";
+    case S_IFCHR:
+    case S_IFBLK:
+      return "a device";
+    default:
+      return "something else";
+  }
+}
+
+Error not_regular(const std::string& path, mode_t mode) {
+  return Error::make(Code::kIo, "read " + path + ": is not a regular file but " + std::string(kind_of(mode)));
+}
+
 }  // namespace
 
 UniqueFd& UniqueFd::operator=(UniqueFd&& other) noexcept {
@@ -80,6 +100,16 @@ Result<std::optional<std::string>> read_regular(int fd, size_t limit, std::strin
   // Some file systems do not know how much there is, and say 0: only the end tells.
   CNIO_LET(std::string data, read_to_end(fd, static_cast<size_t>(info.st_size), limit, shown, interrupted));
   return std::optional(std::move(data));
+}
+
+Result<std::string> read_regular_file(const std::string& path, size_t limit) {
+  struct stat info {};
+  if (stat(path.c_str(), &info) != 0) return Error::sys("open " + path, errno);
+  if (!S_ISREG(info.st_mode)) return not_regular(path, info.st_mode);
+  CNIO_LET(const UniqueFd file, open_file(path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
+  CNIO_LET(std::optional<std::string> text, read_regular(file.get(), limit, path));
+  if (!text) return not_regular(path, 0);
+  return *std::move(text);
 }
 
 Status write_all(int fd, std::string_view data, std::string_view shown) {

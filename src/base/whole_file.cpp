@@ -4,14 +4,16 @@
 #include <cerrno>
 #include <cstdio>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "cnio/base/folder.hpp"
 #include "cnio/base/unique_fd.hpp"
 
 namespace cnio {
 namespace {
 
-constexpr unsigned kFileMode = 0600;
+constexpr unsigned kFileMode = 0600;  // until it has all its content
 constexpr int kNew = O_WRONLY | O_CREAT | O_EXCL;
 
 // One that is left of another writer is in the way.
@@ -22,9 +24,19 @@ Result<UniqueFd> open_new(const std::string& path) {
   return open_file(path, kNew, kFileMode);
 }
 
-Status write_file(const std::string& path, std::string_view content) {
+Status write_file(const std::string& path, std::string_view content, const Putting& how) {
   CNIO_LET(const UniqueFd file, open_new(path));
-  return write_all(file.get(), content, path);
+  CNIO_TRY(write_all(file.get(), content, path));
+  if (how.mode != kFileMode && fchmod(file.get(), how.mode) != 0)
+    return Error::sys("change the mode of " + path, errno);
+  if (how.durable && fsync(file.get()) != 0) return Error::sys("write " + path + " to disk", errno);
+  return {};
+}
+
+// The name, too. Whether it lasts is nothing that could be taken back.
+void sync_folder(const std::string& folder) {
+  const auto opened = open_file(folder, O_RDONLY | O_DIRECTORY);
+  if (opened.ok()) (void)fsync(opened.value().get());
 }
 
 // Some file systems cannot leave what is there.
@@ -37,11 +49,14 @@ int rename_file(const std::string& from, const std::string& to, IfTaken if_taken
 }  // namespace
 
 Result<bool> put_whole_file(const std::string& path, const std::string& temporary, std::string_view content,
-                            IfTaken if_taken) {
-  Status written = write_file(temporary, content);
+                            const Putting& how) {
+  Status written = write_file(temporary, content, how);
   if (written.ok()) {
-    if (rename_file(temporary, path, if_taken) == 0) return true;
-    if (errno != EEXIST || if_taken == IfTaken::kReplace) written = Error::sys("rename " + temporary, errno);
+    if (rename_file(temporary, path, how.if_taken) == 0) {
+      if (how.durable) sync_folder(parent_of(path));
+      return true;
+    }
+    if (errno != EEXIST || how.if_taken == IfTaken::kReplace) written = Error::sys("rename " + temporary, errno);
   }
   (void)unlink(temporary.c_str());
   if (!written.ok()) return std::move(written).error();

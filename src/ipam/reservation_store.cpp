@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cnio/base/folder.hpp"
 #include "cnio/base/interrupted.hpp"
 #include "cnio/base/list_files.hpp"
 
@@ -24,6 +25,7 @@ constexpr size_t kMaxContent = size_t{256} * 1024;
 // To read fewer files costs no more than to keep an index.
 constexpr size_t kWorthAnIndex = 32;
 // How often a folder that is removed while its lock is waited for is made again.
+constexpr unsigned kFolderMode = 0755;
 constexpr int kAttempts = 5;
 // Where no folder can be, no reservation is either.
 bool is_absent(const Error& error) {
@@ -43,7 +45,7 @@ Result<ReservationStore> ReservationStore::create(const std::string& folder, std
   for (int attempt = 1;; ++attempt) {
     auto fd = open_folder(folder);
     if (!fd.ok() && fd.error().errnum() == ENOENT) {
-      CNIO_TRY(create_folder(folder));
+      CNIO_TRY(create_folder(folder, kFolderMode));
       fd = open_folder(folder);
     }
     if (!fd.ok()) return std::move(fd).error();

@@ -1,10 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "cnio/ipam/resolv_conf.hpp"
 
-#include <cerrno>
-#include <fcntl.h>
-#include <optional>
-#include <sys/stat.h>
+#include <algorithm>
 #include <vector>
 
 #include "cnio/base/unique_fd.hpp"
@@ -41,26 +38,6 @@ void take_line(protocol::Dns& dns, std::string_view line) {
   }
 }
 
-std::string_view kind_of(mode_t mode) {
-  switch (mode & S_IFMT) {
-    case S_IFDIR:
-      return "a folder";
-    case S_IFIFO:
-      return "a pipe";
-    case S_IFSOCK:
-      return "a socket";
-    case S_IFCHR:
-    case S_IFBLK:
-      return "a device";
-    default:
-      return "something else";
-  }
-}
-
-Error not_regular(const std::string& path, mode_t mode) {
-  return Error::make(Code::kIo, "read " + path + ": is not a regular file but " + std::string(kind_of(mode)));
-}
-
 }  // namespace
 
 Result<protocol::Dns> parse_resolv_conf(std::string_view text, const std::string& shown) {
@@ -78,15 +55,9 @@ Result<protocol::Dns> parse_resolv_conf(std::string_view text, const std::string
   return dns;
 }
 
-// Looked at before it is opened: to open a device, or what a program serves, can have effects.
 Result<protocol::Dns> read_resolv_conf(const std::string& path) {
-  struct stat info {};
-  if (stat(path.c_str(), &info) != 0) return Error::sys("open " + path, errno);
-  if (!S_ISREG(info.st_mode)) return not_regular(path, info.st_mode);
-  CNIO_LET(const UniqueFd file, open_file(path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
-  CNIO_LET(const std::optional<std::string> text, read_regular(file.get(), kMaxFile, path));
-  if (!text) return not_regular(path, 0);
-  return parse_resolv_conf(*text, path);
+  CNIO_LET(const std::string text, read_regular_file(path, kMaxFile));
+  return parse_resolv_conf(text, path);
 }
 
 }  // namespace cnio::ipam

@@ -7,20 +7,14 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "cnio/base/folder.hpp"
+
 namespace cnio::ipam {
 namespace {
 
-constexpr unsigned kFolderMode = 0755;
 constexpr unsigned kProbeMode = 0600;
 // A container id of 64 characters, and an interface.
 constexpr size_t kProbeSize = 80;
-
-std::string parent_of(const std::string& path) {
-  const size_t end = path.find_last_not_of('/');
-  const size_t slash = end == std::string::npos ? end : path.find_last_of('/', end);
-  if (slash == std::string::npos) return path.starts_with('/') ? "/" : ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
 
 bool is_link(const std::string& path) {
   struct stat info {};
@@ -62,18 +56,6 @@ Result<UniqueFd> open_folder(const std::string& path) {
 }
 
 bool lacks_unnamed_files(int errnum) { return errnum == EOPNOTSUPP || errnum == EISDIR || errnum == EINVAL; }
-
-Status create_folder(const std::string& path) {
-  if (mkdir(path.c_str(), kFolderMode) == 0 || errno == EEXIST) return {};
-  const int first_failure = errno;
-  const std::string parent = parent_of(path);
-  if (first_failure == ENOENT && parent != path && parent != ".") {
-    CNIO_TRY(create_folder(parent));
-    if (mkdir(path.c_str(), kFolderMode) == 0 || errno == EEXIST) return {};
-    return Error::sys("create folder " + path, errno);
-  }
-  return Error::sys("create folder " + path, first_failure);
-}
 
 Status check_folder_writable(const std::string& folder) {
   const auto unavailable = [](const std::string& path, int errnum) {

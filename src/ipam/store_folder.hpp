@@ -8,10 +8,6 @@
 
 namespace cnio::ipam {
 
-// Makes the folder (0755) and its parents; one that is there is a success, and so is anything else of that name, which
-// shows when it is opened. Errors: code 5.
-Status create_folder(const std::string& path);
-
 // Opens the folder for reading; a symbolic link in its place is not followed, links above it are. Errors: code 5, with
 // ENOENT if there is none.
 Result<UniqueFd> open_folder(const std::string& path);

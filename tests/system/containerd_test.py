@@ -41,6 +41,7 @@ def write_node_files(conf_dir: pathlib.Path) -> None:
 
 class ContainerdCase(unittest.TestCase):
     """Each test has a containerd of its own, with its image, plugins that it may spoil, and an empty conf_dir."""
+    TEMPLATE: pathlib.Path | str = ""
 
     def setUp(self) -> None:
         self.addCleanup(world.sweep)
@@ -49,7 +50,7 @@ class ContainerdCase(unittest.TestCase):
         self.bin_dir = self.folder / "bin"
         self.conf_dir.mkdir(parents=True)
         shutil.copytree(PLUGINS, self.bin_dir)
-        self.containerd = Containerd(self.folder / "containerd", self.bin_dir, self.conf_dir)
+        self.containerd = Containerd(self.folder / "containerd", self.bin_dir, self.conf_dir, self.TEMPLATE)
         self.addCleanup(self.containerd.stop)
         self.containerd.start()
         self.containerd.import_image()
@@ -141,6 +142,53 @@ class HandBuiltCluster(ContainerdCase):
             self.assertEqual(reserved_by(address), pod.id)
             world.run("ping", "-q", "-c", "1", "-W", "10", address)
         self.expect_nothing_left()
+
+
+class Template(ContainerdCase):
+    """containerd writes the configuration itself, with the subnets that the kubelet has from its node's object."""
+    TEMPLATE = pathlib.Path("/run/containerd.template")
+    CLUSTER = "10.240.0.0/16,fd00:240::/48"
+    SUBNETS = (str(SUBNET), "fd00:240:0:1::/64")
+
+    def setUp(self) -> None:
+        # As docs/kubernetes.md says it.
+        text = (INSTALL.parents[1] / "deploy/containerd.template").read_text()
+        self.TEMPLATE.write_text(text.replace('["10.240.0.0/16"]', json.dumps(self.CLUSTER.split(","))))
+        super().setUp()
+
+    def written(self) -> Any:
+        [file] = self.conf_dir.glob("*.conf*")
+        return json.loads(file.read_text())
+
+    def installed(self) -> Any:
+        """What scripts/install writes for the same node."""
+        folder = self.folder / "installed"
+        world.run(INSTALL, "--from", PLUGINS, "--to", self.folder / "elsewhere", "--conf-dir", folder, "--no-verify", "--no-tool",
+                  "--cluster", self.CLUSTER, "--subnet", ",".join(self.SUBNETS), "--mtu", "1500", "--cni-version", "0.4.0")
+        return json.loads((folder / "10-bridge.conf").read_text())
+
+    def test_gives_the_same_network_as_the_installer(self) -> None:
+        self.cri.tell_subnets(*self.SUBNETS)
+        world.wait_until("network ready", lambda: self.cri.network_status().status)
+        written = self.written()
+        [bridge] = written.pop("plugins")
+        self.assertEqual(written | bridge, self.installed())
+        self.serve(self.cri.run_pod("web"))
+        self.expect_nothing_left()
+
+    def test_of_one_family(self) -> None:
+        self.cri.tell_subnets(str(SUBNET))
+        world.wait_until("network ready", lambda: self.cri.network_status().status)
+        ipam = self.written()["plugins"][0]["ipam"]
+        self.assertEqual((ipam["ranges"], ipam["routes"]), ([[{"subnet": str(SUBNET)}]], [{"dst": "0.0.0.0/0"}]))
+
+    def test_is_written_once(self) -> None:
+        """Another subnet under pods that run changes nothing."""
+        self.cri.tell_subnets(*self.SUBNETS)
+        world.wait_until("network ready", lambda: self.cri.network_status().status)
+        before = self.written()
+        self.cri.tell_subnets("10.240.9.0/24")
+        self.assertEqual(self.written(), before)
 
 
 class Chain(ContainerdCase):

@@ -134,6 +134,24 @@ class InstallCase(unittest.TestCase):
         self.assertIn("nothing was changed", said)
         self.assertEqual(node(), there)
 
+    def follow(self, page: str, section: str, about: str = "conf-examples") -> None:
+        """The commands of the page's section that lay files on this node, as they stand there."""
+        text = re.split(r"^#+ ", (INSTALL.parents[1] / page).read_text().split(f"# {section}\n")[1], flags=re.MULTILINE)[0]
+        blocks = [block for block in re.findall(r"^ *```sh\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+                  if about in block]
+        self.assertEqual(len(blocks), 1)
+        world.run("sh", "-euc", blocks[0].replace("sudo ", ""), cwd=INSTALL.parents[1])
+
+    def is_used(self, name: str) -> None:
+        """It is the file that runtimes take, a plugin takes it, and no other has the subnet or is for a bridge."""
+        first, *others = sorted(path for path in CONF.iterdir() if path.suffix in (".conf", ".conflist", ".json"))
+        self.assertEqual(first.name, name)
+        self.assertEqual([json.loads(path.read_text())["type"] for path in others], ["loopback"])
+        config = json.loads(first.read_text())
+        self.assertEqual(config["cniVersion"], "0.4.0")
+        world.run("sh", "-c", f"CNI_COMMAND=STATUS CNI_PATH={BIN} {BIN}/bridge <<'END'\n"
+                  + json.dumps(config | {"cniVersion": "1.1.0"}) + "\nEND")
+
 
 class Installed(InstallCase):
     def test_on_an_empty_node_and_taken_back(self) -> None:
@@ -243,19 +261,16 @@ class Configured(InstallCase):
         self.assertEqual((CONF / "99-loopback.conf").read_text(), (examples / "99-loopback.conf").read_text())
 
     def test_other_files_are_named(self) -> None:
-        """Those that runtimes take in place of ours, or never, and those that would share addresses or the bridge."""
+        """Those that runtimes never take, and that share the bridge; nodes_install_test.py has those that are in the way."""
         # FAULT("E17 files that win or lose")
-        (CONF / "05-mine.conflist").write_text("{}")
-        (CONF / "10-mynet.conf").write_text('{"bridge": "cni0", "ipam": {"subnet": "10.240.7.0/24"}}')
-        (CONF / "20-other.json").write_text('{"plugins": [{"bridge" : "cnio0", "ipam": {"subnet": "10.240.70.0/24"}}]}')
+        (CONF / "10-mynet.conf").write_text('{"name": "mynet", "type": "bridge"}')
+        (CONF / "20-other.json").write_text('{"name": "x", "plugins": [{"type": "bridge", "bridge" : "cnio0"}]}')
         (CONF / "10-bridge.conf.before-12345678").write_text('"10.240.7.0/24"')
         for _ in range(2):  # also if there is nothing else to do
             said = install("--from", str(BUILT), "--subnet", "fd00:7::/64,10.240.7.0/24")
-            notes = [line.split(str(CONF) + "/")[1] for line in said.splitlines() if line.startswith("  note")]
-            self.assertEqual(sorted(" ".join(note.split(",")[0].split()[:5]) for note in notes),
-                             ["05-mine.conflist comes before 10-bridge.conf by", "10-mynet.conf comes after 10-bridge.conf by",
-                              "10-mynet.conf has the subnet 10.240.7.0/24", "20-other.json comes after 10-bridge.conf by",
-                              "20-other.json has the bridge cnio0"])
+            self.assertEqual([line.split()[:3] for line in said.splitlines() if ".conf:" in line or ".json:" in line],
+                             [["10-mynet.conf:", "note:", "is"], ["20-other.json:", "note:", "is"],
+                              ["20-other.json:", "warning:", "is"]])
 
     def test_version_that_the_runtimes_can_read(self) -> None:
         """What is on the test's machine does not count: each program is a stand-in, or missing."""
@@ -321,24 +336,6 @@ class Configured(InstallCase):
 class Pages(InstallCase):
     """What the pages tell people to do ends in one network, the one that they mean."""
 
-    def follow(self, page: str, section: str, about: str = "conf-examples") -> None:
-        """The commands of the page's section that lay files on this node, as they stand there."""
-        text = re.split(r"^#+ ", (INSTALL.parents[1] / page).read_text().split(f"# {section}\n")[1], flags=re.MULTILINE)[0]
-        blocks = [block for block in re.findall(r"^ *```sh\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
-                  if about in block]
-        self.assertEqual(len(blocks), 1)
-        world.run("sh", "-euc", blocks[0].replace("sudo ", ""), cwd=INSTALL.parents[1])
-
-    def is_used(self, name: str) -> None:
-        """It is the file that runtimes take, a plugin takes it, and no other has the subnet or is for a bridge."""
-        first, *others = sorted(path for path in CONF.iterdir() if path.suffix in (".conf", ".conflist", ".json"))
-        self.assertEqual(first.name, name)
-        self.assertEqual([json.loads(path.read_text())["type"] for path in others], ["loopback"])
-        config = json.loads(first.read_text())
-        self.assertEqual(config["cniVersion"], "0.4.0")
-        world.run("sh", "-c", f"CNI_COMMAND=STATUS CNI_PATH={BIN} {BIN}/bridge <<'END'\n"
-                  + json.dumps(config | {"cniVersion": "1.1.0"}) + "\nEND")
-
     def test_one_node(self) -> None:
         # FAULT("E17 pages followed")
         self.follow("README.md", "One node", "scripts/install")
@@ -369,19 +366,6 @@ class Pages(InstallCase):
         before = traces.snapshot()
         self.follow("docs/troubleshooting.md", "Calling a plugin by hand")
         traces.expect_same(before)
-
-    def test_several_nodes(self) -> None:
-        # FAULT("E17 pages followed")
-        install("--from", str(BUILT))
-        shutil.rmtree(CONF)
-        self.follow("README.md", "Several nodes")
-        self.is_used("10-mynet.conf")
-
-    def test_several_nodes_after_one(self) -> None:
-        # FAULT("E17 pages followed")
-        install("--from", str(BUILT), "--subnet", "10.240.1.0/24")
-        self.follow("README.md", "Several nodes")
-        self.is_used("10-mynet.conf")
 
 
 class Refused(InstallCase):
@@ -679,7 +663,8 @@ class WhileInUse(InstallCase):
 
     def clean(self) -> None:
         left = {path.name for path in [*(BIN / ".cnio").iterdir(), *CONF.glob(".*"), *BIN.glob(".*.cnio-new")]}
-        self.assertEqual(left, {"lock", "previous"})
+        self.assertLessEqual({"lock", "previous"}, left)
+        self.assertLessEqual(left, {"lock", "previous", "installed"})
 
 
 class Checked(InstallCase):

@@ -23,7 +23,8 @@ WORK = pathlib.Path("/run/packages-test")
 PLUGINS = plugin_list.names()
 BY_HAND = pathlib.Path("/usr/bin/true")  # unpacked by hand, as it were; no script, since those are opened twice
 SCRIPTS = ("collect-garbage", "install")
-FOLDERS = ("opt/cni/bin/", "usr/share/doc/cnio/", "usr/share/lintian/overrides/")
+TOOL = "cnioctl"
+FOLDERS = ("opt/cni/bin/", "usr/sbin/", "usr/share/doc/cnio/", "usr/share/lintian/overrides/")
 
 
 def project_version() -> str:
@@ -78,8 +79,8 @@ def usage_text(plugin: pathlib.Path) -> str:
 
 class Reproducible(unittest.TestCase):
     def test_two_builds_make_the_same_executables(self) -> None:
-        for plugin in PLUGINS:
-            self.assertEqual(digest(RELEASE / "bin" / plugin), digest(ALONE / "bin" / plugin), plugin)
+        for program in [*PLUGINS, TOOL]:
+            self.assertEqual(digest(RELEASE / "bin" / program), digest(ALONE / "bin" / program), program)
 
     def test_two_builds_make_the_same_packages_whoever_packs_them(self) -> None:
         # scripts/package packed the other build as root on the build folder's file system.
@@ -135,7 +136,7 @@ class Archive(unittest.TestCase):
     def test_has_the_examples_and_the_scripts_of_a_node_in_a_folder_of_ours(self) -> None:
         folder = make_folder(WORK / "with-scripts")
         world.run("tar", "-C", folder, "-xzf", PACKED_ALONE / TGZ)
-        self.assertEqual(files_below(folder / "cnio"), node_files())
+        self.assertEqual(files_below(folder / "cnio"), node_files() | {TOOL: digest(RELEASE / "bin" / TOOL)})
 
     def test_its_installer_takes_the_plugins_beside_that_folder(self) -> None:
         folder = make_folder(WORK / "installer")
@@ -160,7 +161,7 @@ class Archive(unittest.TestCase):
             assert licence
             text = licence.read().decode()
         self.assertTrue(text.startswith((SOURCE / "LICENSE").read_text()))
-        for name in ("libnl3", "re2", "glibc", "gcc-12", "Niels Lohmann"):
+        for name in ("libnl3", "re2", "glibc", "gcc-12", "Niels Lohmann", "cli11"):
             self.assertIn(name, text)
 
     def test_checksums_are_right(self) -> None:
@@ -187,6 +188,7 @@ class DebianPackage(unittest.TestCase):
         files = sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
         packed = [file for file in files if not file.startswith("DEBIAN/")]
         self.assertTrue({f"opt/cni/bin/{plugin}" for plugin in PLUGINS} <= set(packed))
+        self.assertEqual([file for file in packed if file.startswith("usr/sbin/")], [f"usr/sbin/{TOOL}"])
         self.assertTrue({f"usr/share/doc/cnio/{name}" for name in ("copyright", "changelog.gz")} <= set(packed))
         self.assertEqual([file for file in packed if not file.startswith(FOLDERS)], [])
         self.assertEqual([file for file in files if file.startswith("DEBIAN/")],

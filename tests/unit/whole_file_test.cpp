@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sys/stat.h>
 
 #include <gtest/gtest.h>
 
@@ -44,8 +45,8 @@ TEST_F(WholeFile, IsPutInPlace) {
 }
 
 TEST_F(WholeFile, LeavesWhatIsThere) {
-  ASSERT_OK(put_whole_file(path_, temporary_, "one", IfTaken::kLeave));
-  const auto put = put_whole_file(path_, temporary_, "two", IfTaken::kLeave);
+  ASSERT_OK(put_whole_file(path_, temporary_, "one", {.if_taken = IfTaken::kLeave}));
+  const auto put = put_whole_file(path_, temporary_, "two", {.if_taken = IfTaken::kLeave});
   ASSERT_OK(put);
   EXPECT_FALSE(put.value());
   EXPECT_EQ(content(), "one");
@@ -65,6 +66,14 @@ TEST_F(WholeFile, FollowsNoLink) {
   EXPECT_OK(put_whole_file(path_, temporary_, "one"));
   EXPECT_EQ(content(), "one");
   EXPECT_EQ(read_file(folder_ + "/other", 100).value(), "other");
+}
+
+TEST_F(WholeFile, HasTheModeThatIsAskedForWhateverTheUmask) {
+  const mode_t before = umask(0077);
+  EXPECT_OK(put_whole_file(path_, temporary_, "one", {.mode = 0644, .durable = true}));
+  umask(before);
+  EXPECT_EQ(std::filesystem::status(path_).permissions(), std::filesystem::perms(0644));
+  EXPECT_EQ(content(), "one");
 }
 
 TEST_F(WholeFile, IsRemovedOnce) {

@@ -48,6 +48,10 @@ Result<std::string> read_all(int fd, size_t limit, std::string_view shown);
 // no more is read than that.
 Result<std::optional<std::string>> read_regular(int fd, size_t limit, std::string_view shown);
 
+// The same of what somebody else has named: a symbolic link is followed, but anything else than a regular file in the
+// end is not even opened, since to open a device, or what a program serves, can have effects. Errors: code 5.
+Result<std::string> read_regular_file(const std::string& path, size_t limit);
+
 // Writes all of `data`; short writes, EINTR and a descriptor that is non-blocking are not errors.
 Status write_all(int fd, std::string_view data, std::string_view shown);
 

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <sys/types.h>
 
 #include "cnio/base/result.hpp"
 
@@ -10,11 +11,16 @@ namespace cnio {
 
 enum class IfTaken : bool { kReplace, kLeave };
 
-// Puts a file of this content (0600) at `path`, as a whole or not at all: it is written as `temporary`, in the same
-// folder, where whatever is there goes, and renamed. False if something is there that is to be left.
-// Errors: code 5.
+struct Putting {
+  IfTaken if_taken = IfTaken::kReplace;
+  mode_t mode = 0600;    // whatever the umask is
+  bool durable = false;  // also over the machine's sudden end
+};
+
+// Puts a file of this content at `path`, as a whole or not at all: it is written as `temporary`, in the same folder,
+// where whatever is there goes, and renamed. False if something is there that is to be left. Errors: code 5.
 Result<bool> put_whole_file(const std::string& path, const std::string& temporary, std::string_view content,
-                            IfTaken if_taken = IfTaken::kReplace);
+                            const Putting& how = Putting());
 
 // What is gone already is a success. Errors: code 5.
 Status remove_file(const std::string& path);

@@ -26,19 +26,22 @@ state = "{folder}/state"
 [plugins."io.containerd.grpc.v1.cri".cni]
   bin_dir = "{bin_dir}"
   conf_dir = "{conf_dir}"
+  conf_template = "{template}"
 """
 
 
 class Containerd:
     """Started with the plugins in `bin_dir` and the configuration in `conf_dir`, both read at every call."""
 
-    def __init__(self, folder: pathlib.Path, bin_dir: pathlib.Path, conf_dir: pathlib.Path) -> None:
+    def __init__(self, folder: pathlib.Path, bin_dir: pathlib.Path, conf_dir: pathlib.Path,
+                 template: pathlib.Path | str = "") -> None:
+        """With a template containerd writes the configuration itself, once the kubelet has told it the node's subnets."""
         self.folder = folder
         self.log = folder / "log"
         self._socket = f"{folder}/containerd.sock"
         folder.mkdir(parents=True)
         (folder / "config.toml").write_text(CONFIGURATION.format(
-            folder=folder, image=IMAGE, bin_dir=bin_dir, conf_dir=conf_dir))
+            folder=folder, image=IMAGE, bin_dir=bin_dir, conf_dir=conf_dir, template=template))
         self._process: subprocess.Popen[bytes] | None = None
         self.cri = Cri(self._socket, IMAGE)
 

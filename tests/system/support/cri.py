@@ -98,6 +98,12 @@ class Cri:
     def status_info(self) -> dict[str, str]:
         return dict(_answer(self._runtime.Status, messages.StatusRequest(verbose=True)).info)
 
+    def tell_subnets(self, *subnets: str) -> None:
+        """As the kubelet hands on its node's podCIDRs."""
+        network = messages.NetworkConfig(pod_cidr=",".join(subnets))
+        _answer(self._runtime.UpdateRuntimeConfig,
+                messages.UpdateRuntimeConfigRequest(runtime_config=messages.RuntimeConfig(network_config=network)))
+
     def has_image(self) -> bool:
         return bool(_answer(self._images.ImageStatus, messages.ImageStatusRequest(image=self._image)).image.id)
 

@@ -5,7 +5,7 @@
     if __name__ == "__main__":
         world.enter(unittest.main)     # or any function; what it returns or raises decides the exit status
 
-Inside, process ids, mounts and network interfaces are private; /run, /var/lib and /opt are empty, and /etc is a copy
+Inside, process ids, mounts and network interfaces are private; /run, /var/lib, /opt and /usr/local/sbin are empty, and /etc is a copy
 without what the machine knows of runtimes and CNI. All of it lies in memory. When the program ends, in whatever way,
 SIGKILL and ctest's time limit included, the kernel kills every process of the world (containers and their shims too)
 and the rest goes with the last one. Only control groups outlive their processes: those below cgroup_parent() are
@@ -27,7 +27,7 @@ from typing import Any, NoReturn
 INSIDE = "CNIO_TEST_WORLD"  # in the environment: the control group's name; says that we are inside already
 CGROUPS = pathlib.Path("/sys/fs/cgroup")
 CGROUP_PREFIX = "cnio-test-"
-EMPTY = ("/run", "/var/lib", "/opt")
+EMPTY = ("/run", "/var/lib", "/opt", "/usr/local/sbin")
 # What the test was given to work with; kept visible should it lie below one of EMPTY.
 GIVEN = ("CNIO_PLUGIN_DIR", "CNIO_EXAMPLES_DIR", "CNIO_BUILD_DIR", "CNIO_REFERENCE_DIR", "CNIO_ENGINES_DIR")
 

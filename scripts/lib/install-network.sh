@@ -1,0 +1,141 @@
+# Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=dash
+# shellcheck disable=SC2034,SC2154 # options, to, conf_dir, state, from, and what this leaves belong to scripts/install
+# shellcheck disable=SC2153 # NETWORK, BRIDGE, CONFIG are of install-config.sh
+# What pods of this node get: subnets, the cluster's ranges, MTU; and what other files and running pods have to do with it.
+# Sourced by scripts/install. cnioctl reckons with addresses and reads files of other programs; this only asks it.
+
+# The kubelet's own limit if nobody says another (maxPods): a subnet of a cluster's node has to have room for as many.
+DEFAULT_PODS=110
+
+# find_tool: cnioctl, beside this script, in the release build, in the unpacked archive, or of a package.
+find_tool() {
+  local file
+  for file in "$here/cnioctl" "$here/../build/release/bin/cnioctl" "$here/../cnioctl" "$here/cnio/cnioctl" "$from/cnioctl"; do
+    if [ -f "$file" ]; then
+      absolute "$file"
+      return
+    fi
+  done
+  command -v cnioctl || die 'there is no cnioctl, which looks at subnets: it is in the archive, the package and the release build'
+}
+
+# ask_tool <argument>...: its answer, and its findings as ours; an error of it ends this.
+ask_tool() { "$tool" "$@" || die "$tool $1${2:+ $2}: see above"; }
+
+# plan_network: leaves what the options say in subnets, cluster, mtu and elsewhere. Without a cluster the pods of a node are
+# for themselves, as ever, and have the kernel's MTU.
+plan_network() {
+  tool=$(find_tool) || exit
+  [ -z "$subnet_file" ] || take_subnet_file
+  if [ -n "$cluster" ] && [ -z "$subnet_file" ]; then
+    write_scratch "$1" --pods "${pods:-$DEFAULT_PODS}" --mtu "${mtu:-auto}" --overlay "$(overlay)"
+    take_show "$1"
+  fi
+}
+
+# write_scratch <file> <option>...: the subnets as a file for cnioctl, which says what is wrong with them.
+write_scratch() {
+  local file=$1
+  shift
+  rm -f "$file"
+  "$tool" subnet write "$file" --cluster "$(commas "${cluster:-$subnets}")" --subnet "$(commas "$subnets")" \
+    ${uplink:+--uplink "$uplink"} --data-dir "${file%/*}/none" "$@" >"$file.said" 2>&1 ||
+    die "--cluster, --subnet: $(sed 's/^cnioctl: //' "$file.said")"
+}
+commas() { printf '%s' "$*" | tr ' ' ','; }
+
+take_subnet_file() {
+  local given=$cluster said
+  said=$("$tool" subnet check "$subnet_file" --pods "${pods:-$DEFAULT_PODS}" 2>&1) ||
+    die "--subnet-file: $(printf '%s\n' "$said" | sed 's/^cnioctl: //')"
+  take_show "$subnet_file"
+  [ -z "$given" ] || [ "$given" = "$cluster" ] || die "--cluster: $given, but $subnet_file has $cluster"
+}
+
+take_show() { # take_show <file>
+  local said
+  said=$(ask_tool subnet show "$1") || exit
+  cluster=$(shown cluster "$said") subnets=$(shown subnet "$said")
+  mtu=$(shown mtu "$said") elsewhere=$(shown ipmasq "$said" | sed '/false/d')
+}
+shown() { printf '%s\n' "$2" | sed -n "s/^$1 //p" | tr -d ','; }
+
+# overlay: what takes room of the pods' packets.
+overlay() {
+  case $routes in
+    flannel) echo vxlan ;;
+    wireguard) echo wireguard ;;
+    *) echo none ;;
+  esac
+}
+
+# adopt_network: for a look at the node as it is.
+adopt_network() {
+  read_ours "$conf_dir/$CONFIG" || return 0
+  network=$conf_dir/$CONFIG
+  subnets=$ours_subnets cluster=$ours_cluster mtu=$ours_mtu elsewhere=$ours_elsewhere
+}
+
+# look_at_node <scratch file>: would it carry these pods? Fails if not.
+look_at_node() {
+  local said status=0
+  write_scratch "$1" --pods 1 --mtu "${mtu:-1500}"
+  said=$("$tool" subnet check "$1" --here --pods 1 --bridge "$BRIDGE" --overlay "$(overlay)" ${uplink:+--uplink "$uplink"}) || status=$?
+  printf '%s\n' "$said" | sed -n 's/^node: \([a-z]*\): \(.*\)/\1 \2/p' | while read -r level text; do
+    report "$level" "node: $text"
+  done
+  if [ "$status" = 1 ]; then die 'this node is not ready, see above'; fi
+  [ "$status" = 3 ] || report ok "node: pods of $subnets can be reached"
+}
+
+# require_pods_stay: pods that run keep their network, or this is not done.
+require_pods_stay() {
+  local said file=$state/work/pods.env
+  rm -f "$file"
+  said=$("$tool" subnet write "$file" --dry-run --pods "${pods:-1}" --mtu "${mtu:-1500}" --cluster "$(commas "${cluster:-$subnets}")" \
+    --subnet "$(commas "$subnets")" --network "$NETWORK" --replaces "$conf_dir/$CONFIG" --data-dir "$STORE" 2>&1) && return
+  case $said in cnioctl:*) die "--subnet: ${said#cnioctl: }" ;; esac
+  printf '%s\n' "$said" | sed "s|^$file: |  |" >&2
+  [ -n "$with_pods" ] || die 'pods run that would lose their network, see above: remove them first, or say --with-pods'
+}
+
+# judge_others: runtimes are to use our file, and no other network is to give its addresses. What does not agree is set
+# aside or left alone, as the options say, or nothing is done.
+judge_others() {
+  local said status=0
+  said=$(cd "$conf_dir" && "$tool" lint . --with "$state/new/conf/$CONFIG" 2>&1) || status=$?
+  [ -z "$said" ] || printf '%s\n' "$said" | sed 's|^\./||; s/^/  /'
+  [ "$status" = 1 ] || return 0
+  case $others in
+    keep) report note "$conf_dir: other files stay as they are" ;;
+    aside) set_aside "$said" ;;
+    *) die "$conf_dir: see above: remove or rename what you do not want, or say --others aside or --others keep" ;;
+  esac
+}
+
+set_aside() { # set_aside <findings>
+  local name plain='^\./\([A-Za-z0-9._-]*\): error: .*'
+  [ -z "$(printf '%s\n' "$1" | sed -n "\\|$plain|d; /: error: /p")" ] || die "$conf_dir: see above: rename it by hand"
+  for name in $(printf '%s\n' "$1" | sed -n "s|$plain|\1|p" | sort -u); do : >"$state/new/conf/$name.absent"; done
+}
+
+# stage_routes: whatever is wrong with the input is said before anything is changed.
+stage_routes() {
+  mkdir -p "$state/work/routes"
+  make_folder "$routes_to"
+  routes_subnets=$subnets routes_cluster=$cluster routes_uplink=$uplink
+  routes_mtu=$((mtu + $([ "$routes" = wireguard ] && echo 80 || echo 0)))
+  if [ -n "$password_file" ]; then
+    routes_password=$(head -n 1 "$password_file" 2>/dev/null) || die "--bgp-password-file: cannot read $password_file"
+  fi
+  render_routes "$routes" "$state/work/routes" >/dev/null
+}
+
+# Some hold a secret.
+write_routes() {
+  echo
+  echo "routes to other nodes, by $routes:"
+  umask 077
+  render_routes "$routes" "$routes_to"
+}

@@ -1,0 +1,129 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnioctl/cli.hpp"
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <sstream>
+
+#include "cnioctl/lint.hpp"
+#include "cnioctl/subnet.hpp"
+
+namespace cnio::cnioctl {
+namespace {
+
+using Verb = std::function<Outcome()>;
+
+// All that can be said on the command line, and the verb that was chosen.
+struct Line {
+  bool json = false;
+  SubnetOptions subnet;
+  LintOptions lint;
+  Verb verb;
+};
+
+void add_verb(CLI::App* app, Line& line, const Verb& verb) {
+  app->callback([&line, verb] { line.verb = verb; });
+}
+
+void add_file(CLI::App* app, Line& line) {
+  app->add_option("FILE", line.subnet.file, "in the form of flannel's subnet.env")->required();
+}
+
+void add_wire(CLI::App* app, Line& line) {
+  app->add_option("--pods", line.subnet.pods, "for how many a subnet has to have room")->capture_default_str();
+  app->add_option("--uplink", line.subnet.uplink, "the interface to other nodes (default: that of the default route)");
+  app->add_option("--overlay", line.subnet.overlay, "what carries packets to other nodes")
+      ->check(CLI::IsMember({"none", "vxlan", "wireguard"}))
+      ->capture_default_str();
+}
+
+void add_show(CLI::App* subnet, Line& line) {
+  CLI::App* app = subnet->add_subcommand("show", "what it says");
+  add_file(app, line);
+  add_verb(app, line, [&line] { return subnet_show(line.subnet); });
+}
+
+void add_check(CLI::App* subnet, Line& line) {
+  CLI::App* app = subnet->add_subcommand("check", "is it whole and right?");
+  add_file(app, line);
+  add_wire(app, line);
+  app->add_flag("--here", line.subnet.here, "would this node carry its pods?");
+  app->add_option("--bridge", line.subnet.bridge, "that of the pods")->capture_default_str();
+  add_verb(app, line, [&line] { return subnet_check(line.subnet); });
+}
+
+void add_source(CLI::App* app, Line& line) {
+  CLI::App* source = app->add_option_group("source");
+  source->add_option("--subnet", line.subnet.subnets, "this node's pods: one of each family")->delimiter(',');
+  source->add_option("--node", line.subnet.node_file,
+                     "or a Kubernetes Node object, whose podCIDRs are taken; -: standard input");
+  source->require_option(1);
+  app->add_option("--node-name", line.subnet.node_name, "the node that it has to be of");
+}
+
+void add_write(CLI::App* subnet, Line& line) {
+  CLI::App* app = subnet->add_subcommand("write", "writes it, unless pods would lose their network");
+  add_file(app, line);
+  add_wire(app, line);
+  app->add_option("--cluster", line.subnet.cluster, "all nodes' pods")->delimiter(',')->required();
+  add_source(app, line);
+  app->add_option("--mtu", line.subnet.mtu, "of pods: a number, or auto, as the uplink's")->capture_default_str();
+  app->add_flag("--ipmasq", line.subnet.ip_masq, "somebody else masquerades, flanneld for example");
+  app->add_option("--network", line.subnet.network, "the network that gives these addresses");
+  app->add_option("--replaces", line.subnet.replaces, "its file, which will be for other subnets");
+  app->add_option("--data-dir", line.subnet.stores.data_dir, "host-local's")->capture_default_str();
+  app->add_option("--cache-dir", line.subnet.stores.cache_dir, "libcni's, which knows pods' names")
+      ->capture_default_str();
+  app->add_flag("--force", line.subnet.force, "also if pods lose their network");
+  app->add_flag("--dry-run", line.subnet.dry_run, "changes nothing");
+  add_verb(app, line, [&line] { return subnet_write(line.subnet); });
+}
+
+void add_subnet(CLI::App& app, Line& line) {
+  CLI::App* subnet = app.add_subcommand("subnet", "the file that says which subnet is this node's");
+  subnet->require_subcommand(1);
+  add_show(subnet, line);
+  add_check(subnet, line);
+  add_write(subnet, line);
+}
+
+void add_lint(CLI::App& app, Line& line) {
+  CLI::App* lint = app.add_subcommand("lint", "which network file runtimes use, and which quarrel");
+  lint->add_option("PLACE", line.lint.places, "files, or folders of them")->required();
+  lint->add_option("--with", line.lint.with, "a file that is meant to be in the folder, and to be used");
+  add_verb(lint, line, [&line] { return outcome_of(cnioctl::lint(line.lint), line.json); });
+}
+
+void add_version(CLI::App& app, Line& line) {
+  CLI::App* version = app.add_subcommand("version", "prints it");
+  add_verb(version, line, [] { return Outcome{Exit::kWell, "cnioctl v" CNIO_VERSION "\n"}; });
+}
+
+Outcome usage(const CLI::App& app, const CLI::ParseError& error) {
+  std::ostringstream out;
+  std::ostringstream err;
+  const int status = app.exit(error, out, err);
+  return {status == 0 ? Exit::kWell : Exit::kUsage, out.str(), err.str()};
+}
+
+}  // namespace
+
+Outcome run(int argc, const char* const* argv) {
+  Line line;
+  CLI::App app("looks at a node's pod network; see docs/install.md", "cnioctl");
+  app.add_flag("--json", line.json, "one object for programs, in place of text for people");
+  app.require_subcommand(1);
+  app.fallthrough();
+  add_subnet(app, line);
+  add_lint(app, line);
+  add_version(app, line);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return usage(app, error);
+  }
+  line.subnet.json = line.json;
+  return line.verb();
+}
+
+}  // namespace cnio::cnioctl

@@ -1,0 +1,87 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnioctl/network_file.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <nlohmann/json.hpp>
+
+#include "cnio/protocol/json.hpp"
+
+namespace cnio::cnioctl {
+namespace {
+
+using protocol::Fields;
+using protocol::Json;
+
+constexpr char kDefaultBridge[] = "cni0";
+constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kPlaceholders = {{{"${", "}"}, {"{{", "}}"}}};
+constexpr std::array<std::string_view, 3> kSuffixes = {".conf", ".conflist", ".json"};
+
+std::string text_of(const Fields& fields, std::string_view key) {
+  auto text = fields.text(key);
+  return text.ok() ? std::move(text).value() : std::string();
+}
+
+void add_subnet(const Fields& range, NetworkFile& out) {
+  const auto subnet = range.cidr("subnet");
+  if (subnet.ok() && subnet.value()) out.subnets.push_back(subnet.value()->network());
+}
+
+void add_ranges(const Fields& ipam, NetworkFile& out) {
+  const auto sets = ipam.object_lists("ranges");
+  if (!sets.ok()) return;
+  for (const auto& set : sets.value()) {
+    for (const Fields& range : set) add_subnet(range, out);
+  }
+}
+
+void add_plugin(const Fields& plugin, NetworkFile& out) {
+  out.types.push_back(text_of(plugin, "type"));
+  if (out.types.back() == "bridge") {
+    const std::string bridge = text_of(plugin, "bridge");
+    out.bridges.push_back(bridge.empty() ? kDefaultBridge : bridge);
+  }
+  const auto ipam = plugin.object("ipam");
+  if (!ipam.ok() || text_of(ipam.value(), "type") != "host-local") return;
+  add_subnet(ipam.value(), out);
+  add_ranges(ipam.value(), out);
+}
+
+}  // namespace
+
+bool NetworkFile::only_loopback() const {
+  return !types.empty() && std::all_of(types.begin(), types.end(), [](const auto& type) { return type == "loopback"; });
+}
+
+Result<NetworkFile> parse_network_file(std::string_view text) {
+  CNIO_LET(const Json whole, protocol::parse_json(text));
+  if (!whole.is_object()) return Error::make(Code::kDecode, "is no JSON object");
+  const Fields fields(whole);
+  NetworkFile out;
+  out.name = text_of(fields, "name");
+  const auto plugins = fields.objects("plugins");
+  if (plugins.ok()) {
+    for (const Fields& plugin : plugins.value()) add_plugin(plugin, out);
+  }
+  if (fields.has("type")) add_plugin(fields, out);
+  return out;
+}
+
+std::string find_placeholder(std::string_view text) {
+  for (const auto& [opening, closing] : kPlaceholders) {
+    const size_t begin = text.find(opening);
+    const size_t end = begin == text.npos ? text.npos : text.find(closing, begin);
+    // "{{" alone may be JSON; what lies between the marks of a placeholder is one short word.
+    if (end == text.npos || text.substr(begin, end - begin).find_first_of("\n\"") != text.npos) continue;
+    return std::string(text.substr(begin, end + closing.size() - begin));
+  }
+  return {};
+}
+
+bool is_network_file_name(std::string_view name) {
+  return std::any_of(kSuffixes.begin(), kSuffixes.end(),
+                     [&](std::string_view suffix) { return name.ends_with(suffix); });
+}
+
+}  // namespace cnio::cnioctl
