@@ -24,7 +24,8 @@ using Members = std::map<std::string, Json, std::less<>>;
 Members members_of(const Json* object) {
   Members members;
   if (object == nullptr) return members;
-  for (const auto& [name, member] : protocol::sorted(*object).get_ref<const Json::object_t&>()) members[name] = member;
+  const Json sorted = protocol::sorted(*object);
+  for (const auto& [name, member] : sorted.get_ref<const Json::object_t&>()) members[name] = member;
   return members;
 }
 

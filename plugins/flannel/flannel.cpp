@@ -41,7 +41,8 @@ constexpr std::string_view kExampleConfig = R"({
 })";
 
 constexpr attachment::DelegateRole kRole = {.kind = "delegate", .noun = "delegate", .key = "delegate.type"};
-// Longer than a delegate waits for its IPAM plugin and undoes its ADD, shorter than the kubelet's patience (two minutes).
+// Longer than a delegate waits for its IPAM plugin and undoes its ADD, shorter than the two minutes that a kubelet
+// waits.
 constexpr attachment::DelegateLimits kLimits = {.call_ms = 117'000};
 
 Result<Delegate> find_delegate(const Request& call, const std::string& type) {

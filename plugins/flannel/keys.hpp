@@ -15,7 +15,7 @@ inline constexpr Key kKeys[] = {
     {"delegate", KeyType::kObject, "{}",
      "the configuration of the plugin that makes the interface; `type` (bridge), `ipMasq`, `mtu` and, of bridge, "
      "`isGateway` have defaults of flannel's. `ipMasqExclude` * is the cluster's networks where `ipMasq` is on",
-     "without `name` and `ipam`"},
+     "object without `name` and `ipam`"},
     {"ipam", KeyType::kObject, "{}",
      "the delegate's; `type` is host-local by default, `ranges` is the node's subnets, and routes to the cluster's "
      "networks are added to `routes`"},

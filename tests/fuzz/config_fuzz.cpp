@@ -179,7 +179,8 @@ Result<AddResult> read_flannel(const Request& request) {
   subnets.networks = subnets.subnets;
   CNIO_LET(const flannel::Delegation told, flannel::delegate_to(request, config, subnets));
   const auto recorded = flannel::parse_delegation(told.config);
-  require(recorded && recorded->type == told.type && recorded->type == guess.type, "what is told can be read", told.config);
+  require(recorded && recorded->type == told.type && recorded->type == guess.type, "what is told can be read",
+          told.config);
   CNIO_LET(const auto previous, protocol::parse_prev_result(request.fields(), request.version));
   return previous.value_or(AddResult());
 }
