@@ -34,8 +34,7 @@ std::string joined_lines(std::string text) {
 Result<Delegate> Delegate::find(const Request& request, const std::string& type, const DelegateLimits& limits,
                                 const DelegateRole& role) {
   // Behind a NUL nothing is looked at by the system: that would be another program than the one named.
-  if (type.empty() || type.find_first_of(std::string_view("/\0", 2)) != std::string::npos || type == "." ||
-      type == "..") {
+  if (type.find_first_of(std::string_view("/\0", 2)) != std::string::npos || type == "." || type == "..") {
     return Error::config(role.key, "must be the name of a plugin, without path, not " + quote(type));
   }
   std::string path = find_executable(request.cni_path, type);

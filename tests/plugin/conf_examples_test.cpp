@@ -76,8 +76,7 @@ class ConfExamples : public BridgeTest, public ::testing::WithParamInterface<Exa
     // An example reads the machine's resolver file: give it one of known content.
     write_file("/run/test/resolv.conf", "nameserver 192.0.2.53\nsearch example.org\n");
     must_run({"mount", "--bind", "/run/test/resolv.conf", "/etc/resolv.conf"});
-    std::filesystem::create_directories("/run/flannel");
-    write_file("/run/flannel/subnet.env", subnet_env());
+    write_subnet_env();
     std::filesystem::create_directories("/var/lib/cni/flannel");  // outlives the pods, as with the reference
     std::filesystem::permissions("/var/lib/cni/flannel", std::filesystem::perms::owner_all);
   }

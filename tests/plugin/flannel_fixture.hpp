@@ -14,13 +14,15 @@ inline std::string subnet_env(const std::string& node = "1", const std::string& 
          "::1/64\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=" + masquerades + "\n";
 }
 
+inline void write_subnet_env(const std::string& text = subnet_env()) {
+  std::filesystem::create_directories("/run/flannel");
+  write_file("/run/flannel/subnet.env", text);
+}
+
 /// A host to which flanneld has given its subnets.
 class FlannelTest : public BridgeTest {
  protected:
-  FlannelTest() {
-    std::filesystem::create_directories("/run/flannel");
-    write_file(kSubnetFile, subnet_env());
-  }
+  FlannelTest() { write_subnet_env(); }
 
   static constexpr char kSubnetFile[] = "/run/flannel/subnet.env";
   static constexpr char kRecord[] = "/var/lib/cni/flannel/c1";

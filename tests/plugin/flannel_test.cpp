@@ -130,7 +130,7 @@ TEST_F(Flannel, NoSubnetIsGivenOutByTwoNetworks) {
   EXPECT_TRUE(link_names(pod("c2").netns).empty());
   must_add(config(), pod("c2"));
   for (const char* id : {"c1", "c2"}) must_del(config(), pod(id));
-  must_add(config("netb"), pod()) << "nobody is in the other network any more";
+  must_add(config("netb"), pod());  // nobody is in the other network any more
   EXPECT_TRUE(failed(add(config(), pod("c2")), code::kInTheWay, {"\"netb\""}));
   must_del(config("netb"), pod());
   EXPECT_TRUE(is_clean("netb"));
