@@ -65,7 +65,7 @@ Result<Json> routes_of(const Config& config, const NodeSubnets& subnets) {
   for (const Cidr& network : subnets.networks) {
     protocol::Route route;
     route.dst = network.network();
-    routes.push_back(std::move(route));
+    routes.push_back(route);
   }
   return protocol::format_routes(routes);
 }

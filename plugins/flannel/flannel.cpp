@@ -95,7 +95,7 @@ Result<AddResult> add(const Request& request, Rollback& undo) {
 // What ADD would tell the delegate now, as far as it can be known.
 struct Guess {
   Delegation delegation;
-  bool whole;
+  bool whole = false;
 };
 
 Guess guess(const Request& request, const Config& config) {

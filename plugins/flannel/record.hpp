@@ -18,8 +18,6 @@ struct Told {
   Delegation delegation;
   std::string network;
   std::optional<std::string> ifname;  // nothing: the reference's, which does not say
-
-  bool operator==(const Told&) const = default;
 };
 
 // The text of a record: the delegate's configuration, with one member more, which says whose it is.
