@@ -93,6 +93,12 @@ BOUNDS = {
     ("bandwidth", "STATUS"): (42, 5),
     ("bandwidth", "GC"): (27, 1),
     ("bandwidth", "VERSION"): (12, 0),
+    ("flannel", "ADD"): (278, 17),
+    ("flannel", "DEL"): (258, 13),
+    ("flannel", "CHECK"): (209, 12),
+    ("flannel", "STATUS"): (170, 8),
+    ("flannel", "GC"): (201, 10),
+    ("flannel", "VERSION"): (12, 0),
 }
 STALE = 0.85  # below this part of its bound
 
