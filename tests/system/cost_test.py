@@ -35,6 +35,12 @@ BOUNDS = {
     ("ptp with masquerade", "CHECK"): (182, 14),
     ("ptp", "STATUS"): (90, 1),
     ("ptp with masquerade", "STATUS"): (111, 3),
+    ("flannel", "ADD"): (278, 17),
+    ("flannel", "DEL"): (258, 13),
+    ("flannel", "CHECK"): (209, 12),
+    ("flannel", "STATUS"): (170, 8),
+    ("flannel", "GC"): (201, 10),
+    ("flannel", "VERSION"): (12, 0),
     ("ptp", "GC"): (133, 7),
     ("ptp with masquerade", "GC"): (133, 7),
     ("host-local", "ADD"): (52, 0),
@@ -93,12 +99,6 @@ BOUNDS = {
     ("bandwidth", "STATUS"): (42, 5),
     ("bandwidth", "GC"): (27, 1),
     ("bandwidth", "VERSION"): (12, 0),
-    ("flannel", "ADD"): (278, 17),
-    ("flannel", "DEL"): (258, 13),
-    ("flannel", "CHECK"): (209, 12),
-    ("flannel", "STATUS"): (170, 8),
-    ("flannel", "GC"): (201, 10),
-    ("flannel", "VERSION"): (12, 0),
 }
 STALE = 0.85  # below this part of its bound
 
