@@ -52,8 +52,8 @@ Result<bool> put_claim(const std::string& path, const Claim& claim, IfTaken if_t
 
 // What cannot be looked at counts as there.
 bool has_records(const Claim& claim) {
-  const auto records = list_records(claim.data_dir, claim.network);
-  return !records.ok() || !records.value().empty();
+  ErrorList unreadable;
+  return !list_records(claim.data_dir, claim.network, unreadable).empty() || !unreadable.empty();
 }
 
 Error taken(const Cidr& subnet, const Claim& by, const std::string& network) {

@@ -204,9 +204,9 @@ bool is_valid(const ListedRecord& record, const std::vector<Attachment>& valid) 
 
 Status collect(const Request& request, const std::vector<Attachment>& valid) {
   const Config config = readable_config(request);
-  CNIO_LET(std::vector<ListedRecord> stale, list_records(config.data_dir, request.network));
-  std::erase_if(stale, [&](const ListedRecord& record) { return is_valid(record, valid); });
   ErrorList errors;
+  std::vector<ListedRecord> stale = list_records(config.data_dir, request.network, errors);
+  std::erase_if(stale, [&](const ListedRecord& record) { return is_valid(record, valid); });
   for (const ListedRecord& record : stale) {
     if (!record.attachment.ifname.empty()) errors.collect(del_stale(request, record));
   }

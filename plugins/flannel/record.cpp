@@ -7,7 +7,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cnio/base/error_list.hpp"
 #include "cnio/base/folder.hpp"
 #include "cnio/base/list_files.hpp"
 #include "cnio/base/sha512.hpp"
@@ -34,6 +33,20 @@ std::optional<Attachment> owner_of(const Json& record) {
   auto ifname = fields.text("ifname");
   if (!container.ok() || container.value().empty() || !ifname.ok() || ifname.value().empty()) return std::nullopt;
   return Attachment{std::move(container).value(), std::move(ifname).value()};
+}
+
+std::vector<std::string> file_names(const std::string& folder, ErrorList& unreadable) {
+  std::vector<std::string> names;
+  const auto opened = open_file(folder, O_RDONLY | O_DIRECTORY);
+  if (!opened.ok() && says_absent(opened.error().errnum())) return names;
+  if (!opened.ok()) {
+    unreadable.collect(opened.error());
+    return names;
+  }
+  unreadable.collect(list_files(opened.value().get(), folder, [&](FileName file) {
+    if (file.may_be_regular) names.push_back(std::move(file.name));
+  }));
+  return names;
 }
 
 }  // namespace
@@ -136,18 +149,12 @@ Status Record::remove() const {
   return errors.status();
 }
 
-Result<std::vector<ListedRecord>> list_records(const std::string& folder, const std::string& network) {
+std::vector<ListedRecord> list_records(const std::string& folder, const std::string& network, ErrorList& unreadable) {
   std::vector<ListedRecord> records;
-  const auto opened = open_file(folder, O_RDONLY | O_DIRECTORY);
-  if (!opened.ok() && says_absent(opened.error().errnum())) return records;
-  if (!opened.ok()) return opened.error();
-  std::vector<std::string> names;
-  CNIO_TRY(list_files(opened.value().get(), folder, [&](FileName file) {
-    if (file.may_be_regular) names.push_back(std::move(file.name));
-  }));
-  for (const std::string& name : names) {
+  for (const std::string& name : file_names(folder, unreadable)) {
     const std::string path = folder + "/" + name;
     const auto text = read_own_file(path, kMaxRecord);
+    if (!text.ok()) unreadable.collect(text.error());
     auto read = text.ok() && text.value() ? parse_record(*text.value()) : std::nullopt;
     if (!read || read->told.network != network) continue;
     const bool ours = read->attachment.has_value();

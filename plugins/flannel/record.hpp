@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cnio/base/error_list.hpp"
 #include "cnio/base/result.hpp"
 #include "cnio/protocol/request.hpp"
 
@@ -71,7 +72,7 @@ struct ListedRecord {
   protocol::Attachment attachment;  // without an interface if the record does not say
   Told told;
 };
-// Those of this network that can be understood. Errors: code 5.
-Result<std::vector<ListedRecord>> list_records(const std::string& folder, const std::string& network);
+// Those of this network that can be understood. What cannot be read goes to `unreadable`: code 5.
+std::vector<ListedRecord> list_records(const std::string& folder, const std::string& network, ErrorList& unreadable);
 
 }  // namespace cnio::flannel

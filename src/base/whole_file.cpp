@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cnio/base/folder.hpp"
+#include "cnio/base/interrupted.hpp"
 #include "cnio/base/unique_fd.hpp"
 
 namespace cnio {
@@ -36,7 +37,8 @@ Status write_file(const std::string& path, std::string_view content, const Putti
   CNIO_TRY(write_all(file.get(), content, path));
   if (how.mode != kFileMode && fchmod(file.get(), how.mode) != 0)
     return Error::sys("change the mode of " + path, errno);
-  if (how.durable && fsync(file.get()) != 0) return Error::sys("write " + path + " to disk", errno);
+  if (how.durable && retry_interrupted([&] { return fsync(file.get()); }) != 0)
+    return Error::sys("write " + path + " to disk", errno);
   return {};
 }
 

@@ -456,7 +456,9 @@ def _after_death(stage: Stage, case: Case, trace: tracer.Trace) -> str:
 def _after_error(stage: Stage, case: Case, trace: tracer.Trace) -> str:
     if case.spoil.how in NEVER_AN_ERROR:
         return f"is an error: {' '.join(trace.out.split())}"
-    if complaint := complaint_about(trace.out, stage.scenario.plugin, case.spoil.how):
+    # A program that dies for want of memory tells nobody why.
+    died = case.spoil.process != 0 and case.spoil.name in MEMORY and "killed by signal" in trace.out
+    if complaint := complaint_about(trace.out, stage.scenario.plugin, tracer.KILL if died else case.spoil.how):
         return complaint
     if case.verb != "ADD":
         again = stage.call(case.verb, prev_result=case.verb == "DEL")
