@@ -16,35 +16,11 @@
 namespace cnio::tuning {
 namespace {
 
-constexpr int kFlags =
-    O_RDONLY | O_NOFOLLOW | O_NONBLOCK;  // whatever is in its place: we neither follow nor wait for it
-constexpr mode_t kWrittenByOthers = 0022;
 constexpr mode_t kFolderMode = 0700;
 constexpr size_t kMaxBackup = size_t{1024} * 1024;  // a larger file is none of ours
 constexpr size_t kNameDigits = 32;
 constexpr char kSuffix[] = ".json";
 constexpr char kUnfinished[] = ".new";
-
-bool is_ours(const struct stat& info) {
-  return S_ISREG(info.st_mode) && info.st_uid == geteuid() && (info.st_mode & kWrittenByOthers) == 0 &&
-         info.st_size <= static_cast<off_t>(kMaxBackup);
-}
-
-// Is there nothing that could be read? A name that is too long is nobody's.
-bool is_absent(int errnum) {
-  return errnum == ENOENT || errnum == ENOTDIR || errnum == ELOOP || errnum == ENXIO || errnum == ENAMETOOLONG;
-}
-
-// Nothing if it is not there, or none of ours.
-Result<std::optional<std::string>> read_ours(const std::string& path) {
-  const auto file = open_file(path, kFlags);
-  if (!file.ok() && is_absent(file.error().errnum())) return std::optional<std::string>();
-  if (!file.ok()) return file.error();
-  struct stat info {};
-  if (fstat(file.value().get(), &info) != 0) return Error::sys("look at " + path, errno);
-  if (!is_ours(info)) return std::optional<std::string>();
-  return read_regular(file.value().get(), 2 * kMaxBackup, path);
-}
 
 // Folders that the reference has made cannot be entered, but by who may enter any.
 void open_up(const std::string& folder) {
@@ -77,10 +53,10 @@ BackupFile::BackupFile(std::string folder, const protocol::Attachment& attachmen
 
 Status BackupFile::read(const std::string& path) {
   path_ = path;
-  auto text = read_ours(path);
+  auto text = read_own_file(path, kMaxBackup);
   if (!text.ok() && text.error().errnum() == EACCES) {
     make_folder(folder_);
-    text = read_ours(path);
+    text = read_own_file(path, kMaxBackup);
   }
   CNIO_LET(text_, std::move(text));
   backup_ = text_ ? parse_backup(*text_) : std::nullopt;
@@ -139,7 +115,7 @@ Status BackupFile::remove() const {
 Status remove_stale_backups(const std::string& folder, const std::string& network, uint64_t host,
                             const std::vector<protocol::Attachment>& valid) {
   const auto opened = open_file(folder, O_RDONLY | O_DIRECTORY);
-  if (!opened.ok() && is_absent(opened.error().errnum())) return {};
+  if (!opened.ok() && says_absent(opened.error().errnum())) return {};
   if (!opened.ok()) return opened.error();
   std::vector<std::string> names;
   CNIO_TRY(list_files(opened.value().get(), folder, [&](FileName file) {
@@ -148,7 +124,7 @@ Status remove_stale_backups(const std::string& folder, const std::string& networ
   ErrorList errors;
   for (const std::string& name : names) {
     const std::string path = folder + "/" + name;
-    const auto text = read_ours(path);
+    const auto text = read_own_file(path, kMaxBackup);
     if (!text.ok()) errors.collect(text.error());
     const auto backup = text.ok() && text.value() ? parse_backup(*text.value()) : std::nullopt;
     if (!backup || backup->network != network || backup->host != host) continue;

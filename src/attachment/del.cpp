@@ -148,7 +148,7 @@ Status disconnect_former(const Request& request, const MakeDriver& make_driver, 
   const std::vector<RecordedPair> pairs = scene.pairs_of(network);
   const bool known = !pairs.empty() && !pairs.back().config.empty();
   CNIO_LET(const Request then,
-           with_config(request, known ? pairs.back().config : protocol::with_name(*request.config, network)));
+           protocol::with_config(request, known ? pairs.back().config : protocol::with_name(*request.config, network)));
   CNIO_LET(const auto driver, make_driver(then));
   CNIO_LET(const Leftover left, find_leftover(scene.host, scene.sandbox, then, driver->network(), pairs, std::nullopt));
   const auto ipam = find_ipam(then, driver->network());

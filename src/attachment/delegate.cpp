@@ -16,10 +16,8 @@ using protocol::AddResult;
 using protocol::Command;
 using protocol::Request;
 
-Error with_name(Error error, const std::string& type) {
-  // Ours begin with their name already.
-  if (error.msg().starts_with(type + ": ")) return std::move(error).context("IPAM");
-  return std::move(error).context("IPAM plugin " + quote(type));
+std::string name_of(const DelegateRole& role, const std::string& type) {
+  return std::string(role.noun) + " " + quote(type);
 }
 
 // "out of range" codes of a foreign plugin stay what they are; only "no code" becomes ours.
@@ -33,22 +31,30 @@ std::string joined_lines(std::string text) {
 
 }  // namespace
 
-Result<Delegate> Delegate::find(const Request& request, const std::string& type, const DelegateLimits& limits) {
+Result<Delegate> Delegate::find(const Request& request, const std::string& type, const DelegateLimits& limits,
+                                const DelegateRole& role) {
   // Behind a NUL nothing is looked at by the system: that would be another program than the one named.
   if (type.find_first_of(std::string_view("/\0", 2)) != std::string::npos || type == "." || type == "..") {
-    return Error::config("ipam.type", "must be the name of a plugin, without path, not " + quote(type));
+    return Error::config(role.key, "must be the name of a plugin, without path, not " + quote(type));
   }
   std::string path = find_executable(request.cni_path, type);
   if (path.empty()) {
     if (const std::string other = find_file(request.cni_path, type); !other.empty()) {
-      return Error::make(Code::kDelegate, "IPAM plugin " + quote(type) + ": " + other + " is not executable")
+      return Error::make(Code::kDelegate, name_of(role, type) + ": " + other + " is not executable")
           .hint("chmod 755 " + other);
     }
-    return Error::make(Code::kDelegate,
-                       "IPAM plugin " + quote(type) + ": not found in CNI_PATH " + quote(request.cni_path, 512))
+    return Error::make(Code::kDelegate, name_of(role, type) + ": not found in CNI_PATH " + quote(request.cni_path, 512))
         .hint("install an executable file called " + quote(type) + " into one of these folders");
   }
-  return Delegate(request, type, std::move(path), limits);
+  return Delegate(request, type, std::move(path), limits, role);
+}
+
+std::string Delegate::name() const { return name_of(role_, type_); }
+
+Error Delegate::with_name(Error error) const {
+  // Ours begin with their name already.
+  if (error.msg().starts_with(type_ + ": ")) return std::move(error).context(role_.kind);
+  return std::move(error).context(name());
 }
 
 ProcessSpec Delegate::call_of(Command command) const {
@@ -61,11 +67,11 @@ ProcessSpec Delegate::call_of(Command command) const {
 }
 
 Result<RunningProcess> Delegate::start(Command command) const {
-  return RunningProcess::start(call_of(command)).context("IPAM plugin " + quote(type_));
+  return RunningProcess::start(call_of(command)).context(name());
 }
 
 Result<std::string> Delegate::finish(RunningProcess process, int timeout_ms) const {
-  CNIO_LET(ProcessResult ended, process.finish(timeout_ms).context("IPAM plugin " + quote(type_)));
+  CNIO_LET(ProcessResult ended, process.finish(timeout_ms).context(name()));
   if (!ended.success()) return failure(ended.out, ended.err, ended.how_it_ended());
   (void)write_all(STDERR_FILENO, ended.err, "stderr");  // notes for people: nobody to tell if that fails
   return std::move(ended.out);
@@ -85,11 +91,11 @@ Error Delegate::failure(const std::string& out, const std::string& err, const st
     if (code.ok() && msg.ok() && details.ok()) {
       std::string text = joined_lines(msg.value());
       if (text.empty()) text = "failed without a message (" + how_it_ended + ")";
-      return with_name(Error::make(code_of(code.value().value_or(0)), std::move(text), details.value()), type_);
+      return with_name(Error::make(code_of(code.value().value_or(0)), std::move(text), details.value()));
     }
   }
   std::string said = out.empty() ? err : out;
-  Error error = with_name(Error::make(Code::kDelegate, "failed without an error object (" + how_it_ended + ")"), type_);
+  Error error = with_name(Error::make(Code::kDelegate, "failed without an error object (" + how_it_ended + ")"));
   return said.empty() ? error : std::move(error).hint("it printed " + quote(joined_lines(std::move(said)), 512));
 }
 
@@ -106,7 +112,7 @@ Result<AddResult> Delegate::settle_add(RunningProcess process, const std::functi
   Result<AddResult> result = [&]() -> Result<AddResult> {
     CNIO_LET(const std::string out, finish(std::move(process), limits_.call_ms));
     auto parsed = protocol::parse_delegate_result(out, request_->version, type_);
-    if (!parsed.ok()) return with_name(std::move(parsed).error(), type_);
+    if (!parsed.ok()) return with_name(std::move(parsed).error());
     return parsed;
   }();
   if (!result.ok() && result.error().code() != Code::kConflict && !lives()) {
@@ -130,7 +136,7 @@ Status Delegate::run(Command command) const {
 Result<Delegate::Prepared> Delegate::prepare(Command command) const {
   std::optional<RunningProcess> process;
   if (request_->stdin_data.size() <= RunningProcess::kMaxLateInput) {
-    CNIO_LET(process, RunningProcess::start_waiting(call_of(command)).context("IPAM plugin " + quote(type_)));
+    CNIO_LET(process, RunningProcess::start_waiting(call_of(command)).context(name()));
   }
   return Prepared(*this, std::move(process), command);
 }

@@ -23,23 +23,17 @@ Status Release::finish() {
   return call.run();
 }
 
-Result<Request> with_config(const Request& request, std::string config) {
-  Request then = request;
-  CNIO_TRY(protocol::parse_stdin(then, std::move(config)));
-  return then;
-}
-
 Result<Request> releasing_request(const Request& request, const Network& network,
                                   const std::vector<RecordedPair>& pairs) {
   if (!network.ipam_type.empty() || pairs.empty() || pairs.back().config.empty()) return request;
-  auto then = with_config(request, pairs.back().config);
+  auto then = protocol::with_config(request, pairs.back().config);
   return then.ok() ? std::move(then).value() : request;
 }
 
 void release_as_then(const Request& request, const Network& network, const MakeDriver& make_driver,
                      const std::vector<RecordedPair>& pairs) {
   if (network.ipam_type.empty() || pairs.empty() || pairs.back().config.empty()) return;
-  const auto then = with_config(request, pairs.back().config);
+  const auto then = protocol::with_config(request, pairs.back().config);
   if (!then.ok()) return;
   const protocol::Json* before = then.value().fields().find("ipam");
   const protocol::Json* now = request.fields().find("ipam");

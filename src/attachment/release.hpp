@@ -30,9 +30,6 @@ class Release {
   std::optional<Result<Delegate::Prepared>> later_;
 };
 
-// The request as it would be if its configuration were still that of the ADD.
-Result<protocol::Request> with_config(const protocol::Request& request, std::string config);
-
 // Who releases the addresses: what the configuration says; if by now it names nobody, or cannot be read, what it said
 // when the pair was made.
 Result<protocol::Request> releasing_request(const protocol::Request& request, const Network& network,

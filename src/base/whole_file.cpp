@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cnio/base/folder.hpp"
+#include "cnio/base/interrupted.hpp"
 #include "cnio/base/unique_fd.hpp"
 
 namespace cnio {
@@ -15,6 +16,13 @@ namespace {
 
 constexpr unsigned kFileMode = 0600;  // until it has all its content
 constexpr int kNew = O_WRONLY | O_CREAT | O_EXCL;
+
+constexpr int kWhateverItIs = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;  // nobody is followed or waited for
+constexpr mode_t kWrittenByOthers = 0022;
+
+bool is_own(const struct stat& info) {
+  return S_ISREG(info.st_mode) && info.st_uid == geteuid() && (info.st_mode & kWrittenByOthers) == 0;
+}
 
 // One that is left of another writer is in the way.
 Result<UniqueFd> open_new(const std::string& path) {
@@ -29,7 +37,8 @@ Status write_file(const std::string& path, std::string_view content, const Putti
   CNIO_TRY(write_all(file.get(), content, path));
   if (how.mode != kFileMode && fchmod(file.get(), how.mode) != 0)
     return Error::sys("change the mode of " + path, errno);
-  if (how.durable && fsync(file.get()) != 0) return Error::sys("write " + path + " to disk", errno);
+  if (how.durable && retry_interrupted([&] { return fsync(file.get()); }) != 0)
+    return Error::sys("write " + path + " to disk", errno);
   return {};
 }
 
@@ -61,6 +70,20 @@ Result<bool> put_whole_file(const std::string& path, const std::string& temporar
   (void)unlink(temporary.c_str());
   if (!written.ok()) return std::move(written).error();
   return false;
+}
+
+Result<std::optional<std::string>> read_own_file(const std::string& path, size_t limit) {
+  const auto file = open_file(path, kWhateverItIs);
+  if (!file.ok() && says_absent(file.error().errnum())) return std::optional<std::string>();
+  if (!file.ok()) return file.error();
+  struct stat info {};
+  if (fstat(file.value().get(), &info) != 0) return Error::sys("look at " + path, errno);
+  if (!is_own(info) || info.st_size > static_cast<off_t>(limit)) return std::optional<std::string>();
+  return read_regular(file.value().get(), 2 * limit, path);  // it may have grown
+}
+
+bool says_absent(int errnum) {
+  return errnum == ENOENT || errnum == ENOTDIR || errnum == ELOOP || errnum == ENXIO || errnum == ENAMETOOLONG;
 }
 
 Status remove_file(const std::string& path) {

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cnio/base/folder.hpp"
 #include "cnio/base/interrupted.hpp"
 #include "cnio/base/unique_fd.hpp"
 

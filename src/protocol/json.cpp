@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <map>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -123,6 +125,25 @@ std::string valid_utf8(std::string_view text) {
 constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kEscapes = {
     {{"<", "\\u003c"}, {">", "\\u003e"}, {"&", "\\u0026"}, {"\xe2\x80\xa8", "\\u2028"}, {"\xe2\x80\xa9", "\\u2029"}}};
 
+std::string escaped(std::string_view json) {
+  std::string out;
+  out.reserve(json.size());
+  while (!json.empty()) {
+    const auto* const escape =
+        std::find_if(kEscapes.begin(), kEscapes.end(), [&](const auto& each) { return json.starts_with(each.first); });
+    const bool found = escape != kEscapes.end();
+    out += found ? escape->second : json.substr(0, 1);
+    json.remove_prefix(found ? escape->first.size() : 1);
+  }
+  return out;
+}
+
+// One that a number of this kind holds exactly, and that is not -0.
+bool is_integer(double number) {
+  constexpr double kLargest = 9007199254740992;  // 2 to the 53rd
+  return number == std::trunc(number) && std::abs(number) <= kLargest && !(number == 0 && std::signbit(number));
+}
+
 }  // namespace
 
 Result<Json> parse_json(std::string_view text) {
@@ -136,16 +157,25 @@ Result<Json> parse_json(std::string_view text) {
 }
 
 std::string format_json(const Json& value) {
-  const std::string text = value.dump(4, ' ', false, Json::error_handler_t::replace);
-  std::string out;
-  out.reserve(text.size());
-  for (std::string_view rest = text; !rest.empty();) {
-    const auto* const escape =
-        std::find_if(kEscapes.begin(), kEscapes.end(), [&](const auto& each) { return rest.starts_with(each.first); });
-    const bool found = escape != kEscapes.end();
-    out += found ? escape->second : rest.substr(0, 1);
-    rest.remove_prefix(found ? escape->first.size() : 1);
+  return escaped(value.dump(4, ' ', false, Json::error_handler_t::replace));
+}
+
+std::string compact_json(const Json& value) {
+  return escaped(value.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+Json sorted(const Json& value) {
+  if (value.is_array()) {
+    Json out = Json::array();
+    for (const Json& element : value) out.push_back(sorted(element));
+    return out;
   }
+  if (value.is_number_float() && is_integer(value.get<double>())) return static_cast<int64_t>(value.get<double>());
+  if (!value.is_object()) return value;
+  std::map<std::string_view, const Json*> members;
+  for (const auto& [name, member] : value.get_ref<const Json::object_t&>()) members[name] = &member;
+  Json out = Json::object();
+  for (const auto& [name, member] : members) out[std::string(name)] = sorted(*member);
   return out;
 }
 

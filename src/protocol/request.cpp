@@ -103,11 +103,19 @@ Status parse_stdin(Request& request, std::string stdin_data) {
   return {};
 }
 
-std::string with_name(const Json& config, const std::string& network) {
-  Json named = config;
+std::string with_member(const Json& config, const std::string& key, Json value) {
+  Json changed = config;
   // Of equal keys the last counts, in whatever case they are written.
-  static_cast<Json::object_t::Container&>(named.get_ref<Json::object_t&>()).emplace_back("name", network);
-  return format_json(named);
+  static_cast<Json::object_t::Container&>(changed.get_ref<Json::object_t&>()).emplace_back(key, std::move(value));
+  return format_json(changed);
+}
+
+std::string with_name(const Json& config, const std::string& network) { return with_member(config, "name", network); }
+
+Result<Request> with_config(const Request& request, std::string config) {
+  Request then = request;
+  CNIO_TRY(parse_stdin(then, std::move(config)));
+  return then;
 }
 
 Status check_common_keys(const Fields& whole) {

@@ -116,6 +116,8 @@ Json family_json(const AddResult& result, Family family) {
 
 }  // namespace
 
+Json format_routes(const std::vector<Route>& routes) { return list_json(routes, Shape::kWithVersion); }
+
 Result<std::string> format_result(const AddResult& result, SpecVersion version) {
   const Shape shape = shape_of(version);
   Json out = Json::object();

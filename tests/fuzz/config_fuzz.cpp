@@ -16,6 +16,7 @@
 #include "bandwidth/plan.hpp"
 #include "bridge/config.hpp"
 #include "firewall/config.hpp"
+#include "flannel/delegation.hpp"
 #include "fuzz/fuzz.hpp"
 #include "host-local/config.hpp"
 #include "portmap/config.hpp"
@@ -166,6 +167,24 @@ Result<AddResult> read_bandwidth(const Request& request) {
   return previous.value_or(AddResult());
 }
 
+// Whatever ADD can be asked for can be told to a delegate, and recorded; and DEL knows as much without a subnet.
+Result<AddResult> read_flannel(const Request& request) {
+  const flannel::Config known = flannel::readable_config(request);
+  require(!known.subnet_file.empty() && !known.data_dir.empty(), "DEL knows where to look");
+  const flannel::Delegation guess = flannel::guess_delegation(request, known, std::nullopt);
+  require(protocol::with_config(request, guess.config).ok(), "DEL can always tell a delegate", guess.config);
+  CNIO_LET(const flannel::Config config, flannel::parse_config(request));
+  ipam::NodeSubnets subnets;
+  for (const char* subnet : {"10.244.1.1/24", "fd01::1/64"}) subnets.subnets.push_back(Cidr::parse(subnet).value());
+  subnets.networks = subnets.subnets;
+  CNIO_LET(const flannel::Delegation told, flannel::delegate_to(request, config, subnets));
+  const auto recorded = flannel::parse_delegation(told.config);
+  require(recorded && recorded->type == told.type && recorded->type == guess.type, "what is told can be read",
+          told.config);
+  CNIO_LET(const auto previous, protocol::parse_prev_result(request.fields(), request.version));
+  return previous.value_or(AddResult());
+}
+
 // A plugin that has no reader of its own here.
 Result<AddResult> read_common(const Request& request) {
   CNIO_TRY(protocol::check_common_keys(request.fields()));
@@ -183,6 +202,7 @@ Result<AddResult> read(std::string_view plugin, const Request& request) {
                 : plugin == "firewall"  ? read_firewall(request)
                 : plugin == "tuning"    ? read_tuning(request)
                 : plugin == "bandwidth" ? read_bandwidth(request)
+                : plugin == "flannel"   ? read_flannel(request)
                                         : read_common(request);
   // What is not quoted here would be escaped in the answer, and hard to read.
   if (!result.ok()) require_one_line(result.error().msg());

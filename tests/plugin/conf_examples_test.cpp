@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <set>
 
-#include "plugin/bridge_fixture.hpp"
+#include "plugin/flannel_fixture.hpp"
 
 namespace cnio::test {
 namespace {
@@ -53,6 +53,8 @@ const Example kExamples[] = {
     {"10-dualstack.conflist", {"10.241.1.1", "fd00:10:241:1::1"}},
     {"10-fcnet.conflist", {"192.168.127.1"}},
     {"10-firewall.conflist", {"10.245.1.1", "fd00:10:245:1::1"}},
+    {"10-flannel-k3s.conflist", {"10.244.1.1", "fd01:0:0:1::1"}},
+    {"10-flannel.conflist", {"10.244.1.1", "fd01:0:0:1::1"}},
     {"10-hairpin.conf", {"10.242.1.1"}},
     {"10-k3s.conflist", {"10.42.0.1"}},
     {"10-kind-ptp.conflist", {"10.244.0.1", "fd00:10:244::1"}},
@@ -74,6 +76,9 @@ class ConfExamples : public BridgeTest, public ::testing::WithParamInterface<Exa
     // An example reads the machine's resolver file: give it one of known content.
     write_file("/run/test/resolv.conf", "nameserver 192.0.2.53\nsearch example.org\n");
     must_run({"mount", "--bind", "/run/test/resolv.conf", "/etc/resolv.conf"});
+    write_subnet_env();
+    std::filesystem::create_directories("/var/lib/cni/flannel");  // outlives the pods, as with the reference
+    std::filesystem::permissions("/var/lib/cni/flannel", std::filesystem::perms::owner_all);
   }
   ~ConfExamples() override { must_run({"umount", "/etc/resolv.conf"}); }
 
@@ -105,6 +110,7 @@ class ConfExamples : public BridgeTest, public ::testing::WithParamInterface<Exa
   static std::string bridge_of(const std::vector<Json>& chain) {
     for (const Json& plugin : chain) {
       if (plugin.contains("bridge")) return plugin.at("bridge").get<std::string>();
+      if (plugin.contains("delegate")) return "cni0";
     }
     return "none";
   }

@@ -104,6 +104,10 @@ inline Json minimal_config(const std::string& plugin, const std::string& version
   if (plugin == "host-local") return host_local_config({"10.1.0.0/24"}, version);
   if (plugin == "static") return static_config({"10.1.0.5/24"}, version);
   if (plugin == "ptp") return ptp_config({"10.1.0.0/24"}, version);
+  // Not a gateway, so that it can also be asked for in the host's own namespace.
+  if (plugin == "flannel") {
+    return {{"cniVersion", version}, {"name", "net"}, {"type", plugin}, {"delegate", {{"isGateway", false}}}};
+  }
   const bool chained = plugin == "bandwidth" || plugin == "firewall" || plugin == "portmap" || plugin == "tuning";
   if (chained) return chained_config(plugin, version);
   return {{"cniVersion", version}, {"name", "net"}, {"type", plugin}};

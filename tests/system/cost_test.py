@@ -13,6 +13,7 @@ from support import tracer, world
 
 PLUGINS = pathlib.Path(os.environ["CNIO_PLUGIN_DIR"])
 STORE = pathlib.Path("/var/lib/cni/networks/cost")
+SUBNETS = pathlib.Path("/run/subnet.env")
 CROWD = 2000
 ATTEMPTS = 3  # what is said twice by chance (an interruption) does not count
 PATIENCE = 12  # attempts before too much is held not to be chance: what other work does to this may last a second
@@ -34,6 +35,12 @@ BOUNDS = {
     ("ptp with masquerade", "CHECK"): (182, 14),
     ("ptp", "STATUS"): (90, 1),
     ("ptp with masquerade", "STATUS"): (111, 3),
+    ("flannel", "ADD"): (278, 17),
+    ("flannel", "DEL"): (258, 13),
+    ("flannel", "CHECK"): (209, 12),
+    ("flannel", "STATUS"): (170, 8),
+    ("flannel", "GC"): (201, 10),
+    ("flannel", "VERSION"): (12, 0),
     ("ptp", "GC"): (133, 7),
     ("ptp with masquerade", "GC"): (133, 7),
     ("host-local", "ADD"): (52, 0),
@@ -133,6 +140,8 @@ def config(what: str) -> dict[str, Any]:
         return common | chained(what)
     if kind == "bandwidth":
         return common | limited()
+    if kind == "flannel":
+        return common | {"subnetFile": str(SUBNETS), "delegate": {"bridge": "cnio0"}}
     if kind == "static":
         ipam = {"type": "static", "addresses": [{"address": "10.240.0.5/16", "gateway": "10.240.0.1"}]}
     return common | ({"ipam": ipam} if kind != "loopback" else {})
@@ -179,6 +188,7 @@ class Cost(unittest.TestCase):
         return min(attempts, key=len)
 
     def test_no_call_costs_more_than_recorded(self) -> None:
+        SUBNETS.write_text("FLANNEL_NETWORK=10.240.0.0/16\nFLANNEL_SUBNET=10.240.0.1/16\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n")
         world.run("ip", "netns", "add", "resident")
         for kind in ("bridge with masquerade", "host-local"):
             self.trace(kind, "ADD", "resident")

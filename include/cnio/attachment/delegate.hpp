@@ -19,6 +19,13 @@ struct DelegateLimits {
   int release_ms = 15'000;  // the rest of that patience, for a DEL that undoes an ADD
 };
 
+// What a delegate is to the plugin that calls it: for messages.
+struct DelegateRole {
+  std::string_view kind = "IPAM";         // before the name that its own messages begin with
+  std::string_view noun = "IPAM plugin";  // before its type
+  std::string_view key = "ipam.type";     // of the configuration, that names it
+};
+
 // A plugin that another one hands part of its work to (CNI 1.1.0, section 4): it gets the same environment, but for
 // CNI_COMMAND, and the same bytes on stdin. It is executed directly, without a shell.
 //
@@ -29,7 +36,8 @@ class Delegate {
   // Looks `type` up in CNI_PATH, by name alone: a type with a path separator, `.` or `..` is refused (code 7), so that
   // no configuration can name a program outside CNI_PATH (CVE-2021-20206). Error: code 101 if no folder holds it.
   static Result<Delegate> find(const protocol::Request& request, const std::string& type,
-                               const DelegateLimits& limits = DelegateLimits());
+                               const DelegateLimits& limits = DelegateLimits(),
+                               const DelegateRole& role = DelegateRole());
 
   // An ADD that is under way. REQUIRES: finished, whatever happens meanwhile, since only then is it known whether there
   // is something to undo; the Delegate outlives it.
@@ -76,8 +84,9 @@ class Delegate {
   [[nodiscard]] const std::string& type() const { return type_; }
 
  private:
-  Delegate(const protocol::Request& request, std::string type, std::string path, const DelegateLimits& limits)
-      : request_(&request), type_(std::move(type)), path_(std::move(path)), limits_(limits) {}
+  Delegate(const protocol::Request& request, std::string type, std::string path, const DelegateLimits& limits,
+           const DelegateRole& role)
+      : request_(&request), type_(std::move(type)), path_(std::move(path)), limits_(limits), role_(role) {}
 
   [[nodiscard]] ProcessSpec call_of(protocol::Command command) const;
   [[nodiscard]] Result<protocol::AddResult> settle_add(RunningProcess process,
@@ -85,12 +94,15 @@ class Delegate {
   [[nodiscard]] Result<RunningProcess> start(protocol::Command command) const;
   [[nodiscard]] Result<std::string> finish(RunningProcess process, int timeout_ms) const;
   [[nodiscard]] Result<std::string> execute(protocol::Command command, int timeout_ms) const;
+  [[nodiscard]] std::string name() const;
+  [[nodiscard]] Error with_name(Error error) const;
   [[nodiscard]] Error failure(const std::string& out, const std::string& err, const std::string& how_it_ended) const;
 
   const protocol::Request* request_;  // borrowed
   std::string type_;
   std::string path_;
   DelegateLimits limits_;
+  DelegateRole role_;
 };
 
 // The IPAM plugin of a network; none for layer 2. Errors: those of Delegate::find, and code 7 if DEL or GC cannot read

@@ -15,4 +15,11 @@ std::string parent_of(const std::string& path);
 // name, which shows when it is opened. Errors: code 5.
 Status create_folder(const std::string& path, mode_t mode);
 
+// Whether the folder could be made now and a small file be written into it: rights, a file system that is not
+// read-only, space and inodes. Leaves no trace. `purpose` says what for ("keep records in"). Errors: code 50.
+Status check_folder_writable(const std::string& folder, const std::string& purpose);
+
+// Why a file without a name (O_TMPFILE) could not be opened: because the file system has none (NFS)?
+bool lacks_unnamed_files(int errnum);
+
 }  // namespace cnio

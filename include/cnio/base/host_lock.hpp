@@ -29,6 +29,7 @@ struct HostLockKey {
     kCrowd,     // see Crowd; number of the host's namespace
     kStore,     // reservations; number of the store's folder
     kLocalnet,  // who relies on packets to 127.0.0.1 being routed, or ends it; number of the host's namespace
+    kSubnets,   // who takes a node's subnet over from another network; number 0
   };
   Purpose purpose;
   uint64_t number;

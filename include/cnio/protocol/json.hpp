@@ -31,6 +31,14 @@ Result<Json> parse_json(std::string_view text);
 // Formats with 4 spaces of indentation and no final newline; `<`, `>`, `&`, U+2028 and U+2029 as \u escapes.
 std::string format_json(const Json& value);
 
+// Formats without blanks and line ends, with the same escapes. An object of `sorted` comes out as the reference writes
+// one that it does not know the members of.
+std::string compact_json(const Json& value);
+
+// The same value with the members of all objects in the order of their names, the last of equal ones only, and numbers
+// that are integers written as such.
+Json sorted(const Json& value);
+
 // A JSON object seen by key. Getters name the key by its full path ("ipam.ranges[0][1].subnet") in their errors, which
 // carry the code given to the constructor (7 for configurations). Borrows the Json, which must outlive it.
 //

@@ -93,8 +93,13 @@ bool is_settings_folder(std::string_view name);
 inline constexpr std::string_view kSettingsFolder =
     "is the name of the kernel's settings for all interfaces (/proc/sys/net/ipv6/conf/all, default)";
 
-// The configuration as text, for a network of another name.
+// The configuration as text, with this member, whatever it has of that name.
+std::string with_member(const Json& config, const std::string& key, Json value);
+// For a network of another name.
 std::string with_name(const Json& config, const std::string& network);
+
+// The request as it would be with another configuration. Errors: those of parse_stdin.
+Result<Request> with_config(const Request& request, std::string config);
 
 // The types of the keys that the specification gives to every configuration: type, capabilities, ipam, dns. Error:
 // code 7.

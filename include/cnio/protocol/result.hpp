@@ -74,6 +74,8 @@ Result<std::optional<AddResult>> parse_prev_result(const Fields& whole, SpecVers
 // Reads the routes of a configuration, or a dns object.
 Result<std::vector<Route>> parse_routes(const Fields& config, std::string_view key);
 Result<Dns> parse_dns(const Fields& fields);
+// A list of routes as one writes it in a configuration.
+Json format_routes(const std::vector<Route>& routes);
 
 // The text that ADD prints, in the shape of `version`. Error: code 2 if the shape cannot say it: before 0.3.0 a result
 // holds at most one address of each family, and needs one.
