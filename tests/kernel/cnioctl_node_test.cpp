@@ -104,7 +104,7 @@ TEST_F(Node, ComparesMtus) {
 TEST_F(Node, WarnsOfReversePathsOverAnOverlay) {
   set_sysctl("net/ipv4/conf/all/rp_filter", "1");
   EXPECT_THAT(look(), Not(Contains(HasSubstr("rp-filter"))));
-  must_run({"ip", "tuntap", "add", "wg0", "mode", "tun"});
+  must_run({"ip", "link", "add", "wg0", "type", "vxlan", "id", "7", "dstport", "4789"});
   set_sysctl("net/ipv4/conf/wg0/rp_filter", "0");
   EXPECT_THAT(look(), Contains(HasSubstr("rp-filter: net.ipv4.conf.wg0.rp_filter is 1")));
   set_sysctl("net/ipv4/conf/wg0/rp_filter", "2");

@@ -218,8 +218,14 @@ class Node:
         self.root = folder
         for name in ("bin", "sbin", "lib", "lib64"):
             make_folder(folder / "usr" / name)
-            world.run("mount", "--bind", "-o", "ro", f"/usr/{name}", folder / "usr" / name)
             (folder / name).symlink_to(f"usr/{name}")
+        for name in ("bin", "lib", "lib64"):
+            world.run("mount", "--bind", "-o", "ro", f"/usr/{name}", folder / "usr" / name)
+        self.own_sbin = folder / "own-sbin"  # what is put into /usr/sbin
+        for name in ("own-sbin", "work"):
+            make_folder(folder / name)
+        world.run("mount", "-t", "overlay", "-o", f"lowerdir=/usr/sbin,upperdir={self.own_sbin},workdir={folder / 'work'}",
+                  "overlay", folder / "usr/sbin")
         for name in ("dev", "tmp", "opt", "etc", "usr/share/doc", "var/log", *(f"var/lib/dpkg/{name}" for name in
                                                                            ("info", "updates", "triggers"))):
             make_folder(folder / name)
@@ -249,7 +255,7 @@ class Node:
 
     def files(self) -> dict[str, str]:
         """All that packages and people put there: path and content."""
-        tops = [self.root / "opt", self.root / "usr/share", self.root / "etc"]
+        tops = [self.root / "opt", self.root / "usr/share", self.root / "etc", self.own_sbin]
         found = [path for top in tops for path in [top, *top.rglob("*")]]
         return {str(path.relative_to(self.root)): digest(path) if path.is_file() else "folder" for path in found}
 
