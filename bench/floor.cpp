@@ -240,11 +240,10 @@ Message redirect(uint32_t from, uint32_t to) {
   tcmsg header = at(from, TC_H_MAKE(TC_H_INGRESS, 0), 0);
   header.tcm_info = TC_H_MAKE(1U << 16, htons(ETH_P_ALL));
   Message request(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, header);
-  tc_u32_sel every{};
-  every.flags = TC_U32_TERMINAL;
-  every.nkeys = 1;
-  char selector[sizeof every + sizeof(tc_u32_key)] = {};  // one key, whose mask is zero
-  std::memcpy(selector, &every, sizeof every);
+  alignas(tc_u32_sel) char selector[sizeof(tc_u32_sel) + sizeof(tc_u32_key)] = {};  // one key, whose mask is zero
+  auto* every = reinterpret_cast<tc_u32_sel*>(selector);
+  every->flags = TC_U32_TERMINAL;
+  every->nkeys = 1;
   tc_mirred to_there{};
   to_there.action = TC_ACT_STOLEN;
   to_there.eaction = TCA_EGRESS_REDIR;

@@ -93,7 +93,15 @@ class LibcniTest(unittest.TestCase):
     def setUp(self) -> None:
         self.plugins = reference.plugin_folder(WORK / "bin", ())
         self.make_pod("c1")
+        self.give_subnets()
         self.addCleanup(self.clean)
+
+    @staticmethod
+    def give_subnets() -> None:
+        """As flanneld does, for the lists that ask for it."""
+        world.run("mkdir", "-p", "/run/flannel")
+        pathlib.Path("/run/flannel/subnet.env").write_text(
+            "FLANNEL_NETWORK=10.244.0.0/16\nFLANNEL_SUBNET=10.244.1.1/24\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n")
 
     def make_pod(self, name: str) -> None:
         world.run("ip", "netns", "add", name)
@@ -288,15 +296,7 @@ class Router(LibcniTest):
     def test_k3s(self) -> None:
         self.limited("10-k3s.conflist", "10.42.0.1")
 
-    def with_subnets(self) -> None:
-        """As flanneld gives them."""
-        world.run("mkdir", "-p", "/run/flannel")
-        self.addCleanup(shutil.rmtree, "/run/flannel")
-        pathlib.Path("/run/flannel/subnet.env").write_text(
-            "FLANNEL_NETWORK=10.244.0.0/16\nFLANNEL_SUBNET=10.244.1.1/24\nFLANNEL_MTU=1450\nFLANNEL_IPMASQ=true\n")
-
     def test_flannel(self) -> None:
-        self.with_subnets()
         listed = self.example("10-flannel.conflist")
         given = {"portMappings": [MAPPING]}
         for verb in ("add", "del"):
@@ -305,7 +305,6 @@ class Router(LibcniTest):
         self.assertEqual([ip["address"] for ip in added["ips"]], ["10.244.1.3/24"])
 
     def test_flannel_of_k3s(self) -> None:
-        self.with_subnets()
         self.limited("10-flannel-k3s.conflist", "10.244.1.1")
 
     def test_calico(self) -> None:

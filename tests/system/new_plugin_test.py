@@ -16,6 +16,7 @@ GIVEN = pathlib.Path(os.environ["CNIO_BUILD_DIR"])
 WORK = pathlib.Path("/opt/new-plugin-test")  # the hosts that tests make have a /run of their own
 TREE = WORK / "tree"
 BUILD = TREE / "build" / GIVEN.name
+TOOL = "cnioctl"
 KINDS = {"new-main": "main", "new-meta": "meta", "new-ipam": "ipam"}
 LINTS = ("one-list", "includes", "licences", "format", "examples", "scripts")
 
@@ -50,7 +51,7 @@ def build() -> None:
     environment = os.environ | {"CMAKE_GENERATOR": "Ninja"}
     world.run("cmake", "--preset", GIVEN.name, "-DBUILD_TESTING=OFF", cwd=TREE, env=environment)
     world.run("cmake", "--build", BUILD, "--target", *KINDS, cwd=TREE, seconds=900)
-    for name in plugin_list.names():  # as if they were built as well
+    for name in [*plugin_list.names(), TOOL]:  # as if they were built as well
         shutil.copy2(GIVEN / "bin" / name, BUILD / "bin")
 
 

@@ -114,7 +114,7 @@ TEST_F(FlannelRecord, ThatNobodyUnderstandsIsThereAllTheSame) {
 }
 
 TEST_F(FlannelRecord, OfAContainerWhoseNameIsAsLongAsAFileCanBe) {
-  for (const size_t length : {255, 300}) {
+  for (const size_t length : {size_t{255}, size_t{300}}) {
     const std::string id(length, 'a');
     Record record = find("cbr0", "eth0", id).value();
     ASSERT_OK(record.write(kConfig));
