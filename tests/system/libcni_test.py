@@ -115,6 +115,8 @@ class LibcniTest(unittest.TestCase):
         """So that what one test leaves behind does not fail the next."""
         for name in world.run("ip", "netns", "list").stdout.splitlines():
             world.run("ip", "netns", "delete", name.split()[0])
+        # The kernel takes it apart later, with its ends of cables, which the next test may count among what it found.
+        world.wait_until("cables of former pods gone", lambda: not world.run("ip", "link", "show", "type", "veth").stdout)
         self.remove_bridges()
         world.run("nft", "flush", "ruleset")
         shutil.rmtree(WORK)
