@@ -83,7 +83,7 @@ recover() {
   remove_folder "$state/undo"
   rm -rf "$state/new" "$state/work" "$state/undo.new" "$state/previous.old"
   rm -f "$to"/.*.cnio-new
-  rm -f "$conf_dir"/.*.cnio-new "$(beside "$tool_dir/cnioctl")"
+  rm -f "$conf_dir"/.*.cnio-new "$routes_to"/.*.cnio-new "$(beside "$tool_dir/cnioctl")"
 }
 remove_folder() {
   if [ -d "$1" ]; then
@@ -213,7 +213,13 @@ stage_previous() {
 report_exchanged() { for_each_slot report_one "$state/previous"; }
 report_one() {
   if ! exists "$1" && [ ! -e "$1.absent" ]; then return 0; fi
-  if exists "$2"; then report 'done' "$2"; else report 'done' "$2: removed, as there was none"; fi
+  if exists "$2"; then
+    report 'done' "$2"
+  elif [ "$action" = roll_back ]; then
+    report 'done' "$2: removed, as there was none"
+  else
+    report 'done' "$2: removed"
+  fi
 }
 
 digest() { sha256sum <"$1"; }

@@ -50,8 +50,11 @@ take_subnet_file() {
   said=$("$tool" subnet check "$subnet_file" --pods "${pods:-$DEFAULT_PODS}" 2>&1) ||
     die "--subnet-file: $(printf '%s\n' "$said" | sed 's/^cnioctl: //')"
   take_show "$subnet_file"
-  [ -z "$given" ] || [ "$given" = "$cluster" ] || die "--cluster: $given, but $subnet_file has $cluster"
+  # shellcheck disable=SC2086 # words
+  [ -z "$given" ] || [ "$(sorted $given)" = "$(sorted $cluster)" ] || die "--cluster: $given, but $subnet_file has $cluster"
 }
+
+sorted() { printf '%s\n' "$@" | sort; }
 
 take_show() { # take_show <file>
   local said
@@ -91,13 +94,16 @@ look_at_node() {
 
 # require_pods_stay: pods that run keep their network, or this is not done.
 require_pods_stay() {
-  local said file=$state/work/pods.env
+  local said status=0 file=$state/work/pods.env
   rm -f "$file"
   said=$("$tool" subnet write "$file" --dry-run --pods "${pods:-1}" --mtu "${mtu:-1500}" --cluster "$(commas "${cluster:-$subnets}")" \
-    --subnet "$(commas "$subnets")" --network "$NETWORK" --replaces "$conf_dir/$CONFIG" --data-dir "$STORE" 2>&1) && return
+    --subnet "$(commas "$subnets")" --network "$NETWORK" --replaces "$conf_dir/$CONFIG" --data-dir "$STORE" 2>&1) || status=$?
+  [ "$status" != 0 ] || return 0
   case $said in cnioctl:*) die "--subnet: ${said#cnioctl: }" ;; esac
   printf '%s\n' "$said" | sed "s|^$file: |  |" >&2
-  [ -n "$with_pods" ] || die 'pods run that would lose their network, see above: remove them first, or say --with-pods'
+  [ -z "$with_pods" ] || return 0
+  [ "$status" != 3 ] || die "it cannot be seen which pods run: put right what is named above, or say --with-pods"
+  die 'pods run that would lose their network, see above: remove them first, or say --with-pods'
 }
 
 # judge_others: runtimes are to use our file, and no other network is to give its addresses. What does not agree is set
@@ -120,22 +126,37 @@ set_aside() { # set_aside <findings>
   for name in $(printf '%s\n' "$1" | sed -n "s|$plain|\1|p" | sort -u); do : >"$state/new/conf/$name.absent"; done
 }
 
-# stage_routes: whatever is wrong with the input is said before anything is changed.
+# stage_routes: what is wrong with the input or with the folder is said before anything is changed, and the files lie beside their
+# places then. Some hold a secret.
 stage_routes() {
+  local file
   mkdir -p "$state/work/routes"
   make_folder "$routes_to"
-  routes_subnets=$subnets routes_cluster=$cluster routes_uplink=$uplink
+  routes_subnets=$subnets routes_cluster=$cluster routes_uplink=${uplink:-$(default_uplink)}
   routes_mtu=$((mtu + $([ "$routes" = wireguard ] && echo 80 || echo 0)))
   if [ -n "$password_file" ]; then
     routes_password=$(head -n 1 "$password_file" 2>/dev/null) || die "--bgp-password-file: cannot read $password_file"
   fi
-  render_routes "$routes" "$state/work/routes" >/dev/null
+  (umask 077 && render_routes "$routes" "$state/work/routes" >/dev/null) || exit
+  for file in "$state/work/routes"/*; do
+    [ ! -f "$file" ] || copy "$file" "$(beside "$routes_to/${file##*/}")" 2>/dev/null || die "cannot write to $routes_to"
+  done
 }
 
-# Some hold a secret.
+# default_uplink: the interface of the default route of IPv4, as the kernel lists it; nothing if there is none. Of the eight columns
+# the second is the destination, and the last is its mask.
+default_uplink() {
+  sed -nE 's/^([^[:space:]]+)[[:space:]]00000000([[:space:]][^[:space:]]+){5}[[:space:]]00000000[[:space:]].*/\1/p' /proc/net/route 2>/dev/null |
+    head -n 1
+}
+
 write_routes() {
-  echo
-  echo "routes to other nodes, by $routes:"
-  umask 077
-  render_routes "$routes" "$routes_to"
+  local file
+  for file in "$state/work/routes"/*; do
+    [ ! -f "$file" ] || mv -fT "$(beside "$routes_to/${file##*/}")" "$routes_to/${file##*/}" ||
+      die "cannot write to $routes_to, all else is in place"
+  done
+  flush "$routes_to"
+  printf '\nroutes to other nodes, by %s:\n' "$routes"
+  how_to_start "$routes" "$routes_to"
 }

@@ -131,14 +131,14 @@ require_cidr() {
 
 require_uplink() {
   case ${routes_uplink:-} in
-    '') die '--routes: the interface to the other nodes is missing' ;;
+    '') die '--routes: the interface to the other nodes is missing: --uplink' ;;
     *[!a-zA-Z0-9_.-]* | ????????????????*) die "--routes: $routes_uplink is not the name of an interface" ;;
   esac
 }
 
 require_id() {
   printf '%s\n' "${routes_id:-}" | grep -qxE '(25[0-5]|2[0-4][0-9]|(1[0-9]|[1-9])?[0-9])(\.(25[0-5]|2[0-4][0-9]|(1[0-9]|[1-9])?[0-9])){3}' ||
-    die "--routes: the node's number is to look like an IPv4 address: ${routes_id:-it is missing}"
+    die "--routes: the node's number (--router-id) is to look like an IPv4 address: ${routes_id:-it is missing}"
   [ "$routes_id" != 0.0.0.0 ] || die "--routes: 0.0.0.0 is the number of no node"
 }
 
@@ -147,7 +147,7 @@ require_bgp() {
   routes_as=${routes_as:-64512} routes_password=${routes_password:-}
   case $routes_as in *[!0-9]* | 0* | ???????????*) die "--routes: $routes_as is not the number of an AS" ;; esac
   for word in ${routes_reflectors:-}; do
-    case $word in *[!0-9a-fA-F.:]*) die "--routes: $word is not the address of a reflector" ;; esac
+    case $word in *[!0-9a-fA-F.:]*) die "--routes: $word is not the address of a reflector (--reflectors)" ;; esac
     case $seen in *" $word "*) die "--routes: the reflector $word is there twice" ;; esac
     [ "$word" != "$routes_id" ] || die "--routes: $word is a reflector and this node: as such it has the engine ${1%%-*}-reflector"
     seen="$seen$word "
@@ -159,8 +159,8 @@ require_bgp() {
   for family in $(routed_families); do
     # shellcheck disable=SC2086 # words
     case $1 in
-      *-reflector) [ -n "$(of_family "$family" ${routes_nodes:-})" ] || die "--routes: no addresses of nodes for IPv$family" ;;
-      *) [ -n "$(of_family "$family" ${routes_reflectors:-})" ] || die "--routes: no reflector's address for IPv$family" ;;
+      *-reflector) [ -n "$(of_family "$family" ${routes_nodes:-})" ] || die "--routes: no addresses of nodes for IPv$family: --node-networks" ;;
+      *) [ -n "$(of_family "$family" ${routes_reflectors:-})" ] || die "--routes: no reflector's address for IPv$family: --reflectors" ;;
     esac
   done
 }
@@ -173,7 +173,7 @@ require_wireguard() {
   esac
   case $routes_mtu in *[!0-9]* | ??????*) die "--routes: $routes_mtu is no MTU" ;; esac
   [ "$routes_mtu" -ge 1360 ] || die "--routes: an MTU of $routes_mtu leaves no room for IPv6 in WireGuard: it needs 1360"
-  [ -r "${routes_peers:-}" ] || die "--routes: cannot read the file of other nodes: ${routes_peers:-there is none}"
+  [ -r "${routes_peers:-}" ] || die "--routes: cannot read the file of other nodes (--peers): ${routes_peers:-there is none}"
   while read -r key endpoint subnets rest || [ -n "$key" ]; do
     line=$((line + 1))
     case $key in '' | '#'*) continue ;; esac

@@ -100,6 +100,7 @@ class Cluster(NodeCase):
             self.assertEqual(config().get("ipMasqExclude"), ["10.244.0.0/16", "fd01::/48"] if masquerades else None)
             self.assertEqual([range[0]["subnet"] for range in config()["ipam"]["ranges"]], ["10.244.3.0/24", "fd01:0:0:3::/64"])
         self.configure("--subnet-file", str(SUBNET_FILE), "--cluster", "10.244.0.0/16,fd01::/48")
+        self.configure("--subnet-file", str(SUBNET_FILE), "--cluster", "fd01::/48,10.244.0.0/16")
         self.is_refused("--cluster: 10.244.0.0/12", "--subnet-file", str(SUBNET_FILE), "--cluster", "10.244.0.0/12")
 
     def test_from_one_node_to_several_under_a_pod(self) -> None:
@@ -203,7 +204,8 @@ class BadInput(NodeCase):
     def test_options_that_do_not_go_together(self) -> None:
         for options in (("--cluster", "10.240.0.0/16"), ("--subnet", "10.240.1.0/24", "--subnet-file", "f"),
                         ("--subnet", "10.240.1.0/24", "--routes", "bird"), (*CLUSTER, "--routes", "rip"),
-                        (*CLUSTER, "--others", "burn"), (*CLUSTER, "--mtu", '1400, "x": 1'), (*CLUSTER, "--pods", "many")):
+                        (*CLUSTER, "--others", "burn"), (*CLUSTER, "--mtu", '1400, "x": 1'), (*CLUSTER, "--pods", "many"),
+                        ("--subnet", "10.240.1.0/24", "--mtu", "01400"), (*CLUSTER, "--pods", "010")):
             self.assertIn("usage:", install(*options, expect=2))
 
 
@@ -283,6 +285,13 @@ class WithPods(NodeCase):
         self.configure(*other, "--with-pods")
         self.assertEqual(config()["ipam"]["ranges"], [[{"subnet": "10.240.2.0/24"}]])
 
+    def test_a_store_that_cannot_be_read_may_hide_pods(self) -> None:
+        store = pathlib.Path("/var/lib/cni/networks")
+        store.mkdir(parents=True)
+        (store / "elsewhere").symlink_to(WORK)
+        self.is_refused("it cannot be seen which pods run", *CLUSTER)
+        (store / "elsewhere").unlink()
+
     def test_pods_of_another_network_keep_their_addresses(self) -> None:
         self.configure()
         (CONF / "10-mynet.conf").write_text(network("mynet", "10.240.1.0/24"))
@@ -309,7 +318,7 @@ class Uninstalled(NodeCase):
         (CONF / "20-other.conf").write_text(network("other", "10.9.0.0/24"))
         install("--from", str(other_build()), "--no-verify")
         self.configure(*CLUSTER)
-        install("--uninstall")
+        self.assertNotIn("as there was none", install("--uninstall"))
         self.assertEqual([path.name for path in BIN.iterdir()], ["theirs"])
         self.assertEqual([path.name for path in CONF.iterdir()], ["20-other.conf"])
         self.assertFalse(TOOL.exists())
@@ -351,6 +360,26 @@ class Routes(NodeCase):
             self.assertIn("10.240.", (WORK / "routes" / name).read_text())
         self.assertIn("ip route replace 10.240.1.0/24 via <node>", self.configure(*CLUSTER, "--routes", "none"))
 
+    def test_the_uplink_is_that_of_the_default_route(self) -> None:
+        options = ("--routes", "bird", "--router-id", "192.0.2.11", "--mtu", "1400", "--routes-to", str(WORK / "routes"))
+        self.configure(*CLUSTER, *options)
+        self.assertIn('"up0"', (WORK / "routes/bird.conf").read_text())
+        world.run("ip", "route", "delete", "default")
+        self.is_refused("the interface to the other nodes is missing: --uplink", *CLUSTER, *options)
+
+    def test_nothing_is_changed_where_the_file_cannot_be_written(self) -> None:
+        WORK.joinpath("full").mkdir()
+        world.run("mount", "-t", "tmpfs", "-o", "nr_inodes=3", "tmpfs", WORK / "full")
+        self.addCleanup(world.run, "umount", WORK / "full")
+        (WORK / "full/bird.conf").write_text("what was there")
+        (WORK / "full/more").touch()
+        options = ("--routes", "bird", "--router-id", "192.0.2.11", "--uplink", "up0", "--routes-to", str(WORK / "full"))
+        self.is_refused(f"cannot write to {WORK}/full", *CLUSTER, *options)
+        (WORK / "full/more").unlink()
+        self.configure(*CLUSTER, *options)
+        self.assertEqual([path.name for path in (WORK / "full").iterdir()], ["bird.conf"])
+        self.assertIn("10.240.", (WORK / "full/bird.conf").read_text())
+
     def test_a_secret_is_for_root_alone(self) -> None:
         (WORK / "secret").write_text("correct-horse\n")
         options = ("--routes", "frr", "--router-id", "192.0.2.11", "--reflectors", "192.0.2.1,192.0.2.2",
@@ -361,10 +390,10 @@ class Routes(NodeCase):
         self.is_refused("cannot read", *CLUSTER, *options, str(WORK / "nowhere"))
 
     def test_what_an_engine_cannot_do_without(self) -> None:
-        for engine, options, because in (("bird", ("--router-id", "192.0.2.11"), "the interface to the other nodes is missing"),
-                                         ("bird", ("--uplink", "up0"), "the node's number"),
+        for engine, options, because in (("bird", (), "--router-id"), ("bird", ("--uplink", "up0"), "the node's number"),
+                                         ("bird", ("--uplink", "up 0"), "up 0"),
                                          ("frr", ("--router-id", "192.0.2.11"), "reflector"),
-                                         ("wireguard", (), "cannot read the file of other nodes")):
+                                         ("wireguard", (), "cannot read the file of other nodes (--peers)")):
             self.is_refused(because, *CLUSTER, "--routes", engine, *options)
             self.assertFalse(pathlib.Path("/etc/cnio").exists())
 

@@ -47,6 +47,14 @@ TEST_F(Lint, FindsNothingInOneNetworkWithLoopback) {
   EXPECT_EQ(exit_, Exit::kWell);
 }
 
+// Runtimes pass over it.
+TEST_F(Lint, AFolderIsNoFile) {
+  put("00-old.conf/a.conf", network("a", "cni0", "10.1.0.0/24"));
+  put("10-a.conflist", network("a", "cni0", "10.1.0.0/24"));
+  EXPECT_THAT(look(), IsEmpty());
+  EXPECT_EQ(exit_, Exit::kWell);
+}
+
 TEST_F(Lint, SaysWhichFileIsNeverUsed) {
   put("05-lo.conf", R"({"name": "lo", "type": "loopback"})");
   put("10-a.conf", network("a", "cni0", "10.1.0.0/24"));

@@ -168,6 +168,11 @@ TEST_F(Subnet, StaysWhereTheStoreCannotBeRead) {
   EXPECT_FALSE(folder_.has("subnet.env"));
 }
 
+TEST_F(Subnet, MayChangeBesideAFileThatIsNoStore) {
+  folder_.write("networks/of-old.tar", "somebody's backup");
+  EXPECT_EQ(write("10.240.0.0/16", "10.240.1.0/24").exit, Exit::kWell);
+}
+
 TEST_F(Subnet, IsTakenFromAKubernetesNode) {
   PARITY("T-F54");
   node(R"({"kind": "Node", "metadata": {"name": "n1"},

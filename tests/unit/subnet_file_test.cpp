@@ -190,6 +190,17 @@ TEST(SubnetCheck, RefusesNetworksThatOverlap) {
                Code::kInvalidConfig, "FLANNEL_NETWORK", "overlaps");
 }
 
+TEST(SubnetCheck, RefusesWhatNoPodCanHave) {
+  EXPECT_ERROR(check_subnets(subnets_of({"127.0.0.0/8"}, {"127.1.0.0/24"}), 110), Code::kInvalidConfig,
+               "FLANNEL_NETWORK", "127.0.0.0/8 is not for pods: 127.0.0.1/8 is a loopback address");
+  EXPECT_ERROR(check_subnets(subnets_of({"192.0.0.0/2"}, {"224.1.0.0/24"}), 110), Code::kInvalidConfig,
+               "FLANNEL_SUBNET", "is a multicast address");
+  EXPECT_ERROR(check_subnets(subnets_of({"0.0.0.0/0"}, {"10.244.1.0/24"}), 110), Code::kInvalidConfig,
+               "FLANNEL_NETWORK", "the whole world");
+  EXPECT_ERROR(check_subnets(subnets_of({"fe80::/10"}, {"fe80::/64"}), 110), Code::kInvalidConfig,
+               "FLANNEL_IPV6_NETWORK", "is a link-local address");
+}
+
 TEST(SubnetCheck, RefusesASubnetThatIsTooSmallForThePods) {
   EXPECT_OK(check_subnets(subnets_of({"10.244.0.0/16"}, {"10.244.1.0/25"}), 110));
   EXPECT_ERROR(check_subnets(subnets_of({"10.244.0.0/16"}, {"10.244.1.0/26"}), 110), Code::kInvalidConfig,
