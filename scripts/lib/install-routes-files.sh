@@ -28,8 +28,8 @@ CONF
 bird_bfd() {
   cat <<CONF
 
-# What fails is noticed within 300 ms. On nodes that are busy enough to be silent for that long, make it more.
-protocol bfd { interface "$routes_uplink" { interval 100 ms; multiplier 3; }; }
+# What is silent three times is gone. On nodes that are busy enough to be silent for that long, make it more.
+protocol bfd { interface "$routes_uplink" { interval $routes_hello ms; multiplier 3; }; }
 CONF
 }
 
@@ -79,8 +79,8 @@ bird_babel() {
   done
   cat <<CONF
   randomize router id yes;
-  # A node that was not heard five times is gone. On nodes that are busy enough to be silent for half a second, make it more.
-  interface "$routes_uplink" { type wired; hello interval 100 ms; update interval 2 s; };
+  # A node that was not heard five times is gone. On nodes that are busy enough to be silent for that long, make it more.
+  interface "$routes_uplink" { type wired; hello interval $routes_hello ms; update interval 2 s; };
 }
 CONF
 }
@@ -147,10 +147,10 @@ frr defaults datacenter
 log syslog informational
 !
 bfd
- ! What fails is noticed within 300 ms. On nodes that are busy enough to be silent for that long, make it more.
+ ! What is silent three times is gone. On nodes that are busy enough to be silent for that long, make it more.
  profile cnio
-  transmit-interval 100
-  receive-interval 100
+  transmit-interval $routes_hello
+  receive-interval $routes_hello
   detect-multiplier 3
  exit
 exit

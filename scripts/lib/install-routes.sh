@@ -20,6 +20,7 @@
 #   routes_as          of BGP; by default 64512
 #   routes_password    of all sessions of BGP, which pods do not know, up to 80 characters: bird-bgp, frr and reflectors; by
 #                      default there is none
+#   routes_hello       milliseconds between two signs of life, 10 to 10000; by default 100: bird*, frr*
 #   routes_peers       a file with a line for each other node, "<public key> <address>:<port> <subnet>[,<subnet>]"; blank
 #                      lines and those that begin with # do not count: wireguard
 #   routes_key         the file with the node's private key; by default /etc/wireguard/cnio.key: wireguard
@@ -99,7 +100,7 @@ require_routes_input() {
     bird*) require_uplink ;;
   esac
   case $engine in
-    bird* | frr*) require_id ;;
+    bird* | frr*) require_id && require_hello ;;
   esac
   case $engine in
     bird-bgp | bird-reflector | frr*) require_bgp "$engine" ;;
@@ -133,6 +134,14 @@ require_uplink() {
   case ${routes_uplink:-} in
     '') die '--routes: the interface to the other nodes is missing: --uplink' ;;
     *[!a-zA-Z0-9_.-]* | ????????????????*) die "--routes: $routes_uplink is not the name of an interface" ;;
+  esac
+}
+
+require_hello() {
+  routes_hello=${routes_hello:-100}
+  case $routes_hello in
+    [1-9][0-9] | [1-9][0-9][0-9] | [1-9][0-9][0-9][0-9] | 10000) ;;
+    *) die "--routes: signs of life every $routes_hello ms: that is to be a number from 10 to 10000" ;;
   esac
 }
 

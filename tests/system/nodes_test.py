@@ -38,6 +38,9 @@ class Story:
             world.wait_until("routes before there are pods", cls.cluster.have_all_routes, PATIENCE)
             world.wait_until("the engine has settled", cls.engine.settled, PATIENCE)
 
+        def setUp(self) -> None:
+            self.wait_for_all_routes()
+
         def tearDown(self) -> None:
             self.doCleanups()  # pods first
             for node in self.cluster.nodes:

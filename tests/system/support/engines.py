@@ -20,6 +20,7 @@ VARIABLE = "CNIO_ENGINES_DIR"
 SCRIPTS = pathlib.Path(__file__).parents[3] / "scripts/lib"
 RENDER = """set -eu; die() { echo "$*" >&2; exit 1; }
 . "$0/install-routes.sh"; . "$0/install-routes-files.sh"; render_routes "$1" "$2" """
+HELLO = "250"  # milliseconds
 
 
 def find() -> None:
@@ -73,9 +74,10 @@ class Engine:
         return self.cluster.nodes[-1]
 
     def given(self, node: Node) -> dict[str, str]:
-        """Of scripts/install, for this node."""
+        """Of scripts/install, for this node. Machines that test may be silent for longer than nodes are."""
         return {"subnets": " ".join(node.subnets.values()), "cluster": " ".join(CLUSTER.values()),
-                "nodes": " ".join(SEGMENT.values()), "uplink": UPLINK, "id": node.addresses[4], "own": "yes" if self.own else ""}
+                "nodes": " ".join(SEGMENT.values()), "uplink": UPLINK, "id": node.addresses[4],
+                "hello": HELLO, "own": "yes" if self.own else ""}
 
     def render(self, node: Node, engine: str, **given: str) -> pathlib.Path:
         folder = pathlib.Path("/run/rendered", node.name)
