@@ -31,6 +31,7 @@ Status check_delegate(const Fields& fields, const Json& delegate) {
   if (const auto type = delegate.find("type"); type != delegate.end()) {
     if (!type->is_string()) return fields.fault("delegate.type", "must be a string");
     if (type->get_ref<const std::string&>().empty()) return fields.fault("delegate.type", "must not be empty");
+    if (*type == kOwnType) return fields.fault("delegate.type", "must be another plugin");
   }
   for (const char* key : {"name", "ipam"}) {
     if (!delegate.contains(key)) continue;

@@ -8,6 +8,8 @@
 
 #include "cnio/protocol/result.hpp"
 
+#include "flannel/keys.hpp"
+
 namespace cnio::flannel {
 namespace {
 
@@ -131,7 +133,8 @@ std::optional<Delegation> parse_delegation(std::string config) {
   const protocol::Fields fields(parsed.value());
   auto type = fields.text("type");
   const auto network = fields.text("name");
-  const bool whole = type.ok() && !type.value().empty() && network.ok() && !network.value().empty();
+  const bool whole =
+      type.ok() && !type.value().empty() && type.value() != kOwnType && network.ok() && !network.value().empty();
   return whole ? std::optional(Delegation{std::move(type).value(), std::move(config)}) : std::nullopt;
 }
 

@@ -28,7 +28,8 @@ Result<Delegation> delegate_to(const protocol::Request& request, const Config& c
 Delegation guess_delegation(const protocol::Request& request, const Config& config,
                             const std::optional<ipam::NodeSubnets>& subnets);
 
-// One that has been recorded; nothing if the text names no plugin and no network.
+// One that has been recorded; nothing if the text names no network and no plugin, or flannel, which would read the same
+// record again.
 std::optional<Delegation> parse_delegation(std::string config);
 
 // Do the addresses come out of a store that no other network looks into?

@@ -5,6 +5,9 @@
 
 namespace cnio::flannel {
 
+// No delegate of itself.
+inline constexpr char kOwnType[] = "flannel";
+
 using protocol::Key;
 using protocol::KeyType;
 

@@ -40,12 +40,22 @@ bool has_room(const Cidr& subnet, uint64_t pods) {
   return addresses > kNobodys && addresses - kNobodys >= pods;
 }
 
+// By its first address, and for the whole world.
+Status check_addresses(std::string_view key, const Cidr& network) {
+  const Cidr first = {network.network().addr.next(), network.prefix};
+  std::string_view why = first.why_no_host();
+  if (!first.addr.is_v4() && first.addr.is_link_local_unicast()) why = "is a link-local address";
+  if (why.empty()) return {};
+  return Error::config(key, network.to_string() + " is not for pods: " + first.to_string() + " " + std::string(why));
+}
+
 Status check_network(const NodeSubnets& subnets, const Cidr& network) {
   const std::string_view key = keys_of(network.family()).network;
   if (network != network.network()) {
     return Error::config(key,
                          network.to_string() + " has host bits set; the network is " + network.network().to_string());
   }
+  CNIO_TRY(check_addresses(key, network));
   for (const Cidr& other : subnets.networks) {
     if (other == network || !other.overlaps(network)) continue;
     return Error::config(key, network.to_string() + " overlaps " + other.to_string());
@@ -66,6 +76,7 @@ Status check_subnet(const NodeSubnets& subnets, const Cidr& subnet, uint64_t pod
     return Error::config(key, network.to_string() + " does not lie in the cluster's network " +
                                   joined(subnets.networks, subnet.family()));
   }
+  CNIO_TRY(check_addresses(key, network));
   if (has_room(network, pods)) return {};
   return Error::config(key, network.to_string() + " is too small for " + std::to_string(pods) + " pods and a gateway");
 }

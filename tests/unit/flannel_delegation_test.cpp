@@ -148,6 +148,7 @@ TEST(FlannelDelegate, CannotBeAnything) {
            {R"("delegate":{"ipam":{}})", "\"delegate.ipam\": must not be there"},
            {R"("delegate":{"type":7})", "\"delegate.type\": must be a string"},
            {R"("delegate":{"type":null})", "\"delegate.type\": must be a string"},
+           {R"("delegate":{"type":"flannel"})", "\"delegate.type\": must be another plugin"},
            {R"("delegate":{"type":""})", "\"delegate.type\": must not be empty"},
            {R"("delegate":[])", "\"delegate\": must be an object"},
            {R"("ipam":{"routes":[{"gw":"10.1.0.1"}]})", "ipam.routes[0].dst"},

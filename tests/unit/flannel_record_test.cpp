@@ -113,6 +113,13 @@ TEST_F(FlannelRecord, ThatNobodyUnderstandsIsThereAllTheSame) {
   EXPECT_FALSE(find("cbr0", "eth0").value().exists());
 }
 
+// Whoever did as it says would do so again, and again.
+TEST_F(FlannelRecord, ThatNamesFlannelItselfIsNotUnderstood) {
+  folder_.write("flannel/c1", R"({"cniVersion":"0.3.1","name":"cbr0","type":"flannel"})");
+  EXPECT_EQ(told("cbr0", "eth0"), "");
+  EXPECT_TRUE(find("cbr0", "eth0").value().exists());
+}
+
 TEST_F(FlannelRecord, OfAContainerWhoseNameIsAsLongAsAFileCanBe) {
   for (const size_t length : {size_t{255}, size_t{300}}) {
     const std::string id(length, 'a');

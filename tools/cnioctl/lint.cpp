@@ -26,6 +26,12 @@ struct Seen {
   [[nodiscard]] bool ignored() const { return network && network->only_loopback(); }
 };
 
+// Runtimes pass over folders, not over links to them.
+bool is_folder(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::symlink_status(path, ignored).type() == std::filesystem::file_type::directory;
+}
+
 std::string name_of(const std::string& path) { return std::filesystem::path(path).filename(); }
 
 void read(Seen& file, Report& report) {
@@ -44,7 +50,8 @@ std::vector<Seen> list_folder(const std::string& path, Report& report) {
   std::vector<Seen> files;
   const auto fd = open_file(path, O_RDONLY | O_DIRECTORY);
   const Status listed = !fd.ok() ? Status(fd.error()) : list_files(fd.value().get(), path, [&](const FileName& file) {
-    if (is_network_file_name(file.name)) files.push_back({path + "/" + file.name, file.name});
+    const std::string at = path + "/" + file.name;
+    if (is_network_file_name(file.name) && (file.may_be_regular || !is_folder(at))) files.push_back({at, file.name});
   });
   if (!listed.ok() && listed.error().errnum() != ENOENT) report.blind(path, listed.error());
   return files;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fcntl.h>
+#include <filesystem>
 #include <optional>
 
 #include <nlohmann/json.hpp>
@@ -23,13 +24,20 @@ using protocol::Json;
 constexpr size_t kMaxCacheFile = 4 << 20;
 constexpr size_t kNamed = 5;
 
+// Neither the folder itself and the one around it, nor a file.
+bool may_be_store(const std::string& folder, const std::string& name) {
+  std::error_code ignored;
+  return name != "." && name != ".." &&
+         !std::filesystem::is_regular_file(std::filesystem::symlink_status(folder + "/" + name, ignored));
+}
+
 // A folder that is not there has nothing in it.
-std::vector<std::string> names_in(const std::string& folder, Report& report) {
+std::vector<std::string> stores_in(const std::string& folder, Report& report) {
   std::vector<std::string> names;
   const auto fd = open_file(folder, O_RDONLY | O_DIRECTORY);
-  const Status listed =
-      !fd.ok() ? Status(fd.error())
-               : list_files(fd.value().get(), folder, [&](const FileName& file) { names.push_back(file.name); });
+  const Status listed = !fd.ok() ? Status(fd.error()) : list_files(fd.value().get(), folder, [&](const FileName& file) {
+    if (may_be_store(folder, file.name)) names.push_back(file.name);
+  });
   if (!listed.ok() && listed.error().errnum() != ENOENT) report.blind(folder, listed.error());
   std::sort(names.begin(), names.end());
   return names;
@@ -85,7 +93,7 @@ std::string Occupant::text() const {
 std::vector<Occupant> list_occupants(const StorePlaces& places, Report& report) {
   std::vector<Occupant> out;
   const std::optional<Origin> now = Origin::here("");
-  for (const std::string& network : names_in(places.data_dir, report)) list_network(places, network, now, out, report);
+  for (const std::string& network : stores_in(places.data_dir, report)) list_network(places, network, now, out, report);
   return out;
 }
 

@@ -36,8 +36,8 @@ Result<NodeSubnets> parse_subnets(std::string_view text, const std::string& show
 Result<NodeSubnets> read_subnets(const std::string& path);
 
 // For whoever writes such a file, and so sees further than who reads it: subnets that lie in a network of the cluster,
-// no two networks that overlap, an MTU that links can have, and enough addresses in each subnet for `pods`, a gateway,
-// and those that nobody can have. Errors: code 7, naming the key.
+// no two networks that overlap, none with addresses that no pod can have, an MTU that links can have, and enough
+// addresses in each subnet for `pods`, a gateway, and those that nobody can have. Errors: code 7, naming the key.
 Status check_subnets(const NodeSubnets& subnets, uint64_t pods);
 
 // As flanneld writes it: of the node's subnets the first address is named.
