@@ -112,6 +112,15 @@ TEST(NetworkFile, IsReadAsFarAsItGoes) {
   EXPECT_THAT(subnets, ElementsAre("10.1.0.0/24", "10.2.0.0/24", "fd00::/64"));
 }
 
+TEST(NetworkFile, HasPlaceholdersOfAllKinds) {
+  for (const std::string word : {"$NODE_SUBNET", "<NODE_SUBNET>", "__POD_CIDR__", "${SUBNET}"}) {
+    EXPECT_EQ(cnioctl::find_placeholder(R"({"name": "n", "subnet": ")" + word + R"("})"), word);
+  }
+  for (const std::string word : {"$", "<>", "____", "a__B__", "__b__", "$5 off", "10.0.0.0/8"}) {
+    EXPECT_EQ(cnioctl::find_placeholder(R"({"name": ")" + word + R"("})"), "");
+  }
+}
+
 TEST(NetworkFile, HasNoPlaceholdersInJson) {
   EXPECT_EQ(cnioctl::find_placeholder(R"({"a":{"b":{"c":1}},"d":[{{"x"}}]})"), "");
   EXPECT_EQ(cnioctl::find_placeholder(R"("subnet": "{{ .PodCIDR }}")"), "{{ .PodCIDR }}");

@@ -16,6 +16,7 @@ using protocol::Json;
 
 constexpr char kDefaultBridge[] = "cni0";
 constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kPlaceholders = {{{"${", "}"}, {"{{", "}}"}}};
+constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kMarks = {{{"$", ""}, {"<", ">"}, {"__", "__"}}};
 constexpr std::array<std::string_view, 3> kSuffixes = {".conf", ".conflist", ".json"};
 
 std::string text_of(const Fields& fields, std::string_view key) {
@@ -48,6 +49,20 @@ void add_plugin(const Fields& plugin, NetworkFile& out) {
   add_ranges(ipam.value(), out);
 }
 
+// One of "$NAME", "<NAME>" and "__NAME__", as templates have them.
+bool is_name_to_fill_in(std::string_view word) {
+  for (const auto& [opening, closing] : kMarks) {
+    if (word.size() <= opening.size() + closing.size() || !word.starts_with(opening) || !word.ends_with(closing))
+      continue;
+    const std::string_view name = word.substr(opening.size(), word.size() - opening.size() - closing.size());
+    if (std::all_of(name.begin(), name.end(),
+                    [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; })) {
+      return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 bool NetworkFile::only_loopback() const {
@@ -75,6 +90,10 @@ std::string find_placeholder(std::string_view text) {
     // "{{" alone may be JSON; what lies between the marks of a placeholder is one short word.
     if (end == text.npos || text.substr(begin, end - begin).find_first_of("\n\"") != text.npos) continue;
     return std::string(text.substr(begin, end + closing.size() - begin));
+  }
+  for (size_t quote = text.find('"'); quote != text.npos; quote = text.find('"', quote + 1)) {
+    const std::string_view word = text.substr(quote + 1, text.find('"', quote + 1) - quote - 1);
+    if (is_name_to_fill_in(word)) return std::string(word);
   }
   return {};
 }
