@@ -107,7 +107,9 @@ class Bridge : public attachment::Driver {
     }
     CNIO_TRY(rejoin_bridge(at, veth, prev, kept.steps()));
     CNIO_TRY(plan(at, prev));
-    return connect_host(at, veth, prev);
+    CNIO_TRY(connect_host(at, veth, prev));
+    if (const auto mac = reported_mac(prev); mac && !gateways_.empty()) announce_gateway(at.host, bridge_.link, *mac);
+    return {};
   }
 
   Status remove_rules(net::NftConnection& nft) override {
@@ -138,13 +140,18 @@ class Bridge : public attachment::Driver {
     return veth;
   }
 
+  // By which pods know it as their gateway; with a VLAN they know its end instead, which outlives the bridge.
+  [[nodiscard]] std::optional<MacAddr> reported_mac(const AddResult& prev) const {
+    const Interface* bridge = config_.vlan == 0 ? attachment::find_entry(prev, config_.bridge, false) : nullptr;
+    return bridge == nullptr ? std::nullopt : MacAddr::parse(bridge->mac);
+  }
+
   // The bridge as the pods know it, which may be gone, and the attachment's port in it.
   Status rejoin_bridge(Places& at, const Veth& veth, const AddResult& prev, Rollback& undo) {
     const auto lock = at.turns.relying_on_bridges();
-    const Interface* reported = attachment::find_entry(prev, config_.bridge, false);
-    const auto mac = reported == nullptr ? std::nullopt : MacAddr::parse(reported->mac);
+    const auto mac = reported_mac(prev);
     CNIO_LET(bridge_, ensure_bridge(at.host, config_, undo, mac.value_or(MacAddr::random())));
-    if (mac && config_.is_gateway && config_.vlan == 0) CNIO_TRY(give_back_mac(at.host, bridge_.link, *mac));
+    if (mac && config_.is_gateway) CNIO_TRY(give_back_mac(at.host, bridge_.link, *mac));
     return bridge::rejoin_bridge(at.host, request_, config_, veth, bridge_.link);
   }
 

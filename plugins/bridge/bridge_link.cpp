@@ -48,6 +48,18 @@ Status give_back_mac(net::Netlink& host, const net::Link& bridge, const MacAddr&
   return ports.empty() ? net::set_mac(host, bridge, mac) : Status();
 }
 
+void announce_gateway(net::Netlink& host, const net::Link& bridge, const MacAddr& known) {
+  const auto now = net::find_link(host, bridge.index);
+  if (!now.ok() || !now.value() || !now.value()->mac || now.value()->mac == known) return;
+  const net::LinkSetting setting{Family::kIpv6, bridge.name, "ndisc_notify"};
+  const bool announces_ipv6 = bridge.ipv6 && bridge.ipv6->announces;
+  (void)net::set_arp_notify(host, bridge);
+  if (!announces_ipv6) (void)net::change_sysctl(setting, "1");
+  (void)net::set_mac(host, bridge, *now.value()->mac);  // what makes the kernel announce it: take_over.hpp
+  if (!announces_ipv6) (void)net::change_sysctl(setting, "0");
+  if (!bridge.announces_ipv4) (void)net::set_arp_notify(host, bridge, false);
+}
+
 namespace {
 
 // An adopted bridge whose MAC address nobody has set takes the lowest one of its ports. As a gateway it must keep what

@@ -52,6 +52,8 @@ Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config, Rollb
 bool is_our_bridge(const net::Link& bridge);
 // A bridge that is no pod's yet gets the MAC address that a pod, which is about to join it again, knows its gateway by.
 Status give_back_mac(net::Netlink& host, const net::Link& bridge, const MacAddr& mac);
+// Tells the bridge's pods its MAC address, if it is another than the one that they knew. Best effort.
+void announce_gateway(net::Netlink& host, const net::Link& bridge, const MacAddr& known);
 // What the bridge's MAC address is now stays; one that has none, since its last port left, gets one.
 Status keep_mac(net::Netlink& host, const net::Link& bridge);
 

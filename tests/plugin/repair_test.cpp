@@ -27,7 +27,7 @@ class Repair : public AttachmentTest {
   }
   /// The pod's links, addresses and routes, as it sees them.
   static std::string inside(const Attachment& attachment) {
-    const std::string netns = attachment.container;
+    const std::string& netns = attachment.netns;
     return ip_json({"address"}, netns).dump() + ip_json({"route"}, netns).dump() +
            ip_json({"-6", "route"}, netns).dump();
   }
@@ -41,9 +41,9 @@ class Repair : public AttachmentTest {
 TEST_F(Repair, OfWhatIsWellDoesNothing) {
   const Json config = full_config();
   const Json result = must_add(config, pod());
-  const std::string rules = must_run({"nft", "-a", "list", "ruleset"}).out;
+  const std::string rules = must_run({"nft", "-a", "list", "ruleset"});
   EXPECT_EQ(repaired(config, result, pod()), "");
-  EXPECT_EQ(must_run({"nft", "-a", "list", "ruleset"}).out, rules);
+  EXPECT_EQ(must_run({"nft", "-a", "list", "ruleset"}), rules);
 }
 
 TEST_F(Repair, AfterAFlushOfTheRules) {
@@ -91,6 +91,20 @@ TEST_F(Repair, GivesABridgeThatOthersMadeItsMacAddressAgain) {
   expect_well(config, result, pod());
 }
 
+// The bridge of a later pod has a MAC address of its own, and that pod relies on it.
+TEST_F(Repair, TellsAPodTheMacAddressOfAnotherBridge) {
+  Json config = full_config();
+  config["isGateway"] = true;
+  const Json first = must_add(config, pod("c1"));
+  EXPECT_TRUE(ping(pod("c1").netns, "10.1.0.1"));
+  must_run({"ip", "link", "delete", "br0"});
+  const Json second = must_add(config, pod("c2"));
+  EXPECT_TRUE(failed(repair(config, first, pod("c1")), code::kCheck, {"MAC address"}));
+  EXPECT_EQ(neighbour_mac("10.1.0.1", "eth0", pod("c1").netns), find_link("br0").at("address"));
+  EXPECT_TRUE(ping(pod("c1").netns, "10.1.0.1"));
+  expect_well(config, second, pod("c2"));
+}
+
 TEST_F(Repair, OfBothFamilies) {
   Json config = full_config();
   config["ipam"] = host_local_ipam({"10.1.0.0/24", "fd00:1::/64"});
@@ -121,7 +135,7 @@ TEST_F(Repair, OfPtp) {
 TEST_F(Repair, DoesNotLetAPodSendUnderAnotherMacAddress) {
   const Json config = full_config();
   const Json result = must_add(config, pod());
-  must_run({"ip", "link", "set", "eth0", "address", "02:00:00:00:00:77"}, "c1");
+  must_run({"ip", "link", "set", "eth0", "address", "02:00:00:00:00:77"}, pod().netns);
   must_run({"nft", "flush", "ruleset"});
   EXPECT_TRUE(failed(repair(config, result, pod()), code::kCheck, {"MAC address", "02:00:00:00:00:77"}));
   EXPECT_FALSE(nft_objects_with(mac_of(result)).empty());
