@@ -7,6 +7,7 @@
 #include "cnio/attachment/addressing.hpp"
 #include "cnio/attachment/masquerading.hpp"
 #include "cnio/attachment/stories.hpp"
+#include "cnio/base/no_rollback.hpp"
 #include "cnio/firewall/spoof_check.hpp"
 #include "cnio/net/netlink.hpp"
 

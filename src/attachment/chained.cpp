@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "cnio/base/no_rollback.hpp"
+
 namespace cnio::attachment {
 namespace {
 

@@ -7,6 +7,7 @@
 #include "cnio/attachment/masquerading.hpp"
 #include "cnio/attachment/stories.hpp"
 #include "cnio/base/error_list.hpp"
+#include "cnio/base/no_rollback.hpp"
 
 namespace cnio::attachment {
 namespace {

@@ -112,7 +112,6 @@ Status run_verb(const Plugin& plugin, const Request& request) {
       return plugin.gc(request);
     case Command::kAdd:
     case Command::kVersion:
-    case Command::kRepair:
     case Command::kUnknown:
       break;
   }
@@ -161,13 +160,14 @@ Status settle_sandbox(Request& request, const Plugin& plugin, const Streams& str
     return {};
   }
   // CHECK, too: what it finds would be the host's.
-  const bool needed = request.command == Command::kAdd || request.command == Command::kCheck ||
-                      request.command == Command::kRepair;
+  const bool needed = request.command == Command::kAdd || request.command == Command::kCheck;
   return needed ? check_not_own_sandbox(request) : Status();
 }
 
 int serve(const Plugin& plugin, const Environment& environment, const Streams& streams, SpecVersion& version) {
-  auto parsed = parse_environment(environment);
+  // It has to know what an ADD has to, and is of no version of the specification.
+  const bool repairs = environment.get("CNI_COMMAND") == kRepairCommand;
+  auto parsed = parse_environment(repairs ? Environment(environment.with("CNI_COMMAND", "ADD")) : environment);
   if (!parsed.ok()) return answer_error(plugin, streams, version, parsed.error());
   Request request = std::move(parsed).value();
   request.plugin = plugin.name;
@@ -177,8 +177,8 @@ int serve(const Plugin& plugin, const Environment& environment, const Streams& s
   if (Status known = check_command(request); !known.ok()) ready = std::move(known);
   if (ready.ok()) ready = settle_sandbox(request, plugin, streams);
   if (!ready.ok()) return answer_error(plugin, streams, version, ready.error());
+  if (repairs) return serve_repair(plugin, request, streams);
   if (request.command == Command::kAdd) return serve_add(plugin, request, streams);
-  if (request.command == Command::kRepair) return serve_repair(plugin, request, streams);
   const Status done = run_verb(plugin, request);
   return done.ok() ? 0 : answer_error(plugin, streams, version, done.error());
 }

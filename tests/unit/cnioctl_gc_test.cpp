@@ -1,5 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 // What a plan of `cnioctl gc` takes, and what never.
+#include <algorithm>
+#include <functional>
 #include <random>
 
 #include <gmock/gmock.h>
@@ -73,6 +75,18 @@ TEST(GcPlan, DoesNotTakeForRebootedWhatHasAnAddressOfUnknownOrigin) {
   const auto plan = plan_gc(world_with({partly}), {}, facts);
   ASSERT_OK(plan);
   EXPECT_THAT(plan.value().remove, IsEmpty());
+}
+
+// Its record is there, its cable not yet, and its address neither.
+TEST(GcPlan, DoesNotTakeWhatMayBeStarting) {
+  Attached starting = attached("a", Life::kGone);
+  starting.pairs.emplace_back();
+  const auto young = [](const std::string&) { return FileFacts{"stamp", true}; };
+  const auto plan = plan_gc(world_with({starting}), {}, young);
+  ASSERT_OK(plan);
+  EXPECT_THAT(plan.value().remove, IsEmpty());
+  starting.evidence.present = false;  // there is no sandbox that it could be started in
+  EXPECT_THAT(plan_gc(world_with({starting}), {}, young).value().remove, SizeIs(1));
 }
 
 TEST(GcPlan, IsRefusedWhereNobodyIsSeen) {

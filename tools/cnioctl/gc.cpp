@@ -20,7 +20,6 @@
 namespace cnio::cnioctl {
 namespace {
 
-using firewall::RuleKind;
 using firewall::RuleOwner;
 using protocol::Json;
 
@@ -106,17 +105,16 @@ Outcome gc_plan(const GcOptions& options) {
 
 namespace {
 
-// Those whose rules are known, and whose plugins nobody remembers.
-void add_owners_of_rules(const Attached& attached, Remembered& out) {
-  const auto has = [&](RuleKind kind) {
-    return std::any_of(attached.rules.begin(), attached.rules.end(), [&](const auto& each) { return each.kind == kind; });
-  };
-  if (has(RuleKind::kPortMap)) out.plugins.push_back({{"type", "portmap"}});
-  if (has(RuleKind::kPodFirewall)) out.plugins.push_back({{"type", "firewall"}});
+// Those that may have come later in its list, and have been there to be called. Whoever has nothing of theirs loses
+// nothing by a DEL.
+void add_followers(const Plugins& plugins, Remembered& out) {
+  for (const char* type : {"portmap", "firewall", "bandwidth", "tuning"}) {
+    if (!find_executable(plugins.folders, type).empty()) out.plugins.push_back({{"type", type}});
+  }
 }
 
 // By libcni's cache, or our record, or by what it has: something can always be called.
-Remembered remember(const Attached& attached, const std::string& data_dir) {
+Remembered remember(const Plugins& plugins, const Attached& attached, const std::string& data_dir) {
   if (!attached.cache_file.empty()) {
     const auto cached = Cache::read_path(attached.cache_file);
     auto known = cached.ok() ? from_cache(cached.value()) : Result<Remembered>(cached.error());
@@ -125,11 +123,11 @@ Remembered remember(const Attached& attached, const std::string& data_dir) {
   for (auto pair = attached.pairs.rbegin(); pair != attached.pairs.rend(); ++pair) {
     auto known = from_record(*pair, {});
     if (!known.ok()) continue;
-    add_owners_of_rules(attached, known.value());
+    add_followers(plugins, known.value());
     return std::move(known).value();
   }
   Remembered out = from_nothing(attached.who, data_dir);
-  add_owners_of_rules(attached, out);
+  add_followers(plugins, out);
   return out;
 }
 
@@ -149,7 +147,7 @@ Status call_all(const Plugins& plugins, Remembered of) {
 }
 
 Status remove(const Plugins& plugins, const Attached& attached, const std::string& data_dir) {
-  CNIO_TRY(call_all(plugins, remember(attached, data_dir)));
+  CNIO_TRY(call_all(plugins, remember(plugins, attached, data_dir)));
   return attached.cache_file.empty() ? Status() : remove_file(attached.cache_file);
 }
 

@@ -25,11 +25,19 @@ bool is_all_of_known_origin(const Attached& attached) {
                      [](const HeldAddress& each) { return each.origin.has_value(); });
 }
 
+// An ADD writes its record, then makes the cable, and an address comes meanwhile: whoever has the first of these alone
+// may be in that very moment.
+bool may_be_starting(const Attached& attached, const LookAtFile& look) {
+  return attached.life() == Life::kGone && !attached.evidence.present && !attached.pairs.empty() &&
+         look(attachment::AttachmentRecord::path_of(attached.who.attachment)).young;
+}
+
 // What the world says, and the runtime.
 Judged judge(const Attached& attached, const GcChoice& choice, const LookAtFile& look) {
   const std::string& id = attached.who.attachment.container_id;
   if (choice.valid && choice.valid->contains(id)) return {Life::kLive, "a runtime knows it"};
   const bool partly = attached.life() == Life::kRebooted && !is_all_of_known_origin(attached);
+  if (may_be_starting(attached, look)) return {Life::kUnknown, {}};
   if (!partly && attached.life() != Life::kUnknown) return {attached.life(), attached.verdict.reason};
   if (choice.include_unknown) return {Life::kGone, "nothing says where its sandbox is, and those are included"};
   if (choice.valid && !is_young(attached, look)) return {Life::kGone, "no runtime knows it"};
@@ -139,6 +147,10 @@ size_t count_of(const GcPlan& plan, std::string_view kind) {
   return count;
 }
 
+std::string count_text(size_t count, const std::string& one, const std::string& many) {
+  return std::to_string(count) + " " + (count == 1 ? one : many);
+}
+
 std::string objects_text(const Doomed& doomed) {
   std::string text;
   for (const DoomedObject& each : doomed.objects) {
@@ -151,10 +163,10 @@ std::string objects_text(const Doomed& doomed) {
 }  // namespace
 
 std::string plan_text(const GcPlan& plan, const std::function<std::string(const RuleOwner&)>& name) {
-  std::string text = "would remove " + std::to_string(plan.remove.size()) + " attachments with " +
-                     std::to_string(count_of(plan, "address")) + " addresses; " + std::to_string(plan.live) +
-                     " alive, " + std::to_string(plan.unknown) + " unknown and " + std::to_string(plan.foreign) +
-                     " foreign files stay\n";
+  std::string text = "would remove " + count_text(plan.remove.size(), "attachment", "attachments") + " with " +
+                     count_text(count_of(plan, "address"), "address", "addresses") + "; " +
+                     std::to_string(plan.live) + " alive, " + std::to_string(plan.unknown) + " unknown and " +
+                     count_text(plan.foreign, "foreign file stays", "foreign files stay") + "\n";
   for (const Doomed& each : plan.remove) {
     text += "  " + one_line(name(each.who)) + "  " + std::string(to_string(each.life)) + ": " + one_line(each.reason) +
             "\n    " + one_line(objects_text(each)) + "\n";

@@ -6,6 +6,7 @@
 
 #include "cnio/base/process.hpp"
 #include "cnio/base/result.hpp"
+#include "cnio/protocol/plugin.hpp"
 #include "cnio/protocol/request.hpp"
 
 #include "cnioctl/remembered.hpp"

@@ -98,7 +98,11 @@ Result<Remembered> from_cache(const CachedAdd& cached) {
   Remembered out{.who = cached.who, .pod = cached.pod, .netns = cached.netns, .args = cached.cni_args};
   CNIO_TRY(take_config(cached.config, out));
   out.capabilities = cached.capability_args;
-  if (!cached.result.empty()) out.result = cached.result;
+  if (cached.result.empty()) return out;
+  out.result = cached.result;
+  // Of a list that offers several ("cniVersions") libcni has chosen one.
+  CNIO_LET(const std::string chosen, Fields(out.result).text("cniVersion"));
+  if (!chosen.empty()) out.version = chosen;
   return out;
 }
 

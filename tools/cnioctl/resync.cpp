@@ -8,10 +8,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cnio/attachment/identity.hpp"
+
 #include "cnioctl/plugin_call.hpp"
 #include "cnioctl/remembered.hpp"
-#include "cnioctl/world/cache.hpp"
 #include "cnioctl/sandboxes.hpp"
+#include "cnioctl/world/cache.hpp"
 #include "cnioctl/world/world.hpp"
 
 namespace cnio::cnioctl {
@@ -37,12 +39,17 @@ bool is_wanted(const ResyncOptions& options, const Attached& attached) {
   return named && attached.life() == Life::kLive;
 }
 
-// By libcni's cache, or else by what we have recorded of the pair that stands.
-Result<Remembered> remember(const Attached& attached, const std::map<int, std::string>& sandboxes) {
-  if (!attached.cache_file.empty()) {
-    CNIO_LET(const CachedAdd cached, Cache::read_path(attached.cache_file));
-    return from_cache(cached);
+std::string sandbox_of(const Attached& attached, const std::map<int, std::string>& sandboxes) {
+  if (attached.evidence.present == true) return attached.evidence.path;
+  for (const net::Link& link : attached.host_ends) {
+    const auto known = sandboxes.find(link.peer_namespace.value_or(-1));
+    if (known != sandboxes.end()) return known->second;
   }
+  return {};
+}
+
+// By what we have recorded of the pair that stands.
+Result<Remembered> remember_pair(const Attached& attached, const std::map<int, std::string>& sandboxes) {
   const auto stands = [&](const attachment::RecordedPair& pair) {
     return std::any_of(attached.host_ends.begin(), attached.host_ends.end(),
                        [&](const net::Link& link) { return attachment::is_recorded_end(link, pair); });
@@ -51,13 +58,18 @@ Result<Remembered> remember(const Attached& attached, const std::map<int, std::s
   if (pair == attached.pairs.rend()) {
     return Error::make(Code::kUnknownContainer, "neither libcni's cache nor a record of ours tells how it was made");
   }
-  std::string netns = attached.evidence.present == true ? attached.evidence.path : std::string();
-  for (const net::Link& link : attached.host_ends) {
-    const auto known = sandboxes.find(link.peer_namespace.value_or(-1));
-    if (netns.empty() && known != sandboxes.end()) netns = known->second;
-  }
-  if (netns.empty()) return Error::make(Code::kUnknownContainer, "where its sandbox is, nobody has recorded");
+  const std::string netns = sandbox_of(attached, sandboxes);
+  if (netns.empty()) return Error::make(Code::kUnknownContainer, "nothing tells where its sandbox is");
   return from_record(*pair, netns);
+}
+
+Result<Remembered> remember(const Attached& attached, const std::map<int, std::string>& sandboxes) {
+  if (attached.cache_file.empty()) return remember_pair(attached, sandboxes);
+  const auto cached = Cache::read_path(attached.cache_file);
+  auto known = cached.ok() ? from_cache(cached.value()) : Result<Remembered>(cached.error());
+  if (known.ok()) return known;
+  auto recorded = remember_pair(attached, sandboxes);
+  return recorded.ok() ? std::move(recorded) : std::move(known);
 }
 
 void say_lost(Report& report, const std::string& where, const std::string& why, const char* kind) {
@@ -66,7 +78,7 @@ void say_lost(Report& report, const std::string& where, const std::string& why, 
 
 std::vector<Mended> remember_all(const ResyncOptions& options, const World& world, Report& report) {
   const bool searched = std::any_of(world.attached.begin(), world.attached.end(), [&](const Attached& each) {
-    return is_wanted(options, each) && each.cache_file.empty() && each.evidence.present != true;
+    return is_wanted(options, each) && each.evidence.present != true;
   });
   const auto sandboxes = searched ? find_sandboxes(report) : std::map<int, std::string>();
   std::vector<Mended> out;
@@ -77,7 +89,7 @@ std::vector<Mended> remember_all(const ResyncOptions& options, const World& worl
       out.push_back({std::move(remembered).value()});
       continue;
     }
-    say_lost(report, each.who.text(), "is left alone: " + remembered.error().msg(), "no-memory");
+    report.blind(each.who.text(), Error::make(Code::kIo, "is left as it is: " + remembered.error().msg()));
   }
   return out;
 }
@@ -101,10 +113,21 @@ class Crew {
         command_(options.dry_run ? "CHECK" : std::string(protocol::kRepairCommand)),
         size_(std::max(2U, std::thread::hardware_concurrency())) {}
 
-  // The plugins of this number of all lists: what follows in a list needs what came before.
+  // The plugins of this number of all lists: what follows in a list needs what came before. Of those whose result is
+  // known first, which tells the MAC address of a bridge that has to be made.
   void work(std::vector<Mended>& all, size_t number) {
+    for (const bool whole : {true, false}) work(all, number, whole);
+  }
+
+ private:
+  struct Job {
+    Mended* of;
+    PluginCall call;
+  };
+
+  void work(std::vector<Mended>& all, size_t number, bool whole) {
     for (Mended& each : all) {
-      if (number >= each.of.plugins.size()) continue;
+      if (number >= each.of.plugins.size() || each.of.whole != whole) continue;
       auto call = PluginCall::start(plugins_, each.of, number, command_);
       if (!call.ok()) each.lost.push_back(std::move(call).error());
       if (!call.ok()) continue;
@@ -114,21 +137,15 @@ class Crew {
     while (!busy_.empty()) settle();
   }
 
- private:
-  struct Job {
-    Mended* of;
-    PluginCall call;
-  };
-
   void settle() {
     Job job = std::move(busy_.front());
     busy_.pop_front();
     auto answer = job.call.finish();
     if (!answer.ok() && is_stranger(answer.error())) return job.of->strangers.push_back(job.call.type());
     if (!answer.ok()) return job.of->lost.push_back(std::move(answer).error());
-    if (std::string what = repaired_in(answer.value()); !what.empty()) {
-      job.of->made.push_back(job.call.type() + ": " + what);
-    }
+    std::string what = repaired_in(answer.value());
+    const std::string name = job.call.type() + ": ";
+    if (!what.empty()) job.of->made.push_back(what.starts_with(name) ? std::move(what) : name + what);
   }
 
   Plugins plugins_;
@@ -141,8 +158,8 @@ void say(const ResyncOptions& options, const Mended& each, Report& report) {
   const std::string where = each.of.text();
   for (const std::string& what : each.made) report.add({Level::kNote, where, "put back: " + what, "put-back"});
   for (const Error& error : each.lost) {
-    const bool would = options.dry_run && error.code() == Code::kCheckFailed;
-    report.add({Level::kError, where, (would ? "missing: " : "not put back: ") + error.msg(), would ? "missing" : "lost"});
+    report.add({Level::kError, where, (options.dry_run ? "missing: " : "not put back: ") + error.msg(),
+                options.dry_run ? "missing" : "lost"});
   }
   for (const std::string& type : each.strangers) {
     say_lost(report, where, "the plugin " + quote(type) + " cannot mend what it has made", "no-repair");
@@ -165,7 +182,7 @@ Finding summary(const ResyncOptions& options, const std::vector<Mended>& all) {
   return {lost == 0 ? Level::kOk : Level::kError, options.dry_run ? "resync --dry-run" : "resync",
           pods + count(well, "well") + count(made, "put back") +
               count(lost, options.dry_run ? "with something missing" : "not put back"),
-          lost == 0 ? "" : "lost"};
+          lost == 0 ? "" : (options.dry_run ? "missing" : "lost")};
 }
 
 // For people: not a line for each of a thousand pods.

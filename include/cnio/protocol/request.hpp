@@ -15,10 +15,8 @@
 
 namespace cnio::protocol {
 
-// kRepair is ours, and no runtime's: what Plugin::repair says. kUnknown: CNI_COMMAND holds something else; refused by
-// check_command.
-enum class Command { kAdd, kDel, kCheck, kGc, kStatus, kVersion, kRepair, kUnknown };
-inline constexpr std::string_view kRepairCommand = "CNIO_REPAIR";
+// kUnknown: CNI_COMMAND holds something else; refused by check_command.
+enum class Command { kAdd, kDel, kCheck, kGc, kStatus, kVersion, kUnknown };
 
 // "ADD", ... as CNI_COMMAND spells it.
 std::string_view to_string(Command command);
