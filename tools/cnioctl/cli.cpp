@@ -5,6 +5,7 @@
 #include <functional>
 #include <sstream>
 
+#include "cnioctl/cli_look.hpp"
 #include "cnioctl/lint.hpp"
 #include "cnioctl/subnet.hpp"
 
@@ -18,6 +19,7 @@ struct Line {
   bool json = false;
   SubnetOptions subnet;
   LintOptions lint;
+  LookOptions look;
   Verb verb;
 };
 
@@ -114,6 +116,7 @@ Outcome run(int argc, const char* const* argv) {
   app.add_flag("--json", line.json, "one object for programs, in place of text for people");
   app.require_subcommand(1);
   app.fallthrough();
+  add_look(app, line.look, line.json, line.verb);
   add_subnet(app, line);
   add_lint(app, line);
   add_version(app, line);
