@@ -36,6 +36,17 @@ Status check_in_chain(const Request& request, const std::function<Status(const A
   return compare(result);
 }
 
+Result<std::string> repair_in_chain(const Request& request, const std::function<Status(const Request&)>& check,
+                                    const std::function<Result<AddResult>(const Request&, Rollback& undo)>& add) {
+  const Status found = check(request);
+  if (found.ok()) return std::string();
+  if (found.error().code() != Code::kCheckFailed) return found.error();
+  NoRollback kept;
+  CNIO_TRY(add(request, kept.steps()));
+  CNIO_TRY(check(request));
+  return found.error().msg();
+}
+
 Status status_of(Status rehearsed) {
   if (rehearsed.ok()) return rehearsed;
   const Code code = rehearsed.error().code();

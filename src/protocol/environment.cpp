@@ -19,12 +19,13 @@ struct CommandSpec {
   bool path;        // CNI_PATH is required
 };
 
-constexpr std::array<CommandSpec, 6> kCommands = {{{Command::kAdd, "ADD", true, true, true},
+constexpr std::array<CommandSpec, 7> kCommands = {{{Command::kAdd, "ADD", true, true, true},
                                                    {Command::kDel, "DEL", true, false, true},
                                                    {Command::kCheck, "CHECK", true, true, true},
                                                    {Command::kGc, "GC", false, false, true},
                                                    {Command::kStatus, "STATUS", false, false, true},
-                                                   {Command::kVersion, "VERSION", false, false, false}}};
+                                                   {Command::kVersion, "VERSION", false, false, false},
+                                                   {Command::kRepair, kRepairCommand, true, true, true}}};
 
 const CommandSpec* find_command(std::string_view name) {
   const auto* const found =

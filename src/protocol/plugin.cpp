@@ -112,10 +112,20 @@ Status run_verb(const Plugin& plugin, const Request& request) {
       return plugin.gc(request);
     case Command::kAdd:
     case Command::kVersion:
+    case Command::kRepair:
     case Command::kUnknown:
       break;
   }
   return Error::make(Code::kInternal, "no such verb");
+}
+
+// {"repaired": "bridge cni0: expected a bridge, found no interface of that name"}; empty: nothing had to be.
+int serve_repair(const Plugin& plugin, const Request& request, const Streams& streams) {
+  const Result<std::string> done = plugin.repair ? plugin.repair(request) : std::string();
+  if (!done.ok()) return answer_error(plugin, streams, request.version, done.error());
+  Json object = Json::object();
+  object["repaired"] = one_line(done.value());
+  return answer(streams, format_json(object)).ok() ? 0 : 1;
 }
 
 void roll_back(Rollback& undo, const Streams& streams) {
@@ -151,7 +161,8 @@ Status settle_sandbox(Request& request, const Plugin& plugin, const Streams& str
     return {};
   }
   // CHECK, too: what it finds would be the host's.
-  const bool needed = request.command == Command::kAdd || request.command == Command::kCheck;
+  const bool needed = request.command == Command::kAdd || request.command == Command::kCheck ||
+                      request.command == Command::kRepair;
   return needed ? check_not_own_sandbox(request) : Status();
 }
 
@@ -167,6 +178,7 @@ int serve(const Plugin& plugin, const Environment& environment, const Streams& s
   if (ready.ok()) ready = settle_sandbox(request, plugin, streams);
   if (!ready.ok()) return answer_error(plugin, streams, version, ready.error());
   if (request.command == Command::kAdd) return serve_add(plugin, request, streams);
+  if (request.command == Command::kRepair) return serve_repair(plugin, request, streams);
   const Status done = run_verb(plugin, request);
   return done.ok() ? 0 : answer_error(plugin, streams, version, done.error());
 }

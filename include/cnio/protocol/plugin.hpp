@@ -25,6 +25,11 @@ struct Plugin {
   std::function<Status(const Request&)> check;
   std::function<Status(const Request&)> status;
   std::function<Status(const Request&)> gc;
+  // What the host has lost under a container that lives (rules, its bridge, a port, addresses, forwarding) is made
+  // again, as ADD made it; the request is CHECK's. Nothing in the sandbox is changed, nothing that stands is rewritten,
+  // and what is done stays done. `cnioctl resync` calls it (CNI_COMMAND=CNIO_REPAIR), no runtime does. Returns what
+  // CHECK had found; nothing if that is well. Error: what it finds even now. None: the plugin has nothing on the host.
+  std::function<Result<std::string>(const Request&)> repair = {};
 
   Keys keys = {};  // of its own; kCommonKeys come besides
 };

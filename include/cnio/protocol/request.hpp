@@ -15,8 +15,10 @@
 
 namespace cnio::protocol {
 
-// kUnknown: CNI_COMMAND holds something else; refused by check_command.
-enum class Command { kAdd, kDel, kCheck, kGc, kStatus, kVersion, kUnknown };
+// kRepair is ours, and no runtime's: what Plugin::repair says. kUnknown: CNI_COMMAND holds something else; refused by
+// check_command.
+enum class Command { kAdd, kDel, kCheck, kGc, kStatus, kVersion, kRepair, kUnknown };
+inline constexpr std::string_view kRepairCommand = "CNIO_REPAIR";
 
 // "ADD", ... as CNI_COMMAND spells it.
 std::string_view to_string(Command command);
