@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cnioctl/check.hpp"
 #include "cnioctl/ipam.hpp"
 #include "cnioctl/lint.hpp"
 #include "cnioctl/metrics.hpp"
@@ -65,6 +66,15 @@ void add_ipam(Verbs& verbs, const LookOptions& options, const bool& json) {
       ->check(CLI::IsMember({"live", "rebooted", "gone", "unknown", "foreign", "stale"}));
 }
 
+void add_check(Verbs& verbs, const LookOptions& options, const bool& json) {
+  CLI::App* app = verbs.add("check", "compares pods with what ADD made", [&] {
+    Facts facts = look_at_facts(options.places);
+    return check(facts, {options.bin, protocol::Environment::of_process()}, options.pods, json);
+  });
+  app->add_option("POD", verbs.options.pods, "pods (default/web) or containers; none: all");
+  app->add_option("--bin", verbs.options.bin, "where the plugins are")->capture_default_str();
+}
+
 void add_metrics(Verbs& verbs, const LookOptions& options, const bool& json) {
   CLI::App* app = verbs.add("metrics", "for node exporter's textfile collector",
                             [&] { return metrics(look_at_facts(options.places), options.file, json); });
@@ -79,6 +89,7 @@ void add_look(CLI::App& app, LookOptions& options, const bool& json, std::functi
   add_pods(verbs, options, json);
   add_who(verbs, options, json);
   add_ipam(verbs, options, json);
+  add_check(verbs, options, json);
   verbs.add("tree", "the node as a picture in the terminal", [&] { return tree(named(options), json); });
   add_metrics(verbs, options, json);
 }

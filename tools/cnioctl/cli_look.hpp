@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "cnioctl/report.hpp"
 #include "cnioctl/world/facts.hpp"
@@ -16,11 +17,12 @@ namespace cnio::cnioctl {
 // What is said to the verbs that look at the node.
 struct LookOptions {
   Places places;
-  std::string thing;              // who
-  std::string state;              // ipam
-  std::string file;               // metrics
-  std::vector<std::string> pods;  // check
-  bool all = false;               // pods
+  std::string thing;                 // who
+  std::string state;                 // ipam
+  std::string file;                  // metrics
+  std::vector<std::string> pods;     // check
+  std::string bin = "/opt/cni/bin";  // check: where the plugins are
+  bool all = false;                  // pods
 };
 
 // Adds the verbs; the one that is chosen is put into `verb`.

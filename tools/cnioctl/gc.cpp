@@ -98,7 +98,8 @@ Outcome gc_plan(const GcOptions& options) {
   }
   out.out = plan_text(plan.value(), [&](const RuleOwner& who) { return name_of(options.stores, who); });
   if (!plan.value().remove.empty()) {
-    const std::string where = options.output.empty() ? "-o plan.json, then --apply plan.json" : "--apply " + options.output;
+    const std::string where =
+        options.output.empty() ? "-o plan.json, then --apply plan.json" : "--apply " + options.output;
     out.out += "apply: cnioctl gc " + one_line(where) + "\n";
   }
   return out;
@@ -109,7 +110,8 @@ namespace {
 // Those whose rules are known, and whose plugins nobody remembers.
 void add_owners_of_rules(const Attached& attached, Remembered& out) {
   const auto has = [&](RuleKind kind) {
-    return std::any_of(attached.rules.begin(), attached.rules.end(), [&](const auto& each) { return each.kind == kind; });
+    return std::any_of(attached.rules.begin(), attached.rules.end(),
+                       [&](const auto& each) { return each.kind == kind; });
   };
   if (has(RuleKind::kPortMap)) out.plugins.push_back({{"type", "portmap"}});
   if (has(RuleKind::kPodFirewall)) out.plugins.push_back({{"type", "firewall"}});
@@ -220,10 +222,10 @@ Outcome gc_apply(const GcOptions& options, const protocol::Environment& environm
   }
   look_after(options, plan.value(), done.report);
   const Exit exit = done.report.exit();
-  done.report.add({exit == Exit::kWell ? Level::kOk : Level::kError, "gc",
-                   std::to_string(done.removed) + " of " + std::to_string(plan.value().remove.size()) +
-                       " attachments removed",
-                   exit == Exit::kWell ? "" : "not-removed"});
+  done.report.add(
+      {exit == Exit::kWell ? Level::kOk : Level::kError, "gc",
+       std::to_string(done.removed) + " of " + std::to_string(plan.value().remove.size()) + " attachments removed",
+       exit == Exit::kWell ? "" : "not-removed"});
   return outcome_of(done.report, options.json);
 }
 

@@ -81,8 +81,9 @@ Status require_runtimes_paths(const World& world) {
     elsewhere = true;
   }
   if (!elsewhere) return {};
-  return Error::make(Code::kTryAgain, "no pod that lives has its sandbox where it was made: this does not see the "
-                                      "paths that the runtime sees")
+  return Error::make(Code::kTryAgain,
+                     "no pod that lives has its sandbox where it was made: this does not see the "
+                     "paths that the runtime sees")
       .hint("call it in the host's mount namespace, not in a container");
 }
 

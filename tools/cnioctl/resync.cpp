@@ -10,8 +10,8 @@
 
 #include "cnioctl/plugin_call.hpp"
 #include "cnioctl/remembered.hpp"
-#include "cnioctl/world/cache.hpp"
 #include "cnioctl/sandboxes.hpp"
+#include "cnioctl/world/cache.hpp"
 #include "cnioctl/world/world.hpp"
 
 namespace cnio::cnioctl {
@@ -24,8 +24,8 @@ constexpr size_t kShownPods = 20;  // people read no more
 // What came of one attachment, plugin by plugin.
 struct Mended {
   Remembered of;
-  std::vector<std::string> made = {};      // what was missing, and is there again
-  std::vector<Error> lost = {};            // what is missing still
+  std::vector<std::string> made = {};       // what was missing, and is there again
+  std::vector<Error> lost = {};             // what is missing still
   std::vector<std::string> strangers = {};  // plugins that mend nothing
 
   [[nodiscard]] bool well() const { return made.empty() && lost.empty() && strangers.empty(); }
@@ -142,7 +142,8 @@ void say(const ResyncOptions& options, const Mended& each, Report& report) {
   for (const std::string& what : each.made) report.add({Level::kNote, where, "put back: " + what, "put-back"});
   for (const Error& error : each.lost) {
     const bool would = options.dry_run && error.code() == Code::kCheckFailed;
-    report.add({Level::kError, where, (would ? "missing: " : "not put back: ") + error.msg(), would ? "missing" : "lost"});
+    report.add(
+        {Level::kError, where, (would ? "missing: " : "not put back: ") + error.msg(), would ? "missing" : "lost"});
   }
   for (const std::string& type : each.strangers) {
     say_lost(report, where, "the plugin " + quote(type) + " cannot mend what it has made", "no-repair");
