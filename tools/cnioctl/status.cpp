@@ -161,11 +161,9 @@ Outcome status(const Facts& facts, const Report& files, bool json) {
   const auto problems = find_problems(facts);
   const auto notes = notes_in(files);
   const auto counts = count_attached(facts.world);
-  const bool wrong =
-      std::any_of(problems.begin(), problems.end(), [](const Problem& each) { return each.kind != "unreadable"; });
   const bool stale =
       std::any_of(counts.begin(), counts.end(), [](const auto& each) { return each.second.stale() != 0; });
-  return outcome_of(facts, wrong || stale,
+  return outcome_of(facts, is_wrong(problems) || stale,
                     json ? json_of(facts, problems, notes, counts) : text_of(facts, problems, notes, counts));
 }
 

@@ -129,7 +129,7 @@ Outcome tree(const Facts& facts, bool json) {
   for (const auto& [index, bridge] : bridges_in(facts)) branches.push_back(bridge_branch(bridge, facts));
   Branch rest = unbridged(facts);
   if (!rest.branches.empty()) branches.push_back(std::move(rest));
-  const bool found = !find_problems(facts).empty();
+  const bool found = is_wrong(find_problems(facts));
   if (json) {
     Json list = Json::array();
     for (const Branch& each : branches) list.push_back(each.json);

@@ -173,6 +173,10 @@ Problems problems_of(const Attached& attached, const Facts& facts) {
   return out;
 }
 
+bool is_wrong(const Problems& problems) {
+  return std::any_of(problems.begin(), problems.end(), [](const Problem& each) { return each.kind != "unreadable"; });
+}
+
 Problems find_problems(const Facts& facts) {
   Problems out = gather(facts);
   check_node(facts, out);

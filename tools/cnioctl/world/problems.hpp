@@ -27,5 +27,7 @@ std::vector<Problem> problems_of(const Attached& attached, const Facts& facts);
 
 // Those of all attachments, put together by network, and those of the node.
 std::vector<Problem> find_problems(const Facts& facts);
+// Is one of them more than that something could not be looked at?
+bool is_wrong(const std::vector<Problem>& problems);
 
 }  // namespace cnio::cnioctl
