@@ -30,7 +30,8 @@ Result<Places> take_places(const Request& request, const Network& network) {
 
 // What the host knows of the link, without what the pod says: it has been recorded, is marked, or was reported by ADD.
 bool is_ours(const net::Link& host_end, const Request& request, const Places& at, const AddResult& prev) {
-  const std::vector<RecordedPair> pairs = at.record ? at.record->pairs_on(at.turns.host()) : std::vector<RecordedPair>();
+  const std::vector<RecordedPair> pairs =
+      at.record ? at.record->pairs_on(at.turns.host()) : std::vector<RecordedPair>();
   return host_end.alias == host_end_alias(request.network, request.attachment) ||
          find_entry(prev, host_end.name, false) != nullptr ||
          std::any_of(pairs.begin(), pairs.end(), [&](const RecordedPair& pair) {

@@ -2,11 +2,13 @@
 #include "cnio/firewall/owned_rules.hpp"
 
 #include <array>
+#include <iterator>
 #include <map>
 
 #include "firewall/masquerade_names.hpp"
 #include "firewall/masquerade_shared.hpp"
 #include "firewall/pod_table.hpp"
+#include "firewall/port_map_record.hpp"
 #include "firewall/port_map_rules.hpp"
 #include "firewall/port_map_table.hpp"
 #include "firewall/spoof_check_chains.hpp"
@@ -90,18 +92,43 @@ OwnedRules commented(RuleKind kind, const net::NftTable& table, std::string obje
   return rules;
 }
 
-Status add_port_maps(NftConnection& nft, Rules& out) {
-  for (const net::NftTable& table :
-       {kPortMapTable, net::NftTable{net::NftFamily::kIpv4, "nat"}, net::NftTable{net::NftFamily::kIpv6, "nat"}}) {
-    CNIO_LET(const auto chains, nft.list_chains(table));
-    for (const net::NftChain& chain : chains) {
-      const bool ours = is_ports_chain(chain.name) || chain.name.starts_with(kPodChainPrefix);
-      if (ours && !hash_in_comment(chain.comment).empty()) {
-        out.push_back(commented(RuleKind::kPortMap, table, chain.name, chain.comment));
-      }
+Status add_port_chains(NftConnection& nft, const net::NftTable& table, Rules& out) {
+  CNIO_LET(const auto chains, nft.list_chains(table));
+  for (const net::NftChain& chain : chains) {
+    const bool ours = is_ports_chain(chain.name) || chain.name.starts_with(kPodChainPrefix);
+    if (!ours || hash_in_comment(chain.comment).empty()) continue;
+    out.push_back(commented(RuleKind::kPortMap, table, chain.name, chain.comment));
+  }
+  return {};
+}
+
+// The comments in our own table tell them, whatever chains lead there.
+Status add_ports(NftConnection& nft, Rules& out) {
+  if (out.empty()) return {};
+  std::map<std::string, OwnedRules*> by_chain;
+  for (OwnedRules& each : out) by_chain.emplace(each.object, &each);
+  CNIO_LET(const auto rules, nft.list_programs(kPortMapTable));
+  for (const net::NftProgramRule& rule : rules) {
+    const auto chain = by_chain.find(rule.chain);
+    if (chain == by_chain.end()) continue;
+    PortMapRecord record;
+    record.understand(rule.comment);
+    for (const LedPort& port : record.ports) {
+      chain->second->ports.push_back({port.protocol, port.host_port, port.pod_port, port.host});
+      chain->second->addresses.push_back(port.pod);
     }
   }
   return {};
+}
+
+Status add_port_maps(NftConnection& nft, Rules& out) {
+  Rules own;
+  CNIO_TRY(add_port_chains(nft, kPortMapTable, own));
+  CNIO_TRY(add_ports(nft, own));
+  std::move(own.begin(), own.end(), std::back_inserter(out));
+  // Those that iptables shows.
+  CNIO_TRY(add_port_chains(nft, {net::NftFamily::kIpv4, "nat"}, out));
+  return add_port_chains(nft, {net::NftFamily::kIpv6, "nat"}, out);
 }
 
 Status add_pods(NftConnection& nft, Rules& out) {

@@ -88,7 +88,9 @@ class CnioctlTest : public AttachmentTest {
   /// Its namespace goes, and nobody is told.
   static void lose(const std::string& id) {
     delete_netns(id);
-    ASSERT_TRUE(happens([&] { return ip_json({"link", "show", "type", "veth"}).dump().find(id + "/eth0") == std::string::npos; }));
+    ASSERT_TRUE(happens([&] {
+      return ip_json({"link", "show", "type", "veth"}).dump().find(id + "/eth0") == std::string::npos;
+    }));
   }
 
  private:

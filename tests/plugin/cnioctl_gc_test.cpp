@@ -18,7 +18,8 @@ class CnioctlGc : public CnioctlTest {
   static std::string doomed() {
     std::string out;
     const Json file = plan_file();
-    for (const Json& each : file.at("remove")) out += (out.empty() ? "" : " ") + each.at("container").get<std::string>();
+    for (const Json& each : file.at("remove"))
+      out += (out.empty() ? "" : " ") + each.at("container").get<std::string>();
     return out;
   }
   static constexpr int kStale = 4;
@@ -139,7 +140,8 @@ TEST_F(CnioctlGc, BelievesTheRuntime) {
   add_pod(full_list(), "lost", 8002);
   lose("lost");
   for (const char* id : {"stopped", "old"}) {
-    write_file(std::string("/var/lib/cni/networks/net/10.1.0.") + (*id == 's' ? "77" : "78"), std::string(id) + "\r\neth0");
+    write_file(std::string("/var/lib/cni/networks/net/10.1.0.") + (*id == 's' ? "77" : "78"),
+               std::string(id) + "\r\neth0");
   }
   must_run({"touch", "-d", "1 hour ago", "/var/lib/cni/networks/net/10.1.0.77", "/var/lib/cni/networks/net/10.1.0.78"});
   write_file("/var/lib/cni/networks/net/10.1.0.79", "new\r\neth0");
@@ -199,7 +201,8 @@ TEST_F(CnioctlGc, WorksWhilePodsComeAndGo) {
 }
 
 TEST_F(CnioctlGc, RefusesWhatIsNoPlan) {
-  for (const char* text : {"", "[]", "{}", R"({"schema": "cnioctl/2", "gc": {}})", R"({"schema": "cnioctl/1", "gc": {}})"}) {
+  for (const char* text :
+       {"", "[]", "{}", R"({"schema": "cnioctl/2", "gc": {}})", R"({"schema": "cnioctl/1", "gc": {}})"}) {
     write_file(kPlan, text);
     EXPECT_EQ(apply().exit_code, 2) << text;
   }

@@ -129,9 +129,8 @@ TEST_F(CnioctlResync, NamesPluginsOfOthers) {
 TEST_F(CnioctlResync, PrintsNothingThatDrivesATerminal) {
   Json list = list_of({full_config()});
   add_pod(list, "c1", 0, false);
-  Json record = {{"kind", "cniCacheV1"},   {"containerId", "c1"},    {"config", "e30="},
-                 {"ifName", "eth0"},       {"networkName", "net"},   {"netns", "/run/netns/c1"},
-                 {"result", Json::object()}};
+  Json record = {{"kind", "cniCacheV1"}, {"containerId", "c1"},      {"config", "e30="},        {"ifName", "eth0"},
+                 {"networkName", "net"}, {"netns", "/run/netns/c1"}, {"result", Json::object()}};
   record["cniArgs"] = {{"K8S_POD_NAMESPACE", "a\x1b[2J"}, {"K8S_POD_NAME", "b\n\x07"}};
   write_file(cache_file(list, "c1"), record.dump());
   const Outcome outcome = resync();

@@ -1,7 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 //
-// REPAIR, which is `cnioctl resync`'s: what the host has lost under a pod that lives comes back, as CHECK judges it, and
-// the pod is not touched.
+// REPAIR, which is `cnioctl resync`'s: what the host has lost under a pod that lives comes back, as CHECK judges it,
+// and the pod is not touched.
 #include "plugin/attachment_fixture.hpp"
 #include "support/talk.hpp"
 
@@ -13,8 +13,8 @@ class Repair : public AttachmentTest {
   static constexpr char kVerb[] = "CNIO_REPAIR";
 
   static Outcome repair(const Json& config, const Json& result, const Attachment& attachment) {
-    return run(plugin_command({config.at("type").get<std::string>(), kVerb, attachment,
-                               with_prev_result(config, result).dump()}));
+    return run(plugin_command(
+        {config.at("type").get<std::string>(), kVerb, attachment, with_prev_result(config, result).dump()}));
   }
   /// What was wrong, by the answer; the answer as it is if it is another.
   static std::string repaired(const Json& config, const Json& result, const Attachment& attachment) {

@@ -48,8 +48,8 @@ std::vector<std::string> ids(const GcPlan& plan) {
 }
 
 TEST(GcPlan, TakesWhatIsGone) {
-  const World world = world_with({attached("a", Life::kLive), attached("b", Life::kGone), attached("c", Life::kRebooted),
-                                  attached("d", Life::kUnknown)});
+  const World world = world_with({attached("a", Life::kLive), attached("b", Life::kGone),
+                                  attached("c", Life::kRebooted), attached("d", Life::kUnknown)});
   const auto plan = plan_gc(world, {}, facts);
   ASSERT_OK(plan);
   EXPECT_THAT(ids(plan.value()), ::testing::ElementsAre("b", "c"));

@@ -5,6 +5,7 @@
 #include <functional>
 #include <sstream>
 
+#include "cnioctl/cli_look.hpp"
 #include "cnioctl/gc.hpp"
 #include "cnioctl/lint.hpp"
 #include "cnioctl/resync.hpp"
@@ -20,6 +21,7 @@ struct Line {
   bool json = false;
   SubnetOptions subnet;
   LintOptions lint;
+  LookOptions look;
   GcOptions gc;
   bool gc_dry_run = false;
   ResyncOptions resync;
@@ -153,6 +155,7 @@ Outcome run(int argc, const char* const* argv) {
   app.add_flag("--json", line.json, "one object for programs, in place of text for people");
   app.require_subcommand(1);
   app.fallthrough();
+  add_look(app, line.look, line.json, line.verb);
   add_subnet(app, line);
   add_lint(app, line);
   add_gc(app, line);

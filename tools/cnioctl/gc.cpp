@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <ctime>
 #include <fcntl.h>
+#include <sstream>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -97,7 +98,8 @@ Outcome gc_plan(const GcOptions& options) {
   }
   out.out = plan_text(plan.value(), [&](const RuleOwner& who) { return name_of(options.stores, who); });
   if (!plan.value().remove.empty()) {
-    const std::string where = options.output.empty() ? "-o plan.json, then --apply plan.json" : "--apply " + options.output;
+    const std::string where =
+        options.output.empty() ? "-o plan.json, then --apply plan.json" : "--apply " + options.output;
     out.out += "apply: cnioctl gc " + one_line(where) + "\n";
   }
   return out;
@@ -108,7 +110,8 @@ namespace {
 // Those that may have come later in its list, and have been there to be called. Whoever has nothing of theirs loses
 // nothing by a DEL.
 void add_followers(const Plugins& plugins, Remembered& out) {
-  for (const char* type : {"portmap", "firewall", "bandwidth", "tuning"}) {
+  std::istringstream types(CNIO_CHAINED_PLUGINS);
+  for (std::string type; types >> type;) {
     if (!find_executable(plugins.folders, type).empty()) out.plugins.push_back({{"type", type}});
   }
 }
@@ -218,10 +221,10 @@ Outcome gc_apply(const GcOptions& options, const protocol::Environment& environm
   }
   look_after(options, plan.value(), done.report);
   const Exit exit = done.report.exit();
-  done.report.add({exit == Exit::kWell ? Level::kOk : Level::kError, "gc",
-                   std::to_string(done.removed) + " of " + std::to_string(plan.value().remove.size()) +
-                       " attachments removed",
-                   exit == Exit::kWell ? "" : "not-removed"});
+  done.report.add(
+      {exit == Exit::kWell ? Level::kOk : Level::kError, "gc",
+       std::to_string(done.removed) + " of " + std::to_string(plan.value().remove.size()) + " attachments removed",
+       exit == Exit::kWell ? "" : "not-removed"});
   return outcome_of(done.report, options.json);
 }
 

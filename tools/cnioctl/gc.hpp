@@ -25,9 +25,9 @@ struct GcOptions {
 // Plans: what would go, with the evidence, and changes nothing. kFound if there is something.
 Outcome gc_plan(const GcOptions& options);
 
-// Carries a plan out. Looks again, and refuses one of which anything has changed (kStale; nothing is removed). What goes
-// gets a DEL of its plugins, one attachment at a time, and not a GC with all that live: a pod that starts meanwhile is
-// in no such list, and would be taken.
+// Carries a plan out. Looks again, and refuses one of which anything has changed (kStale; nothing is removed). What
+// goes gets a DEL of its plugins, one attachment at a time, and not a GC with all that live: a pod that starts
+// meanwhile is in no such list, and would be taken.
 Outcome gc_apply(const GcOptions& options, const protocol::Environment& environment);
 
 }  // namespace cnio::cnioctl

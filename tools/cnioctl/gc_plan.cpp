@@ -89,8 +89,9 @@ Status require_runtimes_paths(const World& world) {
     elsewhere = true;
   }
   if (!elsewhere) return {};
-  return Error::make(Code::kTryAgain, "no pod that lives has its sandbox where it was made: this does not see the "
-                                      "paths that the runtime sees")
+  return Error::make(Code::kTryAgain,
+                     "no pod that lives has its sandbox where it was made: this does not see the "
+                     "paths that the runtime sees")
       .hint("call it in the host's mount namespace, not in a container");
 }
 
@@ -164,8 +165,8 @@ std::string objects_text(const Doomed& doomed) {
 
 std::string plan_text(const GcPlan& plan, const std::function<std::string(const RuleOwner&)>& name) {
   std::string text = "would remove " + count_text(plan.remove.size(), "attachment", "attachments") + " with " +
-                     count_text(count_of(plan, "address"), "address", "addresses") + "; " +
-                     std::to_string(plan.live) + " alive, " + std::to_string(plan.unknown) + " unknown and " +
+                     count_text(count_of(plan, "address"), "address", "addresses") + "; " + std::to_string(plan.live) +
+                     " alive, " + std::to_string(plan.unknown) + " unknown and " +
                      count_text(plan.foreign, "foreign file stays", "foreign files stay") + "\n";
   for (const Doomed& each : plan.remove) {
     text += "  " + one_line(name(each.who)) + "  " + std::string(to_string(each.life)) + ": " + one_line(each.reason) +

@@ -18,10 +18,10 @@ namespace cnio::cnioctl {
 
 // What a person has said of it.
 struct GcChoice {
-  std::vector<std::string> networks = {};                // none: all
-  std::optional<std::set<std::string>> valid = {};       // containers that a runtime knows; nothing: none was asked
-  bool include_unknown = false;                          // also those of which nothing tells whether they live
-  bool no_pods = false;                                  // that none lives is no mistake
+  std::vector<std::string> networks = {};           // none: all
+  std::optional<std::set<std::string>> valid = {};  // containers that a runtime knows; nothing: none was asked
+  bool include_unknown = false;                     // also those of which nothing tells whether they live
+  bool no_pods = false;                             // that none lives is no mistake
 
   bool operator==(const GcChoice&) const = default;
 };

@@ -45,10 +45,8 @@ Error failure(const std::string& type, const ProcessResult& ended) {
 }
 
 std::vector<std::string> environment_of(const Plugins& plugins, const Remembered& of, const std::string& command) {
-  std::vector<std::string> out = {"CNI_COMMAND=" + command,
-                                  "CNI_CONTAINERID=" + of.who.attachment.container_id,
-                                  "CNI_NETNS=" + of.netns,
-                                  "CNI_IFNAME=" + of.who.attachment.ifname,
+  std::vector<std::string> out = {"CNI_COMMAND=" + command, "CNI_CONTAINERID=" + of.who.attachment.container_id,
+                                  "CNI_NETNS=" + of.netns, "CNI_IFNAME=" + of.who.attachment.ifname,
                                   "CNI_PATH=" + plugins.folders};
   if (!of.args.empty()) out.push_back("CNI_ARGS=" + of.args);
   const std::string path = plugins.environment.get("PATH");
@@ -74,11 +72,12 @@ Result<PluginCall> PluginCall::start(const Plugins& plugins, const Remembered& o
   CNIO_LET(std::string input, input_of(of, number));
   PluginCall call(std::move(type), std::move(input));
   const std::string path = find_executable(plugins.folders, call.type_);
-  if (path.empty()) return Error::make(Code::kDelegate, "the plugin " + quote(call.type_) + " is not in " + plugins.folders);
+  if (path.empty())
+    return Error::make(Code::kDelegate, "the plugin " + quote(call.type_) + " is not in " + plugins.folders);
   CNIO_LET(call.process_, RunningProcess::start({.path = path,
-                                                .args = {path},
-                                                .environment = environment_of(plugins, of, command),
-                                                .stdin_data = call.input_}));
+                                                 .args = {path},
+                                                 .environment = environment_of(plugins, of, command),
+                                                 .stdin_data = call.input_}));
   return call;
 }
 

@@ -16,9 +16,9 @@ namespace cnio::cnioctl {
 // An attachment as somebody remembers it who was there when it was made: enough to call its plugins again.
 struct Remembered {
   firewall::RuleOwner who;
-  std::string pod = {};    // "default/web-7f9c"; empty: not known
-  std::string netns = {};  // empty: not known
-  std::string args = {};   // CNI_ARGS
+  std::string pod = {};                      // "default/web-7f9c"; empty: not known
+  std::string netns = {};                    // empty: not known
+  std::string args = {};                     // CNI_ARGS
   std::vector<protocol::Json> plugins = {};  // of the runtime's list; of a single plugin that one
   std::string version = {};                  // of the list
   protocol::Json capabilities = protocol::Json::object();

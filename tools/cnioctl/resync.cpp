@@ -26,8 +26,8 @@ constexpr size_t kShownPods = 20;  // people read no more
 // What came of one attachment, plugin by plugin.
 struct Mended {
   Remembered of;
-  std::vector<std::string> made = {};      // what was missing, and is there again
-  std::vector<Error> lost = {};            // what is missing still
+  std::vector<std::string> made = {};       // what was missing, and is there again
+  std::vector<Error> lost = {};             // what is missing still
   std::vector<std::string> strangers = {};  // plugins that mend nothing
 
   [[nodiscard]] bool well() const { return made.empty() && lost.empty() && strangers.empty(); }

@@ -21,8 +21,8 @@ struct ResyncOptions {
 
 // Has the plugins make again what this node has lost under pods that live: their REPAIR (protocol::Plugin). Nothing in
 // a pod is changed. With `dry_run` they are asked what is missing, by their CHECK. Kinds: put-back, missing (of a dry
-// run), lost (not to be mended), no-repair (a plugin of others, or an old one), part (libcni's cache is missing, so port
-// maps and the like are not known), unreadable (nobody tells how it was made).
+// run), lost (not to be mended), no-repair (a plugin of others, or an old one), part (libcni's cache is missing, so
+// port maps and the like are not known), unreadable (nobody tells how it was made).
 Outcome resync(const ResyncOptions& options, const protocol::Environment& environment);
 
 }  // namespace cnio::cnioctl

@@ -35,8 +35,7 @@ Status gc(const protocol::Request& request, const MakeDriver& make_driver);
 Status status(const protocol::Request& request, const Network& network, const std::function<Status()>& rehearse);
 
 // Links, addresses and routes with prevResult.
-using Compare =
-    std::function<Status(net::Netlink& host, net::Sandbox& sandbox, const protocol::AddResult& prev)>;
+using Compare = std::function<Status(net::Netlink& host, net::Sandbox& sandbox, const protocol::AddResult& prev)>;
 
 // CHECK, but for the links: the IPAM plugin is asked, then `compare`, then the rules of masquerading.
 Status check(const protocol::Request& request, const Network& network, const Compare& compare);

@@ -10,6 +10,7 @@
 #include "cnio/base/ip.hpp"
 #include "cnio/base/result.hpp"
 #include "cnio/firewall/owner.hpp"
+#include "cnio/firewall/port_map.hpp"
 #include "cnio/net/nftables/nftables.hpp"
 
 // All that attachments have in nf_tables, for whoever looks at a node as a whole.
@@ -27,6 +28,7 @@ struct OwnedRules {
   std::string hash;                     // as owner_hash gives it; empty if it is not told so
   std::string text = {};                // what it says of its owner, for people; may have been cut
   std::optional<RuleOwner> owner = {};  // if it says that, and the hash proves it
+  std::vector<PortMapping> ports = {};  // that lead to it (kPortMap)
   std::vector<IpAddr> addresses = {};   // that lead to it (kMasquerade), or are its elements (kPodFirewall)
 
   [[nodiscard]] bool belongs_to(const RuleOwner& other) const { return !hash.empty() && hash == owner_hash(other); }

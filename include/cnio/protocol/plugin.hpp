@@ -28,8 +28,8 @@ struct Plugin {
   // What the host has lost under a container that lives (rules, its bridge, a port, addresses, forwarding) is made
   // again, as ADD made it; the request is an ADD's, with the prevResult of CHECK. Nothing in the sandbox is changed,
   // nothing that stands is rewritten, and what is done stays done. `cnioctl resync` calls it (kRepairCommand), no
-  // runtime does. Returns what CHECK had found; nothing if that is well. Error: what it finds even now. None: the plugin
-  // has nothing on the host.
+  // runtime does. Returns what CHECK had found; nothing if that is well. Error: what it finds even now. None: the
+  // plugin has nothing on the host.
   std::function<Result<std::string>(const Request&)> repair = {};
 
   Keys keys = {};  // of its own; kCommonKeys come besides

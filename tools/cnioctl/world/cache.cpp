@@ -104,11 +104,9 @@ std::vector<std::string> Cache::paths(Report& report) const {
 std::vector<std::string> names_in(const std::string& folder, Report& report) {
   std::vector<std::string> names;
   const auto fd = open_file(folder, O_RDONLY | O_DIRECTORY);
-  const Status listed =
-      !fd.ok() ? Status(fd.error())
-               : list_files(fd.value().get(), folder, [&](const FileName& file) {
-                   if (file.name != "." && file.name != "..") names.push_back(file.name);
-                 });
+  const Status listed = !fd.ok() ? Status(fd.error()) : list_files(fd.value().get(), folder, [&](const FileName& file) {
+    if (file.name != "." && file.name != "..") names.push_back(file.name);
+  });
   if (!listed.ok() && listed.error().errnum() != ENOENT) report.blind(folder, listed.error());
   std::sort(names.begin(), names.end());
   return names;

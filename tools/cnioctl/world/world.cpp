@@ -19,6 +19,7 @@ namespace cnio::cnioctl {
 namespace {
 
 using attachment::AttachmentRecord;
+using firewall::OwnedRules;
 using firewall::RuleOwner;
 using ipam::Origin;
 using ipam::Reservation;
@@ -32,6 +33,7 @@ struct Look {
   std::vector<ForeignFile> foreign = {};
   std::vector<std::string> stores = {};
   uint64_t host = 0;
+  bool knows_rules = true;
 };
 
 // A pair is recorded before it is made, so each link that is seen has its record by then.
@@ -53,9 +55,9 @@ void look_at_records(Look& look) {
 
 void look_at_rules(Look& look) {
   auto nft = net::NftConnection::open();
-  if (!nft.ok()) return look.blind.blind("nf_tables", nft.error());
-  if (!nft.value()) return;
-  auto rules = firewall::list_owned_rules(*nft.value());
+  if (nft.ok() && !nft.value()) return;
+  auto rules = nft.ok() ? firewall::list_owned_rules(*nft.value()) : Result<std::vector<OwnedRules>>(nft.error());
+  look.knows_rules = rules.ok();
   if (!rules.ok()) return look.blind.blind("nf_tables", rules.error());
   look.assembly.add_rules(std::move(rules).value());
 }
@@ -75,7 +77,9 @@ std::string what_is_at(const std::string& path) {
 void add_reservation(Look& look, const std::string& network, const Reservation& each) {
   const std::string path = look.places.data_dir + "/" + network + "/" + each.file;
   if (each.state == Reservation::State::kHeld) {
-    return look.assembly.add_address({network, each.holder}, {each.address, path, each.origin});
+    struct stat info {};
+    const int64_t made = lstat(path.c_str(), &info) == 0 ? info.st_mtime : 0;
+    return look.assembly.add_address({network, each.holder}, {each.address, path, each.origin, made});
   }
   const bool torn = each.state == Reservation::State::kTorn;
   look.foreign.push_back({network, each.address, path, torn ? "empty" : what_is_at(path), torn});
@@ -171,6 +175,28 @@ const net::Link* select_link(const std::vector<net::Link>& links, const Wanted& 
 
 }  // namespace
 
+std::vector<IpAddr> Attached::all_addresses() const {
+  std::set<IpAddr> out;
+  for (const HeldAddress& each : addresses) out.insert(each.address);
+  if (!pairs.empty()) out.insert(pairs.back().addresses.begin(), pairs.back().addresses.end());
+  return {out.begin(), out.end()};
+}
+
+std::string Attached::name() const {
+  constexpr size_t kShort = 13;
+  return pod.empty() ? "container " + who.attachment.container_id.substr(0, kShort) : pod;
+}
+
+void name_pod(Attached& attached) {
+  if (attached.cache_file.empty() || !attached.pod.empty()) return;
+  auto cached = Cache::read_path(attached.cache_file);
+  if (cached.ok()) attached.pod = std::move(cached).value().pod;
+}
+
+void name_pods(World& world) {
+  for (Attached& attached : world.attached) name_pod(attached);
+}
+
 const Attached* World::find(const RuleOwner& who) const {
   const auto found = std::lower_bound(attached.begin(), attached.end(), who,
                                       [](const Attached& each, const RuleOwner& wanted) { return each.who < wanted; });
@@ -199,6 +225,7 @@ World look_at_world(const StorePlaces& places) {
   world.foreign = std::move(look.foreign);
   world.stores = std::move(look.stores);
   world.host = look.host;
+  world.knows_rules = look.knows_rules;
   world.blind = std::move(look.blind);
   return world;
 }

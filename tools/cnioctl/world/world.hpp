@@ -16,6 +16,7 @@
 #include "cnioctl/occupants.hpp"
 #include "cnioctl/report.hpp"
 #include "cnioctl/world/life.hpp"
+#include "cnioctl/world/setup.hpp"
 
 // A node as cnioctl sees it: plain data, so that what is said of it needs neither root nor a kernel. Names and texts
 // are as others wrote them, and not fit to be printed: see print.hpp.
@@ -26,6 +27,7 @@ struct HeldAddress {
   IpAddr address;
   std::string file;  // its path
   std::optional<ipam::Origin> origin;
+  int64_t made = 0;  // when, in seconds since 1970; 0: not known
 };
 
 // One interface of one container in one network, with all that was found of it.
@@ -35,11 +37,17 @@ struct Attached {
   std::vector<attachment::RecordedPair> pairs = {};  // as recorded in /run/cnio, oldest first
   std::vector<net::Link> host_ends = {};             // by these records, or by their aliases
   std::vector<firewall::OwnedRules> rules = {};
-  std::string cache_file = {};  // libcni's; empty: none
+  std::string cache_file = {};      // libcni's; empty: none
+  std::string pod = {};             // "default/web-7f9c", once name_pods was asked
+  std::optional<Setup> setup = {};  // what it was made to have; nothing: not known
   Evidence evidence = {};
   Verdict verdict = {};
 
   [[nodiscard]] Life life() const { return verdict.life; }
+  // Those that are reserved, and those that its last record has.
+  [[nodiscard]] std::vector<IpAddr> all_addresses() const;
+  // "default/web-7f9c", or else "container 0123456789ab".
+  [[nodiscard]] std::string name() const;
 };
 
 // What stands where reservations are and is none: never touched.
@@ -58,6 +66,7 @@ struct World {
   std::vector<net::Link> links;             // all of the host
   std::vector<net::Link> unsaid;            // of these, host ends whose alias does not say whose they are
   std::vector<firewall::OwnedRules> rules;  // whose owner is not known
+  bool knows_rules = true;                  // or nf_tables could not be read
   uint64_t host = 0;                        // the number of its network namespace
   Report blind;                             // what could not be looked at
 
@@ -70,5 +79,9 @@ struct World {
 // Looks at this node, in the calling thread's network namespace. Changes nothing, waits for nobody, and runs no
 // program.
 World look_at_world(const StorePlaces& places);
+
+// Reads what libcni's cache says of an attachment's pod.
+void name_pod(Attached& attached);
+void name_pods(World& world);
 
 }  // namespace cnio::cnioctl
