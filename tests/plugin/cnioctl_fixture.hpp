@@ -108,9 +108,14 @@ class CnioctlTest : public AttachmentTest {
                    {"ifName", of.attachment.ifname},
                    {"networkName", of.list.at("name")},
                    {"netns", of.attachment.netns},
-                   {"cniArgs", {{"IgnoreUnknown", "1"}, {"K8S_POD_NAMESPACE", "default"}}},
+                   {"cniArgs", Json::array()},
                    {"result", of.result}};
-    record["cniArgs"].push_back({"K8S_POD_NAME", "pod-" + of.attachment.container});
+    for (const auto& [name, value] :
+         std::vector<std::pair<std::string, std::string>>{{"IgnoreUnknown", "1"},
+                                                          {"K8S_POD_NAMESPACE", "default"},
+                                                          {"K8S_POD_NAME", "pod-" + of.attachment.container}}) {
+      record["cniArgs"].push_back(Json::array({name, value}));
+    }
     if (port != 0) record["capabilityArgs"] = capabilities(port);
     return record;
   }

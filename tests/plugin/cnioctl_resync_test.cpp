@@ -20,17 +20,18 @@ class CnioctlResync : public CnioctlTest {
   }
   static std::string inside(const std::string& id) {
     const std::string netns = pod(id).netns;
-    return ip_json({"address"}, netns).dump() + ip_json({"route"}, netns).dump();
+    return find_link("eth0", netns).at("address").dump() + ::testing::PrintToString(address_texts("eth0", netns)) +
+           ip_json({"route"}, netns).dump();
   }
 };
 
 TEST_F(CnioctlResync, OfANodeThatIsWellChangesNothing) {
   add_pod(full_list(), "c1", 8001);
-  const std::string rules = must_run({"nft", "-a", "list", "ruleset"});
+  const std::string rules = must_run({"nft", "-a", "-s", "list", "ruleset"});
   const Outcome outcome = resync();
   EXPECT_EQ(outcome.exit_code, 0) << describe(outcome);
   EXPECT_THAT(outcome.out, HasSubstr("1 interface of pods, 1 well"));
-  EXPECT_EQ(must_run({"nft", "-a", "list", "ruleset"}), rules);
+  EXPECT_EQ(must_run({"nft", "-a", "-s", "list", "ruleset"}), rules);
 }
 
 TEST_F(CnioctlResync, BringsAllBackAfterAFlushAndALostBridge) {
@@ -131,7 +132,8 @@ TEST_F(CnioctlResync, PrintsNothingThatDrivesATerminal) {
   add_pod(list, "c1", 0, false);
   Json record = {{"kind", "cniCacheV1"}, {"containerId", "c1"},      {"config", "e30="},        {"ifName", "eth0"},
                  {"networkName", "net"}, {"netns", "/run/netns/c1"}, {"result", Json::object()}};
-  record["cniArgs"] = {{"K8S_POD_NAMESPACE", "a\x1b[2J"}, {"K8S_POD_NAME", "b\n\x07"}};
+  record["cniArgs"] =
+      Json::array({Json::array({"K8S_POD_NAMESPACE", "a\x1b[2J"}), Json::array({"K8S_POD_NAME", "b\n\x07"})});
   write_file(cache_file(list, "c1"), record.dump());
   const Outcome outcome = resync();
   EXPECT_EQ(outcome.out.find('\x1b'), std::string::npos);

@@ -25,11 +25,11 @@ class Repair : public AttachmentTest {
   static void expect_well(const Json& config, const Json& result, const Attachment& attachment) {
     EXPECT_TRUE(succeeded_silently(check(with_prev_result(config, result), attachment)));
   }
-  /// The pod's links, addresses and routes, as it sees them.
+  /// The pod's MAC address, addresses and routes.
   static std::string inside(const Attachment& attachment) {
     const std::string& netns = attachment.netns;
-    return ip_json({"address"}, netns).dump() + ip_json({"route"}, netns).dump() +
-           ip_json({"-6", "route"}, netns).dump();
+    return find_link("eth0", netns).at("address").dump() + ::testing::PrintToString(address_texts("eth0", netns)) +
+           ip_json({"route"}, netns).dump() + ip_json({"-6", "route"}, netns).dump();
   }
   static Json full_ptp() {
     Json config = ptp_config();
@@ -41,9 +41,9 @@ class Repair : public AttachmentTest {
 TEST_F(Repair, OfWhatIsWellDoesNothing) {
   const Json config = full_config();
   const Json result = must_add(config, pod());
-  const std::string rules = must_run({"nft", "-a", "list", "ruleset"});
+  const std::string rules = must_run({"nft", "-a", "-s", "list", "ruleset"});
   EXPECT_EQ(repaired(config, result, pod()), "");
-  EXPECT_EQ(must_run({"nft", "-a", "list", "ruleset"}), rules);
+  EXPECT_EQ(must_run({"nft", "-a", "-s", "list", "ruleset"}), rules);
 }
 
 TEST_F(Repair, AfterAFlushOfTheRules) {
