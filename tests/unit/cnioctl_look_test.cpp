@@ -68,8 +68,8 @@ class Look : public ::testing::Test {
     count();
   }
 
-  static Setup setup() {
-    Setup setup;
+  static cnioctl::Setup setup() {
+    cnioctl::Setup setup;
     setup.type = "bridge";
     setup.bridge = "cni0";
     setup.gateway = setup.masquerade = true;

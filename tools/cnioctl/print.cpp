@@ -33,6 +33,7 @@ struct Character {
 };
 
 constexpr unsigned kBitsOfFollower = 6;
+constexpr char32_t kHighest = 0x10FFFF;
 // For each size the lowest code that needs it: a longer form is none.
 constexpr std::array<char32_t, 5> kLowest = {0, 0, 0x80, 0x800, 0x10000};
 
@@ -53,8 +54,8 @@ Character first_character(std::string_view text) {
     if ((byte(i) & 0xC0U) != 0x80U) return {};
     out.code = (out.code << kBitsOfFollower) | (byte(i) & 0x3FU);
   }
-  const bool surrogate = out.code >= 0xD800 && out.code < 0xE000;
-  return out.code < kLowest.at(out.size) || surrogate ? Character() : out;
+  const bool none = (out.code >= 0xD800 && out.code < 0xE000) || out.code > kHighest;
+  return out.code < kLowest.at(out.size) || none ? Character() : out;
 }
 
 bool is_unseen(char32_t code) {
