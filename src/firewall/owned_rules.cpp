@@ -4,9 +4,12 @@
 #include <array>
 #include <iterator>
 #include <map>
+#include <set>
 
+#include "firewall/filter_table.hpp"
 #include "firewall/masquerade_names.hpp"
 #include "firewall/masquerade_shared.hpp"
+#include "firewall/pod_rules.hpp"
 #include "firewall/pod_table.hpp"
 #include "firewall/port_map_record.hpp"
 #include "firewall/port_map_rules.hpp"
@@ -144,6 +147,30 @@ Status add_pods(NftConnection& nft, Rules& out) {
   return {};
 }
 
+// Bridge and port of each pod of a bridge with a policy.
+Status add_members(NftConnection& nft, Rules& out) {
+  CNIO_LET(const auto elements, nft.list_elements(pod_table(), kMemberSet));
+  for (const net::NftElement& element : elements) {
+    OwnedRules rules = commented(RuleKind::kPodFirewall, pod_table(), kMemberSet, element.comment);
+    if (!rules.hash.empty()) out.push_back(std::move(rules));
+  }
+  return {};
+}
+
+// The rules that iptables shows are several for a pod, and say whose they are in notes.
+Status add_filter_rules(NftConnection& nft, Rules& out) {
+  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+    CNIO_LET(const auto rules, nft.list_programs(filter_table(family), kPodChain));
+    std::set<std::string_view> seen;
+    for (const net::NftProgramRule& rule : rules) {
+      const std::string_view hash = hash_in_comment(rule.note);
+      if (hash.empty() || !seen.insert(hash).second) continue;
+      out.push_back(commented(RuleKind::kPodFirewall, filter_table(family), kPodChain, rule.note));
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string_view to_string(RuleKind kind) { return kKinds.at(static_cast<size_t>(kind)); }
@@ -154,6 +181,8 @@ Result<Rules> list_owned_rules(NftConnection& nft) {
   CNIO_TRY(add_spoof_checks(nft, out));
   CNIO_TRY(add_port_maps(nft, out));
   CNIO_TRY(add_pods(nft, out));
+  CNIO_TRY(add_members(nft, out));
+  CNIO_TRY(add_filter_rules(nft, out));
   return out;
 }
 

@@ -36,7 +36,8 @@ class CnioctlLook : public CnioctlTest {
   }
   static std::vector<std::string> problems() {
     std::vector<std::string> kinds;
-    for (const Json& each : ask({"status"}).at("problems")) kinds.push_back(each.at("kind"));
+    const Json said = ask({"status"});
+    for (const Json& each : said.at("problems")) kinds.push_back(each.at("kind").get<std::string>());
     return kinds;
   }
   static Json only(const std::string& thing) { return ask({"who", thing}).at("found").at(0); }
@@ -76,7 +77,7 @@ TEST_F(CnioctlLook, WhoFindsThePodByWhateverNamesIt) {
   EXPECT_EQ(one.at("reservations").at(0).at("boot"), "this");
   EXPECT_TRUE(one.at("recorded").get<bool>());
   std::set<std::string> kinds;
-  for (const Json& each : one.at("rules")) kinds.insert(each.at("kind"));
+  for (const Json& each : one.at("rules")) kinds.insert(each.at("kind").get<std::string>());
   EXPECT_EQ(kinds, (std::set<std::string>{"firewall", "masquerade", "port-map", "spoof-check"}));
   EXPECT_EQ(look({"who", "10.1.0.99"}).exit_code, 0);
   EXPECT_EQ(look({"who", "192.0.2.1"}).exit_code, 5);
@@ -138,7 +139,7 @@ TEST_F(CnioctlLook, WaitsForNoLock) {
 TEST_F(CnioctlLook, ChangesNothing) {
   add_pod(full_list(), "c1", 8001);
   const auto now = [] {
-    return must_run({"nft", "-a", "list", "ruleset"}) + must_run({"ip", "-d", "address"}) +
+    return must_run({"nft", "-a", "list", "ruleset"}) + must_run({"ip", "address"}) +
            must_run({"find", "/run/cnio", "/var/lib/cni", "-printf", "%p %T@ %C@ %s\\n"});
   };
   const std::string before = now();
