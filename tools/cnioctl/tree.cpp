@@ -44,23 +44,23 @@ std::string networks_on(const net::Link& bridge, const Facts& facts) {
   return text;
 }
 
-Branch pod_branch(const Attached& attached, const net::Link* end, const Facts& facts) {
+Branch pod_branch(const Attached& attached, const net::Link* end, const Facts& facts, bool json) {
   std::string wrong;
   for (const Problem& each : problems_of(attached, facts)) wrong += (wrong.empty() ? "! " : ", ") + shown(each.what);
   if (attached.life() != Life::kLive)
     wrong.insert(0, std::string(to_string(attached.life())) + (wrong.empty() ? "" : " "));
   return {{end == nullptr ? "-" : shown(end->name), addresses_text(attached), shown(attached.name()), wrong},
           {},
-          describe(attached, facts)};
+          json ? describe(attached, facts) : Json()};
 }
 
-Branch bridge_branch(const Bridge& bridge, const Facts& facts) {
+Branch bridge_branch(const Bridge& bridge, const Facts& facts, bool json) {
   Branch out{{shown(bridge.link->name), addresses_of(*bridge.link, facts.node), networks_on(*bridge.link, facts),
               counted(bridge.ports.size(), "pod") + (bridge.link->up ? "" : ", down")}};
   out.json = {{"bridge", bridge.link->name}, {"up", bridge.link->up}, {"pods", Json::array()}};
   for (const auto& [attached, end] : bridge.ports) {
-    out.branches.push_back(pod_branch(*attached, end, facts));
-    out.json["pods"].push_back(out.branches.back().json);
+    out.branches.push_back(pod_branch(*attached, end, facts, json));
+    if (json) out.json["pods"].push_back(out.branches.back().json);
   }
   return out;
 }
@@ -83,12 +83,12 @@ std::map<net::IfIndex, Bridge> bridges_in(const Facts& facts) {
   return out;
 }
 
-Branch unbridged(const Facts& facts) {
+Branch unbridged(const Facts& facts, bool json) {
   Branch out{{"in no bridge"}};
   out.json = {{"bridge", nullptr}, {"pods", Json::array()}};
   const auto add = [&](const Attached& attached, const net::Link* end) {
-    out.branches.push_back(pod_branch(attached, end, facts));
-    out.json["pods"].push_back(out.branches.back().json);
+    out.branches.push_back(pod_branch(attached, end, facts, json));
+    if (json) out.json["pods"].push_back(out.branches.back().json);
   };
   for (const Attached& each : facts.world.attached) {
     for (const net::Link& end : each.host_ends) {
@@ -126,8 +126,8 @@ std::string head_of(const Facts& facts) {
 
 Outcome tree(const Facts& facts, bool json) {
   std::vector<Branch> branches;
-  for (const auto& [index, bridge] : bridges_in(facts)) branches.push_back(bridge_branch(bridge, facts));
-  Branch rest = unbridged(facts);
+  for (const auto& [index, bridge] : bridges_in(facts)) branches.push_back(bridge_branch(bridge, facts, json));
+  Branch rest = unbridged(facts, json);
   if (!rest.branches.empty()) branches.push_back(std::move(rest));
   const bool found = is_wrong(find_problems(facts));
   if (json) {
