@@ -17,7 +17,6 @@
 namespace cnio::cnioctl {
 namespace {
 
-using net::IfIndex;
 using net::Netlink;
 
 // Many attachments have the very same configuration.

@@ -1,8 +1,6 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "cnioctl/world/setup.hpp"
 
-#include <algorithm>
-
 #include <nlohmann/json.hpp>
 
 #include "cnio/base/unique_fd.hpp"
