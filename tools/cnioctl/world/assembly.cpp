@@ -12,15 +12,19 @@ using attachment::RecordedPair;
 using firewall::OwnedRules;
 using firewall::RuleOwner;
 
+namespace {
+
+void add_end(Attached& attached, const net::Link& link) {
+  const auto same = [&](const net::Link& each) { return each.index == link.index; };
+  if (std::none_of(attached.host_ends.begin(), attached.host_ends.end(), same)) attached.host_ends.push_back(link);
+}
+
+}  // namespace
+
 Attached& Assembly::of(const RuleOwner& who) {
   Attached& attached = attached_[who];
   attached.who = who;
   return attached;
-}
-
-void Assembly::add_end(Attached& attached, const net::Link& link) {
-  const auto same = [&](const net::Link& each) { return each.index == link.index; };
-  if (std::none_of(attached.host_ends.begin(), attached.host_ends.end(), same)) attached.host_ends.push_back(link);
 }
 
 void Assembly::add_links(std::vector<net::Link> links) {

@@ -29,7 +29,6 @@ class Assembly {
   std::map<net::IfIndex, size_t> by_index_;
   std::vector<firewall::OwnedRules> loose_;
 
-  void add_end(Attached& attached, const net::Link& link);
   void give_old_format();
 };
 
