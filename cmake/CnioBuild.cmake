@@ -99,10 +99,10 @@ endfunction()
 # cnio_add_tool(<name>): the executable of tools/<name>/main.cpp, made like a plugin's, but for people and scripts:
 # installed into sbin, for a runtime takes each file beside the plugins for one.
 function(cnio_add_tool name)
-  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp")
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp")
   list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
   add_library(cnio_tool_${name} STATIC ${sources})
-  target_link_libraries(cnio_tool_${name} PUBLIC cnio_ipam cnio_firewall PRIVATE cnio_product CLI11::CLI11)
+  target_link_libraries(cnio_tool_${name} PUBLIC cnio_ipam cnio_firewall cnio_attachment PRIVATE cnio_product CLI11::CLI11)
   target_include_directories(cnio_tool_${name} PUBLIC "${PROJECT_SOURCE_DIR}/tools")
   cnio_add_program(${name} cnio_tool_${name})
   install(PROGRAMS "$<TARGET_FILE:${name}>" DESTINATION "${CMAKE_INSTALL_SBINDIR}")

@@ -4,8 +4,10 @@
 #include <linux/netlink.h>
 #include <memory>
 
+#include "cnio/attachment/addressing.hpp"
 #include "cnio/attachment/masquerading.hpp"
 #include "cnio/attachment/stories.hpp"
+#include "cnio/base/no_rollback.hpp"
 #include "cnio/firewall/spoof_check.hpp"
 #include "cnio/net/netlink.hpp"
 
@@ -96,6 +98,21 @@ class Bridge : public attachment::Driver {
     return out;
   }
 
+  Status rejoin(Places& at, const Veth& veth, const AddResult& prev) override {
+    if (config_.mtu_auto) config_.mtu = veth.host_end.mtu;
+    NoRollback kept;
+    // As in ADD: before any frame.
+    if (config_.spoof_check) {
+      const auto spec = spoof_check_of(request_, veth.host_end, veth.sandbox_end);
+      if (!firewall::check_spoof_check(spec).ok()) CNIO_TRY(firewall::install_spoof_check(spec, kept.steps()));
+    }
+    CNIO_TRY(rejoin_bridge(at, veth, prev, kept.steps()));
+    CNIO_TRY(plan(at, prev));
+    CNIO_TRY(connect_host(at, veth, prev));
+    if (const auto mac = reported_mac(prev); mac && !gateways_.empty()) announce_gateway(at.host, bridge_.link, *mac);
+    return {};
+  }
+
   Status remove_rules(net::NftConnection& nft) override {
     return firewall::remove_spoof_check(nft, request_.network, request_.attachment);
   }
@@ -124,6 +141,21 @@ class Bridge : public attachment::Driver {
     return veth;
   }
 
+  // By which pods know it as their gateway; with a VLAN they know its end instead, which outlives the bridge.
+  [[nodiscard]] std::optional<MacAddr> reported_mac(const AddResult& prev) const {
+    const Interface* bridge = config_.vlan == 0 ? attachment::find_entry(prev, config_.bridge, false) : nullptr;
+    return bridge == nullptr ? std::nullopt : MacAddr::parse(bridge->mac);
+  }
+
+  // The bridge as the pods know it, which may be gone, and the attachment's port in it.
+  Status rejoin_bridge(Places& at, const Veth& veth, const AddResult& prev, Rollback& undo) {
+    const auto lock = at.turns.relying_on_bridges();
+    const auto mac = reported_mac(prev);
+    CNIO_LET(bridge_, ensure_bridge(at.host, config_, undo, mac.value_or(MacAddr::random())));
+    if (mac && config_.is_gateway) CNIO_TRY(give_back_mac(at.host, bridge_.link, *mac));
+    return bridge::rejoin_bridge(at.host, request_, config_, veth, bridge_.link);
+  }
+
   const Request& request_;
   Config config_;
   attachment::Network network_;
@@ -146,12 +178,21 @@ Status del(const Request& request) { return attachment::del(request, driver_of_t
 
 Status gc(const Request& request) { return attachment::gc(request, driver_of_the_rest); }
 
+attachment::Compare compare_with(const Request& request, const Config& config) {
+  return [&](net::Netlink& host, net::Sandbox& sandbox, const AddResult& prev) {
+    return check_links(host, sandbox, request, config, prev);
+  };
+}
+
 Status check(const Request& request) {
   CNIO_LET(const Config config, parse_config(request, Validation::kFull));
-  return attachment::check(request, network_of(config),
-                           [&](net::Netlink& host, net::Sandbox& sandbox, const AddResult& prev) {
-                             return check_links(host, sandbox, request, config, prev);
-                           });
+  return attachment::check(request, network_of(config), compare_with(request, config));
+}
+
+Result<std::string> repair(const Request& request) {
+  CNIO_LET(const Config config, parse_config(request, Validation::kFull));
+  Bridge driver(request, config);
+  return attachment::repair(request, driver, compare_with(request, config));
 }
 
 // What the configuration needs of the kernel and of the host.
@@ -185,6 +226,7 @@ protocol::Plugin plugin() {
           .check = check,
           .status = status,
           .gc = gc,
+          .repair = repair,
           .keys = kKeys};
 }
 

@@ -42,6 +42,24 @@ Status keep_mac(net::Netlink& host, const net::Link& bridge) {
   return net::set_mac(host, bridge, mac.is_zero() ? MacAddr::random() : mac);
 }
 
+Status give_back_mac(net::Netlink& host, const net::Link& bridge, const MacAddr& mac) {
+  if (bridge.mac == mac) return {};
+  CNIO_LET(const std::vector<net::Link> ports, net::list_links(host, bridge.index));
+  return ports.empty() ? net::set_mac(host, bridge, mac) : Status();
+}
+
+void announce_gateway(net::Netlink& host, const net::Link& bridge, const MacAddr& known) {
+  const auto now = net::find_link(host, bridge.index);
+  if (!now.ok() || !now.value() || !now.value()->mac || now.value()->mac == known) return;
+  const net::LinkSetting setting{Family::kIpv6, bridge.name, "ndisc_notify"};
+  const bool announces_ipv6 = bridge.ipv6 && bridge.ipv6->announces;
+  (void)net::set_arp_notify(host, bridge);
+  if (!announces_ipv6) (void)net::change_sysctl(setting, "1");
+  (void)net::set_mac(host, bridge, *now.value()->mac);  // what makes the kernel announce it: take_over.hpp
+  if (!announces_ipv6) (void)net::change_sysctl(setting, "0");
+  if (!bridge.announces_ipv4) (void)net::set_arp_notify(host, bridge, false);
+}
+
 namespace {
 
 // An adopted bridge whose MAC address nobody has set takes the lowest one of its ports. As a gateway it must keep what
@@ -134,8 +152,8 @@ Status remove_empty_bridge(net::Netlink& host, const Config& config,
 }
 
 // Makes the bridge, unless another ADD is faster, whose bridge is as good.
-Result<net::Link> make_bridge(net::Netlink& host, const Config& config, BridgeLink& bridge, Rollback& undo) {
-  const MacAddr mac = MacAddr::random();
+Result<net::Link> make_bridge(net::Netlink& host, const Config& config, const MacAddr& mac, BridgeLink& bridge,
+                              Rollback& undo) {
   auto created = create(host, config, mac);
   // It may be there although its answer is lost: then it has this MAC address. Another ADD may rely on it by then: its
   // port, or its lock, keeps it.
@@ -181,13 +199,13 @@ Status check_bridge_name(net::Netlink& host, const Config& config) {
   return link ? refuse_unsuitable(*link, config) : Status();
 }
 
-Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config, Rollback& undo) {
+Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config, Rollback& undo, const MacAddr& mac) {
   BridgeLink bridge;
   CNIO_LET(const std::optional<net::Link> present, net::find_link(host, config.bridge));
   if (present) {
     bridge.link = *present;
   } else {
-    CNIO_LET(bridge.link, make_bridge(host, config, bridge, undo));
+    CNIO_LET(bridge.link, make_bridge(host, config, mac, bridge, undo));
   }
   CNIO_TRY(refuse_unsuitable(bridge.link, config));
   const Status prepared = prepare(host, config, bridge, !present);

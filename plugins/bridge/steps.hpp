@@ -8,6 +8,7 @@
 
 #include "cnio/attachment/driver.hpp"
 #include "cnio/attachment/pair.hpp"
+#include "cnio/base/mac.hpp"
 #include "cnio/base/result.hpp"
 #include "cnio/base/rollback.hpp"
 #include "cnio/firewall/spoof_check.hpp"
@@ -43,11 +44,16 @@ Status check_bridge_name(net::Netlink& host, const Config& config);
 // promiscuous; one without uplink believes no router advertisements from now on, and that of a gateway keeps its MAC
 // address. Nothing else of it is changed. To be called before our port joins. Error: code 103 if the name belongs to a
 // link that is no bridge, also as an alternative name; that link is left untouched. The undo of a creation removes the
-// bridge if it has no port then.
-Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config, Rollback& undo);
+// bridge if it has no port then. `mac` is a new one's.
+Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config, Rollback& undo,
+                                 const MacAddr& mac = MacAddr::random());
 
 // Has it our mark, or will it have?
 bool is_our_bridge(const net::Link& bridge);
+// A bridge that is no pod's yet gets the MAC address that a pod, which is about to join it again, knows its gateway by.
+Status give_back_mac(net::Netlink& host, const net::Link& bridge, const MacAddr& mac);
+// Tells the bridge's pods its MAC address, if it is another than the one that they knew. Best effort.
+void announce_gateway(net::Netlink& host, const net::Link& bridge, const MacAddr& known);
 // What the bridge's MAC address is now stays; one that has none, since its last port left, gets one.
 Status keep_mac(net::Netlink& host, const net::Link& bridge);
 
@@ -117,6 +123,11 @@ Result<net::Link> ensure_gateway_interface(net::Netlink& host, const net::Link& 
 Status check_gateway_vlan(net::Netlink& host, const net::Link& gateway, const net::Link& bridge, const Config& config);
 
 // ---- the port
+
+// Of a host end that stands, of a pod that lives: the bridge's port again, with all that it has to be before the first
+// frame passes. It may be in another bridge, or in none.
+Status rejoin_bridge(net::Netlink& host, const protocol::Request& request, const Config& config,
+                     const attachment::Veth& veth, const net::Link& bridge);
 
 // Marks the host end as the attachment's, and makes of it the port that the configuration asks for.
 Status configure_attachment(net::Netlink& host, const protocol::Request& request, const Config& config,

@@ -54,6 +54,15 @@ Result<net::Link> gateway_port(net::Netlink& host, const net::Link& gateway, con
       .hint("it takes the name of the network's gateway interface: remove or rename it");
 }
 
+// The port that we made stands without its bridge, if that was removed: the next one takes it.
+Status take_back_gateway_port(net::Netlink& host, const net::Link& gateway, const net::Link& bridge,
+                              const Config& config) {
+  CNIO_LET(const std::optional<net::Link> port, net::find_link(host, gateway.peer));
+  const bool lost = gateway.kind == "veth" && !gateway.peer_namespace && port && port->peer == gateway.index &&
+                    port->master == net::IfIndex::kNone && port->alias == gateway_alias(config);
+  return lost ? net::join_bridge(host, *port, bridge) : Status();
+}
+
 }  // namespace
 
 Status configure_vlans(net::Netlink& host, const net::Link& port, const Config& config) {
@@ -103,6 +112,7 @@ Result<net::Link> ensure_gateway_interface(net::Netlink& host, const net::Link& 
     if (!gateway)
       return created.ok() ? Error::make(Code::kTryAgain, "interface " + name + " vanished") : created.error();
   }
+  CNIO_TRY(take_back_gateway_port(host, *gateway, bridge, config));
   CNIO_LET(const net::Link port, gateway_port(host, *gateway, bridge));
   CNIO_TRY(set_vlans(host, port, {{config.vlan, true, true}}, false));
   if (port.alias.empty()) CNIO_TRY(net::configure_port(host, port, {.alias = gateway_alias(config)}));

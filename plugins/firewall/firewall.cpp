@@ -128,6 +128,8 @@ Status check(const Request& request) {
   });
 }
 
+Result<std::string> repair(const Request& request) { return attachment::repair_in_chain(request, check, add); }
+
 Status status(const Request& request) {
   CNIO_LET(const Config config, parse_config(request));
   return attachment::status_of(firewall::rehearse_pod_firewall(choose_backend(config, request), request.environment));
@@ -150,6 +152,7 @@ protocol::Plugin plugin() {
           .check = check,
           .status = status,
           .gc = gc,
+          .repair = repair,
           .keys = kKeys};
 }
 

@@ -47,6 +47,8 @@ Status check(const Request& request) {
   });
 }
 
+Result<std::string> repair(const Request& request) { return attachment::repair_in_chain(request, check, add); }
+
 Status status(const Request& request) {
   CNIO_LET(const PortMapSpec spec, parse_config(request));
   return attachment::status_of(firewall::rehearse_port_map(spec.backend, request.environment));
@@ -69,6 +71,7 @@ protocol::Plugin plugin() {
           .check = check,
           .status = status,
           .gc = gc,
+          .repair = repair,
           .keys = kKeys};
 }
 

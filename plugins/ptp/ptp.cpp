@@ -87,6 +87,14 @@ class PointToPoint : public attachment::Driver {
                                   attachment::entry_of(veth.sandbox_end, request_.netns_path)};
   }
 
+  Status rejoin(Places& at, const Veth& veth, const AddResult& prev) override {
+    const AddResult own = attachment::part_of(prev, request_.attachment.ifname);
+    host_end_ = veth.host_end;
+    if (has_ipv6(own)) CNIO_TRY(prepare_ipv6());
+    if (!veth.host_end.up) CNIO_TRY(net::set_link_up(at.host, veth.host_end));
+    return connect_host(at, veth, own);
+  }
+
   // There is no neighbour's entry that would tell: the pod's link, and what the host knew there, is gone.
   Status leave_to_others(net::Netlink& host, std::vector<IpAddr>& addresses) override {
     return ptp::leave_to_others(host, addresses);
@@ -130,17 +138,26 @@ Status check_router(net::Netlink& host, net::Sandbox& sandbox, const net::Link& 
   return attachment::check_forward_chains(host, link, addresses, Code::kCheckFailed);
 }
 
+attachment::Compare compare_with(const Request& request, const attachment::Network& network) {
+  return [&](net::Netlink& host, net::Sandbox& sandbox, const AddResult& all) -> Status {
+    const AddResult prev = attachment::part_of(all, request.attachment.ifname);
+    CNIO_LET(const net::Link sandbox_end, attachment::check_sandbox_end(sandbox, request, network, prev));
+    CNIO_TRY(check_router(host, sandbox, sandbox_end, network, prev));
+    CNIO_TRY(attachment::check_addresses(sandbox, sandbox_end, prev));
+    CNIO_LET(const std::vector<net::RouteSpec> routes, sandbox_routes(prev));
+    return attachment::check_routes(sandbox, sandbox_end, routes);
+  };
+}
+
 Status check(const Request& request) {
   CNIO_LET(const attachment::Network network, parse_config(request, Validation::kFull));
-  return attachment::check(
-      request, network, [&](net::Netlink& host, net::Sandbox& sandbox, const AddResult& all) -> Status {
-        const AddResult prev = attachment::part_of(all, request.attachment.ifname);
-        CNIO_LET(const net::Link sandbox_end, attachment::check_sandbox_end(sandbox, request, network, prev));
-        CNIO_TRY(check_router(host, sandbox, sandbox_end, network, prev));
-        CNIO_TRY(attachment::check_addresses(sandbox, sandbox_end, prev));
-        CNIO_LET(const std::vector<net::RouteSpec> routes, sandbox_routes(prev));
-        return attachment::check_routes(sandbox, sandbox_end, routes);
-      });
+  return attachment::check(request, network, compare_with(request, network));
+}
+
+Result<std::string> repair(const Request& request) {
+  CNIO_LET(const attachment::Network network, parse_config(request, Validation::kFull));
+  PointToPoint driver(request, network);
+  return attachment::repair(request, driver, compare_with(request, network));
 }
 
 Status status(const Request& request) {
@@ -166,6 +183,7 @@ protocol::Plugin plugin() {
           .check = check,
           .status = status,
           .gc = gc,
+          .repair = repair,
           .keys = kKeys};
 }
 

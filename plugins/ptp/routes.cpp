@@ -187,7 +187,8 @@ Status leave_to_others(net::Netlink& host, std::vector<IpAddr>& addresses) {
 
 Status connect_host_end(net::Netlink& host, const net::Link& host_end, const AddResult& result) {
   for (const Cidr& gateway : gateways_of(result)) {
-    CNIO_TRY(net::add_address(host, host_end, gateway, net::DuplicateDetection::kOff));
+    const Status added = net::add_address(host, host_end, gateway, net::DuplicateDetection::kOff);
+    if (!added.ok() && added.error().errnum() != EEXIST) return added;  // a repair may find it there
   }
   for (const IpConfig& ip : result.ips) {
     const net::RouteSpec route = to_pod(ip.address.addr);

@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "cnio/base/no_rollback.hpp"
+
 namespace cnio::attachment {
 namespace {
 
@@ -34,6 +36,17 @@ Result<AddResult> add_to_chain(const Request& request, const std::function<Statu
 Status check_in_chain(const Request& request, const std::function<Status(const AddResult& result)>& compare) {
   CNIO_LET(const AddResult result, require_prev_result(request));
   return compare(result);
+}
+
+Result<std::string> repair_in_chain(const Request& request, const std::function<Status(const Request&)>& check,
+                                    const std::function<Result<AddResult>(const Request&, Rollback& undo)>& add) {
+  const Status found = check(request);
+  if (found.ok()) return std::string();
+  if (found.error().code() != Code::kCheckFailed) return found.error();
+  NoRollback kept;
+  CNIO_TRY(add(request, kept.steps()));
+  CNIO_TRY(check(request));
+  return found.error().msg();
 }
 
 Status status_of(Status rehearsed) {

@@ -34,6 +34,14 @@ std::optional<std::string> network_in_alias(const std::string& alias, const Atta
   return alias.substr(mark.size(), alias.size() - mark.size() - end.size());
 }
 
+// One that was cut is not what its owner would have.
+std::optional<firewall::RuleOwner> owner_in_alias(const std::string& alias) {
+  if (!alias.starts_with(kAliasMark)) return std::nullopt;
+  auto owner = firewall::owner_in_text(std::string_view(alias).substr(kAliasMark.size()));
+  if (owner && (owner->network.empty() || host_end_alias(owner->network, owner->attachment) != alias)) owner.reset();
+  return owner;
+}
+
 bool is_gateway_port(const net::Link& port, const std::string& bridge) {
   return port.kind == "veth" && port.alias.starts_with("cnio gateway of " + bridge + ".");
 }

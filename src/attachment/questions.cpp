@@ -12,8 +12,7 @@ using protocol::AddResult;
 using protocol::Command;
 using protocol::Request;
 
-Status check(const Request& request, const Network& network,
-             const std::function<Status(net::Netlink& host, net::Sandbox& sandbox, const AddResult& prev)>& compare) {
+Status check(const Request& request, const Network& network, const Compare& compare) {
   CNIO_LET(net::Sandbox sandbox, net::Sandbox::open(request.netns_path));
   CNIO_LET(const std::optional<AddResult> prev_result, protocol::parse_prev_result(request.fields(), request.version));
   if (!prev_result) return Error::config("prevResult", "is missing: CHECK compares it with what is there");

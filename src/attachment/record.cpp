@@ -34,10 +34,6 @@ const std::string& folder() {
   return kFolder;
 }
 
-std::string path_of(const protocol::Attachment& attachment) {
-  return folder() + "/" + sha512_hex(attachment.container_id + '\0' + attachment.ifname, kNameDigits);
-}
-
 void put(Json& line, const char* key, std::string value) { line[key] = std::move(value); }
 
 // The first line about a pair, by which all others find it.
@@ -119,6 +115,10 @@ bool is_name(std::string_view name) {
 }
 
 }  // namespace
+
+std::string AttachmentRecord::path_of(const protocol::Attachment& attachment) {
+  return folder() + "/" + sha512_hex(attachment.container_id + '\0' + attachment.ifname, kNameDigits);
+}
 
 void AttachmentRecord::understand(std::string_view line) {
   const auto parsed = protocol::parse_json(line);

@@ -7,6 +7,7 @@
 #include <map>
 #include <utility>
 
+#include "cnio/net/nftables/table_text.hpp"
 #include "cnio/net/nftables/trace.hpp"
 #include "cnio/net/route.hpp"
 
@@ -18,20 +19,6 @@ using net::NftStep;
 using Verdict = net::NftStep::Verdict;
 
 constexpr Family kFamilies[] = {Family::kIpv4, Family::kIpv6};
-
-std::string family_of(const net::NftTable& table) {
-  switch (table.family) {
-    case NftFamily::kIpv4:
-      return "ip";
-    case NftFamily::kIpv6:
-      return "ip6";
-    case NftFamily::kBridge:
-      return "bridge";
-    case NftFamily::kInet:
-      break;
-  }
-  return "inet";
-}
 
 bool sees(const net::NftTable& table, Family family) {
   if (table.family == NftFamily::kInet) return true;
@@ -133,7 +120,7 @@ std::string ForwardDrop::message() const {
          (by_policy ? "the policy" : "a rule") + " of chain " + chain + " in " + table_text();
 }
 
-std::string ForwardDrop::table_text() const { return "table " + family_of(table) + " " + table.name; }
+std::string ForwardDrop::table_text() const { return "table " + net::to_string(table); }
 
 std::string ForwardDrop::hint() const {
   if (table.family == NftFamily::kInet && table.name == "firewalld") {
@@ -145,7 +132,7 @@ std::string ForwardDrop::hint() const {
     return "let it pass: " + program + " -I FORWARD -i " + interface + " -j ACCEPT, and its answers: " + program +
            " -I FORWARD -o " + interface + " -j ACCEPT";
   }
-  const std::string insert = "nft insert rule " + family_of(table) + " " + table.name + " " + chain;
+  const std::string insert = "nft insert rule " + net::to_string(table) + " " + chain;
   return "let it pass: " + insert + " iifname " + interface + " accept, and its answers: " + insert + " oifname " +
          interface + " accept";
 }

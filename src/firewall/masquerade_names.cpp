@@ -10,6 +10,10 @@ namespace {
 constexpr size_t kIptablesChainDigits = 24;
 constexpr size_t kIptablesCommentLimit = 255;  // struct xt_comment_info
 const std::string kAttachment = "att-";
+// In between of what readable_identity says.
+constexpr std::string_view kNetwork = "net: ";
+constexpr std::string_view kInterface = ", if: ";
+constexpr std::string_view kContainer = ", id: ";
 
 }  // namespace
 
@@ -37,10 +41,28 @@ std::string iptables_comment(const MasqueradeIdentity& who) {
   return (iptables_comment_prefix(who.network) + who.attachment.container_id + "\"").substr(0, kIptablesCommentLimit);
 }
 
+std::string hash_in_attachment_chain(std::string_view chain) {
+  constexpr size_t kSize = 2 * kOwnerHashDigits + 1;
+  if (!chain.starts_with(kAttachment) || chain.size() != kAttachment.size() + kSize) return {};
+  return std::string(chain.substr(kAttachment.size())).erase(kOwnerHashDigits, 1);
+}
+
 std::string readable_identity(const MasqueradeIdentity& who) {
   const std::string text =
-      "net: " + who.network + ", if: " + who.attachment.ifname + ", id: " + who.attachment.container_id;
+      std::string(kNetwork).append(who.network).append(kInterface).append(who.attachment.ifname).append(kContainer) +
+      who.attachment.container_id;
   return printable(text).substr(0, net::kNftCommentLimit);
+}
+
+// A network's name has no comma that the reference would take, and a container's no blank.
+std::optional<MasqueradeIdentity> parse_readable_identity(std::string_view text) {
+  const size_t container = text.rfind(kContainer);
+  const size_t interface = text.substr(0, container).rfind(kInterface);
+  if (!text.starts_with(kNetwork) || container == text.npos || interface == text.npos) return std::nullopt;
+  const auto between = [&](size_t begin, size_t end) { return std::string(text.substr(begin, end - begin)); };
+  return MasqueradeIdentity{
+      between(kNetwork.size(), interface),
+      {between(container + kContainer.size(), text.size()), between(interface + kInterface.size(), container)}};
 }
 
 }  // namespace cnio::firewall

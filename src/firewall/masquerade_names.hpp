@@ -1,7 +1,9 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "cnio/firewall/masquerade.hpp"
 
@@ -19,6 +21,8 @@ std::string reference_prefix(const MasqueradeIdentity& who);
 std::string attachment_chain(const MasqueradeIdentity& who);
 // Does a chain have such a name, of whatever network?
 bool is_attachment_chain(const std::string& chain);
+// "H1H2", as owner_hash gives it, of such a name; empty if it is another.
+std::string hash_in_attachment_chain(std::string_view chain);
 // "att-H1-".
 std::string attachment_chain_prefix(const std::string& network);
 
@@ -31,5 +35,7 @@ std::string iptables_comment_prefix(const std::string& network);
 // "net: <network>, if: <interface>, id: <container>": who it is, for people. Bytes that would break the output of
 // nft are replaced.
 std::string readable_identity(const MasqueradeIdentity& who);
+// Whom such a text names, if it was not cut.
+std::optional<MasqueradeIdentity> parse_readable_identity(std::string_view text);
 
 }  // namespace cnio::firewall

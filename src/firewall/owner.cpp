@@ -28,6 +28,15 @@ std::optional<Parsed> parse(std::string_view comment) {
 
 std::string RuleOwner::text() const { return printable(network + "/" + attachment.text()); }
 
+// Neither container nor interface can have a slash.
+std::optional<RuleOwner> owner_in_text(std::string_view text) {
+  const size_t second = text.rfind('/');
+  const size_t first = second == text.npos || second == 0 ? text.npos : text.rfind('/', second - 1);
+  if (first == text.npos) return std::nullopt;
+  return RuleOwner{std::string(text.substr(0, first)),
+                   {std::string(text.substr(first + 1, second - first - 1)), std::string(text.substr(second + 1))}};
+}
+
 std::string printable(std::string text) {
   for (char& c : text) {
     if (c < ' ' || c > '~' || c == '"' || c == '\\') c = '?';

@@ -3,8 +3,32 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
 
 namespace cnio::ipam {
+
+namespace {
+
+constexpr uint64_t kEndless = UINT64_MAX;
+constexpr size_t kHalf = 8;
+
+uint64_t half_of(const IpAddr& addr, size_t begin, size_t end) {
+  uint64_t value = 0;
+  for (size_t i = begin; i < end; ++i) value = (value << 8U) | addr.data()[i];
+  return value;
+}
+
+// Both included.
+uint64_t count_between(const IpAddr& first, const IpAddr& last) {
+  if (first.is_v4()) return half_of(last, 0, first.size()) - half_of(first, 0, first.size()) + 1;
+  const uint64_t low_first = half_of(first, kHalf, first.size());
+  const uint64_t low_last = half_of(last, kHalf, last.size());
+  const uint64_t borrow = low_last < low_first ? 1 : 0;
+  const uint64_t low = low_last - low_first;
+  return half_of(last, 0, kHalf) - half_of(first, 0, kHalf) != borrow || low == kEndless ? kEndless : low + 1;
+}
+
+}  // namespace
 
 std::string Range::to_string() const {
   const Range all = default_range(subnet);
@@ -69,6 +93,26 @@ const char* RangeSet::why_withheld(const IpAddr& addr) const {
     if (addr.is_v4() && addr == range.subnet.last()) return "is the broadcast address";
   }
   return nullptr;
+}
+
+uint64_t RangeSet::size() const {
+  uint64_t size = 0;
+  std::set<IpAddr> single;  // of each subnet those that are nobody's
+  for (const Range& range : ranges_) {
+    uint64_t count = count_between(range.first, range.last);
+    for (const Block& block : excluded_) {
+      const IpAddr first = std::max(block.first, range.first);
+      const IpAddr last = std::min(block.last, range.last);
+      if (first <= last && count != kEndless) count -= count_between(first, last);
+    }
+    size = count > kEndless - size ? kEndless : size + count;
+    single.insert({range.gateway, range.subnet.addr});
+    if (range.subnet.addr.is_v4()) single.insert(range.subnet.last());
+  }
+  for (const IpAddr& addr : single) {
+    if (size != kEndless && find(addr) != nullptr && !excludes(addr)) --size;
+  }
+  return size;
 }
 
 std::optional<IpAddr> RangeSet::next_free(const std::optional<IpAddr>& last_given,

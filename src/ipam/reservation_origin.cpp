@@ -23,6 +23,7 @@ constexpr char kBootId[] = "/proc/sys/kernel/random/boot_id";
 // Network file systems do not have the class "trusted": their files may be of another machine.
 constexpr char kAttribute[] = "trusted.cnio";
 constexpr char kUserAttribute[] = "user.cnio";
+constexpr char kProcesses[] = "/proc/";
 constexpr char kOwnUserNamespace[] = "/proc/self/ns/user";
 // The kernel's own for the first one, fixed since Linux 3.8 (PROC_USER_INIT_INO).
 constexpr ino_t kFirstUserNamespace = 0xEFFFFFFD;
@@ -57,6 +58,25 @@ int look_at(const std::string& path, Origin& out) {
 bool is_namespace(const std::string& path) {
   struct statfs info {};
   return statfs(path.c_str(), &info) == 0 && info.f_type == NSFS_MAGIC;
+}
+
+// Is it at its path? Nothing if that cannot be examined.
+std::optional<bool> look_for(const Origin& then) {
+  Origin seen;
+  const int failure = look_at(then.netns_path, seen);
+  if (failure == ENOENT || failure == ENOTDIR) return false;
+  if (failure != 0) return std::nullopt;
+  if (seen.device != then.device || seen.inode != then.inode) return false;
+  // The kernel gives the number of a namespace that is gone to the next one, so equal numbers prove nothing; another
+  // time of mounting does.
+  return then.mounted_since == 0 || seen.mounted_since == 0 || seen.mounted_since == then.mounted_since;
+}
+
+// That of a process goes with it: there it is the folder of all of them that counts.
+bool sees_folder_of(const std::string& path) {
+  if (!path.starts_with('/')) return false;
+  const std::string folder = path.starts_with(kProcesses) ? kProcesses : path.substr(0, path.rfind('/') + 1);
+  return access(folder.c_str(), F_OK) == 0;
 }
 
 bool is_same_machine(const Origin& a, const Origin& b) { return !a.host.empty() && a.host == b.host; }
@@ -124,13 +144,21 @@ bool is_of_earlier_boot(const Origin& then, const Origin& now) {
 
 bool has_left_its_path(const Origin& then, const Origin& now) {
   if (then.boot != now.boot || then.inode == 0 || now.inode == 0) return false;
+  return !look_for(then).value_or(true);
+}
+
+std::optional<bool> is_at_its_path(const Origin& then, const Origin& now) {
+  if (then.boot != now.boot || !is_same_machine(then, now) || then.inode == 0) return std::nullopt;
+  return sees_folder_of(then.netns_path) ? look_for(then) : std::nullopt;
+}
+
+std::optional<bool> has_namespace(const std::string& path) {
+  if (!sees_folder_of(path)) return std::nullopt;
+  if (is_namespace(path)) return true;
   Origin seen;
-  const int failure = look_at(then.netns_path, seen);
-  if (failure != 0) return failure == ENOENT || failure == ENOTDIR;
-  if (seen.device != then.device || seen.inode != then.inode) return true;
-  // The kernel gives the number of a namespace that is gone to the next one, so equal numbers prove nothing; another
-  // time of mounting does.
-  return then.mounted_since != 0 && seen.mounted_since != 0 && seen.mounted_since != then.mounted_since;
+  const int failure = look_at(path, seen);
+  if (failure != 0 && failure != ENOENT && failure != ENOTDIR) return std::nullopt;
+  return false;
 }
 
 // What cannot be told counts as the first one, where only the attribute that nobody can forge is believed.

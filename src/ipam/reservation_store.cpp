@@ -78,6 +78,15 @@ Result<std::optional<ReservationStore>> ReservationStore::look(const std::string
   return std::optional(std::move(store));
 }
 
+Result<std::optional<ReservationStore>> ReservationStore::peek(const std::string& folder) {
+  auto fd = open_folder(folder);
+  if (!fd.ok() && is_absent(fd.error())) return std::optional<ReservationStore>();
+  if (!fd.ok()) return std::move(fd).error();
+  ReservationStore store(folder, std::move(fd).value(), nullptr);
+  CNIO_TRY(store.list());
+  return std::optional(std::move(store));
+}
+
 // For `look`: keeps the lock only if there is an index to be looked at.
 Status ReservationStore::try_index(const std::optional<Origin>& now, std::chrono::milliseconds limit) {
   auto taken = StoreLock::take(folder_, folder_fd_.get(), StoreLock::File::kFind, limit);

@@ -10,7 +10,7 @@
 namespace cnio::net {
 namespace {
 
-// The number that the socket's namespace has given to `other`; -1 (NETNSA_NSID_NOT_ASSIGNED) if none.
+// NETNSA_NSID_NOT_ASSIGNED if there is none.
 Result<int> namespace_id(Netlink& route, const Namespace& other) {
   const MsgPtr message(checked(nlmsg_alloc_simple(RTM_GETNSID, 0)));
   rtgenmsg about{};
@@ -36,6 +36,11 @@ Result<Netlink> open_in(const Namespace& netns, const std::vector<int>& groups) 
 }
 
 }  // namespace
+
+Result<std::optional<int>> find_number(Netlink& route, const Namespace& other) {
+  CNIO_LET(const int id, namespace_id(route, other));
+  return id == NETNSA_NSID_NOT_ASSIGNED ? std::nullopt : std::optional(id);
+}
 
 Result<Sandbox> Sandbox::enter(Namespace netns) {
   CNIO_LET(Netlink route, open_in(netns, {}));

@@ -118,6 +118,15 @@ Status run_verb(const Plugin& plugin, const Request& request) {
   return Error::make(Code::kInternal, "no such verb");
 }
 
+// {"repaired": "bridge cni0: expected a bridge, found no interface of that name"}; empty: nothing had to be.
+int serve_repair(const Plugin& plugin, const Request& request, const Streams& streams) {
+  const Result<std::string> done = plugin.repair ? plugin.repair(request) : std::string();
+  if (!done.ok()) return answer_error(plugin, streams, request.version, done.error());
+  Json object = Json::object();
+  object["repaired"] = one_line(done.value());
+  return answer(streams, format_json(object)).ok() ? 0 : 1;
+}
+
 void roll_back(Rollback& undo, const Streams& streams) {
   for (const std::string& failure : undo.run()) say(streams.err, "cnio: undo: " + failure);
 }
@@ -156,7 +165,9 @@ Status settle_sandbox(Request& request, const Plugin& plugin, const Streams& str
 }
 
 int serve(const Plugin& plugin, const Environment& environment, const Streams& streams, SpecVersion& version) {
-  auto parsed = parse_environment(environment);
+  // It has to know what an ADD has to, and is of no version of the specification.
+  const bool repairs = environment.get("CNI_COMMAND") == kRepairCommand;
+  auto parsed = parse_environment(repairs ? Environment(environment.with("CNI_COMMAND", "ADD")) : environment);
   if (!parsed.ok()) return answer_error(plugin, streams, version, parsed.error());
   Request request = std::move(parsed).value();
   request.plugin = plugin.name;
@@ -166,6 +177,7 @@ int serve(const Plugin& plugin, const Environment& environment, const Streams& s
   if (Status known = check_command(request); !known.ok()) ready = std::move(known);
   if (ready.ok()) ready = settle_sandbox(request, plugin, streams);
   if (!ready.ok()) return answer_error(plugin, streams, version, ready.error());
+  if (repairs) return serve_repair(plugin, request, streams);
   if (request.command == Command::kAdd) return serve_add(plugin, request, streams);
   const Status done = run_verb(plugin, request);
   return done.ok() ? 0 : answer_error(plugin, streams, version, done.error());

@@ -205,8 +205,9 @@ TEST_F(Subnet, NamesPodsAsKubernetesDoes) {
   ASSERT_EQ(write("10.240.0.0/16", "10.240.1.0/24").exit, Exit::kWell);
   reserve("mynet", "10.240.1.5", "c1");
   reserve("mynet", "10.240.1.6", "c2");
-  folder_.write("cache/results/mynet-c1-eth0",
-                R"({"kind": "cniCacheV1", "containerId": "c1", "cniArgs": [["IgnoreUnknown", "1"],
+  folder_.write(
+      "cache/results/mynet-c1-eth0",
+      R"({"kind": "cniCacheV1", "containerId": "c1", "ifName": "eth0", "networkName": "mynet", "cniArgs": [["IgnoreUnknown", "1"],
                     ["K8S_POD_NAMESPACE", "default"], ["K8S_POD_NAME", "web-7f9c"]]})");
   folder_.write("cache/results/mynet-c2-eth0", R"({"cniArgs": [["K8S_POD_NAME"], 7, "K8S_POD_NAME)");
   EXPECT_THAT(write("10.240.0.0/16", "10.240.2.0/24", {"--cache-dir", folder_.at("cache")}).out,

@@ -68,5 +68,15 @@ TEST(HostEndAlias, TellsTheNetworkToWhoKnowsTheRest) {
   EXPECT_EQ(network_in_alias("of n/c1/eth0", {"c1", "eth0"}), std::nullopt);
 }
 
+TEST(HostEndAlias, SaysWhoseItIsUnlessItWasCut) {
+  const firewall::RuleOwner owner = {"n", {"c1", "eth0"}};
+  EXPECT_EQ(owner_in_alias(alias("n", "c1", "eth0")), owner);
+  for (const std::string& text :
+       {std::string(), std::string("n/c1/eth0"), std::string("cnio "), std::string("cnio c1/eth0"),
+        std::string("cnio /c1/eth0"), alias(std::string(300, 'n'), "c1", "eth0")}) {
+    EXPECT_EQ(owner_in_alias(text), std::nullopt) << text;
+  }
+}
+
 }  // namespace
 }  // namespace cnio::attachment

@@ -29,6 +29,18 @@ TEST(MasqueradeNames, ReadableIdentityHoldsNothingThatBreaksNft) {
   EXPECT_EQ(readable_identity({"n", {std::string(200, 'c'), "eth0"}}).size(), 128U);
 }
 
+TEST(MasqueradeNames, AreReadBack) {
+  const MasqueradeIdentity who = {"n", {"c1", "eth0"}};
+  EXPECT_EQ(parse_readable_identity(readable_identity(who)), who);
+  EXPECT_EQ(hash_in_attachment_chain(attachment_chain(who)), owner_hash(who));
+  for (const char* text : {"", "net: n", "net: n, if: eth0", "n, if: eth0, id: c1", "net: n, id: c1, if: eth0"}) {
+    EXPECT_EQ(parse_readable_identity(text), std::nullopt) << text;
+  }
+  for (const char* chain : {"", "att-", "att-0123456789abcdef-0123456789abcde", "postrouting"}) {
+    EXPECT_EQ(hash_in_attachment_chain(chain), "") << chain;
+  }
+}
+
 TEST(MasqueradeNames, IptablesCommentIsCutAsTheProgramCutsIt) {
   const MasqueradeIdentity who = {"n", {std::string(300, 'c'), "eth0"}};
   EXPECT_EQ(iptables_comment(who).size(), 255U);

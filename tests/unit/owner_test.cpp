@@ -25,6 +25,12 @@ TEST(RuleOwner, IsToldFromWhoeverHasAPartOfItsNames) {
   }
 }
 
+TEST(RuleOwner, IsReadFromItsText) {
+  EXPECT_EQ(owner_in_text(kOwner.text()), kOwner);
+  EXPECT_EQ(owner_in_text("a/b/c1/eth0"), (RuleOwner{"a/b", {"c1", "eth0"}}));
+  for (const char* text : {"", "/", "a", "a/b", "/b"}) EXPECT_EQ(owner_in_text(text), std::nullopt) << text;
+}
+
 TEST(RuleOwner, LongNamesAreCutButStillTold) {
   const std::string id(300, 'x');
   const RuleOwner one{"network", {id + "1", "eth0"}};

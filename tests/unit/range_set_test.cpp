@@ -43,6 +43,24 @@ class Giver {
   std::optional<IpAddr> last_;
 };
 
+TEST(RangeSet, CountsWhatItGives) {
+  const auto size = [](const std::vector<Range>& ranges, const std::vector<Cidr>& excluded = {}) {
+    return RangeSet(ranges).excluding(excluded).size();
+  };
+  EXPECT_EQ(size({default_range(net("10.1.0.0/24"))}), 253U);
+  EXPECT_EQ(size({default_range(net("10.1.0.0/30"))}), 1U);
+  EXPECT_EQ(size({part("10.1.0.0/24", "10.1.0.5", "10.1.0.9")}), 5U);
+  EXPECT_EQ(size({part("10.1.0.0/24", "10.1.0.0", "10.1.0.255")}), 253U);
+  EXPECT_EQ(size({default_range(net("10.1.0.0/24"))}, {net("10.1.0.0/25")}), 127U);
+  EXPECT_EQ(size({default_range(net("10.1.0.0/24"))}, {net("10.0.0.0/8")}), 0U);
+  EXPECT_EQ(size({part("10.1.0.0/16", "10.1.0.255", "10.1.1.0"), part("10.1.0.0/16", "10.1.9.1", "10.1.9.2")}), 4U);
+  EXPECT_EQ(size({part("fd01::/64", "fd01::fffe", "fd01::1:1")}), 4U);
+  EXPECT_EQ(size({part("fd01::/48", "fd01::ffff:ffff:ffff:ffff", "fd01::1:0:0:0:0")}), 2U);
+  EXPECT_EQ(size({part("fd01::/64", "fd01::2", "fd01::ffff:ffff:ffff:ffff")}), UINT64_MAX - 1);
+  EXPECT_EQ(size({default_range(net("fd01::/48"))}), UINT64_MAX);
+  EXPECT_EQ(size({default_range(net("fd01::/64")), default_range(net("fd02::/64"))}), UINT64_MAX);
+}
+
 TEST(Range, DefaultsLeaveOutTheNetworkAndTheIpv4BroadcastAddress) {
   const Range v4 = default_range(net("10.1.0.0/24"));
   EXPECT_EQ(v4.first, ip("10.1.0.1"));

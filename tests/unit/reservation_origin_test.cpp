@@ -110,6 +110,36 @@ TEST_F(NamespacePath, LeadsElsewhere) {
   EXPECT_TRUE(has_left_its_path(then, now_));
 }
 
+// For cnioctl, which may run where the runtime's folders are not seen.
+TEST_F(NamespacePath, IsThereOrNotForWhoSeesItsFolder) {
+  Origin then = recorded();
+  EXPECT_EQ(is_at_its_path(then, now_), true);
+  then.inode += 1;
+  EXPECT_EQ(is_at_its_path(then, now_), false);
+  then = recorded();
+  std::filesystem::remove(path_);
+  EXPECT_EQ(is_at_its_path(then, now_), false);
+  then.netns_path = root_.at("none/ns");
+  EXPECT_EQ(is_at_its_path(then, now_), std::nullopt);
+  then.netns_path = "/proc/4194305/ns/net";  // above the kernel's limit
+  EXPECT_EQ(is_at_its_path(then, now_), false);
+}
+
+TEST_F(NamespacePath, OfOthersCannotBeTold) {
+  for (const Origin& then : {Origin{"boot-2", "node", path_, 1, 1, 0}, Origin{"boot-1", "other", path_, 1, 1, 0},
+                             Origin{"boot-1", "node", path_, 0, 0, 0}, Origin{"boot-1", "node", "ns", 1, 1, 0}}) {
+    EXPECT_EQ(is_at_its_path(then, now_), std::nullopt) << then.format();
+  }
+}
+
+TEST_F(NamespacePath, HasANamespaceOrNot) {
+  EXPECT_EQ(has_namespace("/proc/self/ns/net"), true);
+  EXPECT_EQ(has_namespace(path_), false) << "what is left of one when it is unmounted";
+  EXPECT_EQ(has_namespace(root_.at("nothing")), false);
+  EXPECT_EQ(has_namespace(root_.at("none/ns")), std::nullopt);
+  EXPECT_EQ(has_namespace(""), std::nullopt);
+}
+
 TEST_F(NamespacePath, ATimeThatOnlyOneHasProvesNothing) {
   Origin then = recorded();
   then.mounted_since = 1;

@@ -5,7 +5,10 @@
 #include <functional>
 #include <sstream>
 
+#include "cnioctl/cli_look.hpp"
+#include "cnioctl/gc.hpp"
 #include "cnioctl/lint.hpp"
+#include "cnioctl/resync.hpp"
 #include "cnioctl/subnet.hpp"
 
 namespace cnio::cnioctl {
@@ -18,6 +21,10 @@ struct Line {
   bool json = false;
   SubnetOptions subnet;
   LintOptions lint;
+  LookOptions look;
+  GcOptions gc;
+  bool gc_dry_run = false;
+  ResyncOptions resync;
   Verb verb;
 };
 
@@ -94,6 +101,40 @@ void add_lint(CLI::App& app, Line& line) {
   add_verb(lint, line, [&line] { return outcome_of(cnioctl::lint(line.lint), line.json); });
 }
 
+void add_places(CLI::App* app, StorePlaces& stores, std::string& plugins, std::vector<std::string>& networks) {
+  app->add_option("--network", networks, "this one alone; as often as wanted");
+  app->add_option("--data-dir", stores.data_dir, "host-local's")->capture_default_str();
+  app->add_option("--cache-dir", stores.cache_dir, "libcni's")->capture_default_str();
+  app->add_option("--bin", plugins, "where the plugins are, which do the work")->capture_default_str();
+}
+
+void add_gc(CLI::App& app, Line& line) {
+  CLI::App* gc = app.add_subcommand("gc", "removes what lost pods hold: a plan first, then by the plan");
+  CLI::App* what = gc->add_option_group("what");
+  what->add_flag("--dry-run", line.gc_dry_run, "plans, and changes nothing");
+  what->add_option("--apply", line.gc.apply, "carries this plan out, if nothing of it has changed; -: standard input");
+  what->require_option(1);
+  gc->add_option("-o,--output", line.gc.output, "where the plan goes");
+  gc->add_option("--valid", line.gc.valid_file, "containers that a runtime knows, one a line: these live");
+  gc->add_flag("--include-unknown", line.gc.choice.include_unknown, "also those of which nothing tells if they live");
+  gc->add_flag("--no-pods", line.gc.choice.no_pods, "it is no mistake that no pod is alive");
+  add_places(gc, line.gc.stores, line.gc.plugins, line.gc.choice.networks);
+  add_verb(gc, line, [&line] {
+    line.gc.json = line.json;
+    return line.gc_dry_run ? gc_plan(line.gc) : gc_apply(line.gc, protocol::Environment::of_process());
+  });
+}
+
+void add_resync(CLI::App& app, Line& line) {
+  CLI::App* resync = app.add_subcommand("resync", "puts back what the host has lost under its pods");
+  resync->add_flag("--dry-run", line.resync.dry_run, "says what is missing, and changes nothing");
+  add_places(resync, line.resync.stores, line.resync.plugins, line.resync.networks);
+  add_verb(resync, line, [&line] {
+    line.resync.json = line.json;
+    return cnioctl::resync(line.resync, protocol::Environment::of_process());
+  });
+}
+
 void add_version(CLI::App& app, Line& line) {
   CLI::App* version = app.add_subcommand("version", "prints it");
   add_verb(version, line, [] { return Outcome{Exit::kWell, "cnioctl v" CNIO_VERSION "\n"}; });
@@ -114,8 +155,11 @@ Outcome run(int argc, const char* const* argv) {
   app.add_flag("--json", line.json, "one object for programs, in place of text for people");
   app.require_subcommand(1);
   app.fallthrough();
+  add_look(app, line.look, line.json, line.verb);
   add_subnet(app, line);
   add_lint(app, line);
+  add_gc(app, line);
+  add_resync(app, line);
   add_version(app, line);
   try {
     app.parse(argc, argv);

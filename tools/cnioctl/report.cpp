@@ -8,10 +8,11 @@
 
 #include "cnio/protocol/json.hpp"
 
+#include "cnioctl/print.hpp"
+
 namespace cnio::cnioctl {
 namespace {
 
-constexpr char kSchema[] = "cnioctl/1";
 constexpr char kBlindKind[] = "unreadable";
 constexpr std::array<const char*, 4> kLevels = {"ok", "note", "warning", "error"};
 
@@ -20,7 +21,7 @@ std::string level_text(Level level) { return kLevels.at(static_cast<size_t>(leve
 std::string line_of(const Finding& finding) {
   std::string line = finding.where + ": " + level_text(finding.level) + ": " + finding.what;
   if (!finding.kind.empty()) line += " [" + finding.kind + "]";
-  return one_line(line) + "\n";
+  return shown(line) + "\n";
 }
 
 }  // namespace
@@ -53,13 +54,13 @@ std::string Report::json() const {
                     {"what", finding.what},
                     {"kind", finding.kind}});
   }
-  return protocol::format_json({{"schema", kSchema}, {"findings", std::move(list)}}) + "\n";
+  return json_text({{"schema", kSchema}, {"findings", std::move(list)}});
 }
 
 Outcome failure(const Error& error, Exit exit) {
   std::string text = "cnioctl: " + error.msg();
   if (!error.details().empty()) text += " (" + error.details() + ")";
-  return {exit, {}, one_line(text) + "\n"};
+  return {exit, {}, shown(text) + "\n"};
 }
 
 Outcome outcome_of(const Report& report, bool json) {

@@ -14,6 +14,7 @@ enum class Exit : int {
   kFound = 1,    // something is wrong, and so nothing was done
   kUsage = 2,    // a wrong option
   kBlind = 3,    // it could not look everywhere
+  kStale = 4,    // the plan is out of date, and nothing was changed
   kNothing = 5,  // there is no such thing
 };
 

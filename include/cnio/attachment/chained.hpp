@@ -3,10 +3,12 @@
 
 #include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "cnio/base/ip.hpp"
 #include "cnio/base/result.hpp"
+#include "cnio/base/rollback.hpp"
 #include "cnio/protocol/request.hpp"
 #include "cnio/protocol/result.hpp"
 
@@ -22,6 +24,12 @@ Result<protocol::AddResult> add_to_chain(const protocol::Request& request,
 // CHECK: `compare` gets the result of the whole chain. Error: code 7 if there is none.
 Status check_in_chain(const protocol::Request& request,
                       const std::function<Status(const protocol::AddResult& result)>& compare);
+
+// REPAIR: `add` again, if `check` finds a difference; what it makes stays. To be called where ADD replaces whatever the
+// attachment has.
+Result<std::string> repair_in_chain(
+    const protocol::Request& request, const std::function<Status(const protocol::Request&)>& check,
+    const std::function<Result<protocol::AddResult>(const protocol::Request&, Rollback& undo)>& add);
 
 // STATUS: what keeps ADD from working is code 50, unless it is 51 already, or a fault of the configuration (7).
 Status status_of(Status rehearsed);

@@ -78,6 +78,11 @@ class Driver {
   // The result's interfaces, those of the host first.
   virtual Result<std::vector<protocol::Interface>> interfaces(Places& at, const Veth& veth) = 0;
 
+  // ---- REPAIR
+
+  // Makes of the host's side of a pair that stands what `make` and `connect_host` make of a new one's.
+  virtual Status rejoin(Places& at, const Veth& veth, const protocol::AddResult& prev) = 0;
+
   // ---- DEL and GC, which get a driver of whatever is left of the configuration
 
   // Rules of this attachment besides those of masquerading.

@@ -9,6 +9,7 @@
 
 #include "cnio/attachment/record.hpp"
 #include "cnio/base/result.hpp"
+#include "cnio/firewall/owner.hpp"
 #include "cnio/net/link/link.hpp"
 #include "cnio/net/netlink.hpp"
 #include "cnio/protocol/request.hpp"
@@ -33,6 +34,8 @@ std::string host_end_alias(const std::string& network, const protocol::Attachmen
 std::string mark_of(const std::string& network);
 // The network of which an alias says that it is the attachment's; nothing if it does not say that.
 std::optional<std::string> network_in_alias(const std::string& alias, const protocol::Attachment& attachment);
+// The same where the attachment is not known: whose an alias says that it is; nothing if it does not say all of it.
+std::optional<firewall::RuleOwner> owner_in_alias(const std::string& alias);
 
 // Is it the port of a bridge whose other end, on the host, bears the gateway addresses of a VLAN?
 bool is_gateway_port(const net::Link& port, const std::string& bridge);

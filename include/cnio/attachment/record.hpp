@@ -46,6 +46,9 @@ class AttachmentRecord {
   // For GC: those that are not empty. Errors: code 5.
   static Result<std::vector<AttachmentRecord>> list();
 
+  // Where that of the attachment is kept.
+  static std::string path_of(const protocol::Attachment& attachment);
+
   // The pairs on the host of this number that may be there still, oldest first.
   [[nodiscard]] std::vector<RecordedPair> pairs_on(uint64_t host) const;
 

@@ -34,10 +34,16 @@ Status gc(const protocol::Request& request, const MakeDriver& make_driver);
 // failure that makes ADD impossible is code 50, unless it is 51 already.
 Status status(const protocol::Request& request, const Network& network, const std::function<Status()>& rehearse);
 
+// Links, addresses and routes with prevResult.
+using Compare = std::function<Status(net::Netlink& host, net::Sandbox& sandbox, const protocol::AddResult& prev)>;
+
 // CHECK, but for the links: the IPAM plugin is asked, then `compare`, then the rules of masquerading.
-Status check(
-    const protocol::Request& request, const Network& network,
-    const std::function<Status(net::Netlink& host, net::Sandbox& sandbox, const protocol::AddResult& prev)>& compare);
+Status check(const protocol::Request& request, const Network& network, const Compare& compare);
+
+// REPAIR: protocol::Plugin::repair has what it promises. Where `compare` or the rules of masquerading find a
+// difference, the driver makes the host's side again, and the rules. Errors: code 103 if the pair is gone, for which
+// the pod has to be made anew, or if the host's end of it may be somebody else's; else those of CHECK and ADD.
+Result<std::string> repair(const protocol::Request& request, Driver& driver, const Compare& compare);
 
 // For STATUS: can this kernel make links of these kinds? Error: code 100.
 Status require_kinds(net::Netlink& host, const std::vector<std::string>& kinds);

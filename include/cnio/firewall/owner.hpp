@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -21,6 +22,8 @@ struct RuleOwner {
   // "<network>/<container>/<interface>", for people.
   [[nodiscard]] std::string text() const;
 };
+// Whom such a text names; nothing if it is none. It may have been cut, or made printable: the hash beside it tells.
+std::optional<RuleOwner> owner_in_text(std::string_view text);
 
 // Bytes that would break the output of nft, or its reading, are replaced.
 std::string printable(std::string text);

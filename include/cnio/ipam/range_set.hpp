@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -49,6 +50,9 @@ class RangeSet {
   // gateways, the network's own address (subnet-router anycast in IPv6) and the IPv4 broadcast address.
   [[nodiscard]] const char* why_withheld(const IpAddr& addr) const;
   [[nodiscard]] bool gives(const IpAddr& addr) const { return find(addr) != nullptr && why_withheld(addr) == nullptr; }
+
+  // How many addresses it gives; UINT64_MAX for as many or more.
+  [[nodiscard]] uint64_t size() const;
 
   // The first free address after `last_given`, in round robin: through the ranges in order, around the end, and
   // `last_given` itself last. Without it, or when it is not of this set, from the start of the first range.

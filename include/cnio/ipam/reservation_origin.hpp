@@ -41,6 +41,13 @@ bool is_of_earlier_boot(const Origin& then, const Origin& now);
 // cannot be examined either, since then the paths of this container are not those of the recorded one.
 bool has_left_its_path(const Origin& then, const Origin& now);
 
+// Is that namespace still at its path, for who asks from the host, about all of them? Nothing if that cannot be told:
+// it is of another boot or machine, had no namespace that could be examined, or whoever asks does not even see the
+// folder that it was in, and so perhaps not what the runtime sees.
+std::optional<bool> is_at_its_path(const Origin& then, const Origin& now);
+// The same for a path alone: is any namespace there?
+std::optional<bool> has_namespace(const std::string& path);
+
 // The attribute of a file that keeps its origin: "trusted.cnio", which nobody but the host's root can read or write, so
 // that no container that was given the folder can forge it. In a user namespace, where the kernel permits none of that
 // class, it is "user.cnio"; whoever can write the file can write that, so outside of user namespaces it is not

@@ -40,7 +40,8 @@ struct Grant {
 //
 // Only files whose name is an address are reservations; nothing else in the folder is read or removed. What is no
 // regular file is not even opened, and no symbolic link is followed, nor if it takes the place of the folder itself. An
-// object of this class holds the lock (src/ipam/store_lock.hpp) from its making to its end, but for those of `look`.
+// object of this class holds the lock (src/ipam/store_lock.hpp) from its making to its end, but for those of `look` and
+// `peek`.
 //
 // An index (src/ipam/store_index.hpp) says who has what without reading all files, where one can be kept; it is not
 // believed but checked. Where it cannot, or is stale, all files are read, once, and it is made anew.
@@ -62,6 +63,9 @@ class ReservationStore {
   // or released. Errors: code 11, code 5.
   static Result<std::optional<ReservationStore>> look(const std::string& folder, const std::optional<Origin>& now,
                                                       std::chrono::milliseconds limit);
+  // The same without lock and index, for all that is there: nobody is waited for or kept waiting, and of what changes
+  // meanwhile a part may show. Errors: code 5.
+  static Result<std::optional<ReservationStore>> peek(const std::string& folder);
   // Whether `create` could make the folder now and a reservation could be written into it: rights, a file system that
   // is not read-only, room. Leaves no trace. Errors: code 50.
   static Status check_writable(const std::string& folder);

@@ -13,6 +13,10 @@
 
 namespace cnio::net {
 
+// The number by which links in the socket's namespace name another one (Link::peer_namespace); nothing if none has an
+// end there.
+Result<std::optional<int>> find_number(Netlink& route, const Namespace& other);
+
 // The network namespace that CNI_NETNS names, with a netlink socket that acts in it. Links, addresses and routes of the
 // sandbox are reached through the socket alone; only sysctls need `run`.
 class Sandbox {

@@ -25,9 +25,18 @@ struct Plugin {
   std::function<Status(const Request&)> check;
   std::function<Status(const Request&)> status;
   std::function<Status(const Request&)> gc;
+  // What the host has lost under a container that lives (rules, its bridge, a port, addresses, forwarding) is made
+  // again, as ADD made it; the request is an ADD's, with the prevResult of CHECK. Nothing in the sandbox is changed,
+  // nothing that stands is rewritten, and what is done stays done. `cnioctl resync` calls it (kRepairCommand), no
+  // runtime does. Returns what CHECK had found; nothing if that is well. Error: what it finds even now. None: the
+  // plugin has nothing on the host.
+  std::function<Result<std::string>(const Request&)> repair = {};
 
   Keys keys = {};  // of its own; kCommonKeys come besides
 };
+
+// In CNI_COMMAND: a verb of ours besides those of the specification.
+inline constexpr std::string_view kRepairCommand = "CNIO_REPAIR";
 
 // One line on standard error, for people: what a call did, or did not, besides its answer.
 void note(std::string_view plugin, std::string_view text);

@@ -59,6 +59,14 @@ Status configure_port(Netlink& route, const Link& link, const PortSpec& spec, bo
 
 }  // namespace
 
+Status join_bridge(Netlink& route, const Link& link, const Link& bridge) {
+  ifinfomsg info{};
+  info.ifi_index = raw(link.index);
+  const MsgPtr message = link_message(RTM_NEWLINK, 0, info);
+  must(nla_put_u32(message.get(), IFLA_MASTER, static_cast<uint32_t>(raw(bridge.index))));
+  return route.request(message.get(), "make " + link.name + " a port of the bridge " + bridge.name);
+}
+
 Status configure_port(Netlink& route, const Link& link, const PortSpec& spec) {
   Status done = configure_port(route, link, spec, true);
   // Without IPv6, in the kernel or on this link (its MTU may be too small), there is nothing to be asked for.

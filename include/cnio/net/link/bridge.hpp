@@ -29,6 +29,8 @@ struct PortSpec {
   bool hairpin = false;   // the port sends frames back where they came from
   bool isolated = false;  // no frames between this and other isolated ports
 };
+// Takes it out of another bridge, if it is in one.
+Status join_bridge(Netlink& route, const Link& link, const Link& bridge);
 Status configure_port(Netlink& route, const Link& link, const PortSpec& spec);
 
 }  // namespace cnio::net

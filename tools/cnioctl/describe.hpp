@@ -1,0 +1,30 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cnio/protocol/json.hpp"
+
+#include "cnioctl/report.hpp"
+#include "cnioctl/world/facts.hpp"
+
+// What is said of one attachment, by whichever verb.
+namespace cnio::cnioctl {
+
+protocol::Json describe(const Attached& attached, const Facts& facts);
+// A block of lines.
+std::string describe_text(const Attached& attached, const Facts& facts);
+
+// "10.240.1.17, fd01::11"; "-" if there are none.
+std::string addresses_text(const Attached& attached);
+// "tcp 192.0.2.1:8080 -> 80".
+std::string port_text(const firewall::PortMapping& port);
+// "2026-11-28 00:26:41", UTC.
+std::string time_text(long long seconds);
+
+// What could not be looked at, for standard error; and how a verb ends that has found something, or nothing.
+std::string blind_text(const Report& blind);
+Outcome outcome_of(const Facts& facts, bool found, std::string out);
+
+}  // namespace cnio::cnioctl

@@ -1,0 +1,221 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#include "cnioctl/resync.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <thread>
+
+#include <nlohmann/json.hpp>
+
+#include "cnio/attachment/identity.hpp"
+
+#include "cnioctl/plugin_call.hpp"
+#include "cnioctl/remembered.hpp"
+#include "cnioctl/sandboxes.hpp"
+#include "cnioctl/world/cache.hpp"
+#include "cnioctl/world/world.hpp"
+
+namespace cnio::cnioctl {
+namespace {
+
+using protocol::Json;
+
+constexpr size_t kShownPods = 20;  // people read no more
+
+// What came of one attachment, plugin by plugin.
+struct Mended {
+  Remembered of;
+  std::vector<std::string> made = {};       // what was missing, and is there again
+  std::vector<Error> lost = {};             // what is missing still
+  std::vector<std::string> strangers = {};  // plugins that mend nothing
+
+  [[nodiscard]] bool well() const { return made.empty() && lost.empty() && strangers.empty(); }
+};
+
+bool is_wanted(const ResyncOptions& options, const Attached& attached) {
+  const auto& names = options.networks;
+  const bool named = names.empty() || std::find(names.begin(), names.end(), attached.who.network) != names.end();
+  return named && attached.life() == Life::kLive;
+}
+
+std::string sandbox_of(const Attached& attached, const std::map<int, std::string>& sandboxes) {
+  if (attached.evidence.present == true) return attached.evidence.path;
+  for (const net::Link& link : attached.host_ends) {
+    const auto known = sandboxes.find(link.peer_namespace.value_or(-1));
+    if (known != sandboxes.end()) return known->second;
+  }
+  return {};
+}
+
+// By what we have recorded of the pair that stands.
+Result<Remembered> remember_pair(const Attached& attached, const std::map<int, std::string>& sandboxes) {
+  const auto stands = [&](const attachment::RecordedPair& pair) {
+    return std::any_of(attached.host_ends.begin(), attached.host_ends.end(),
+                       [&](const net::Link& link) { return attachment::is_recorded_end(link, pair); });
+  };
+  const auto pair = std::find_if(attached.pairs.rbegin(), attached.pairs.rend(), stands);
+  if (pair == attached.pairs.rend()) {
+    return Error::make(Code::kUnknownContainer, "neither libcni's cache nor a record of ours tells how it was made");
+  }
+  const std::string netns = sandbox_of(attached, sandboxes);
+  if (netns.empty()) return Error::make(Code::kUnknownContainer, "nothing tells where its sandbox is");
+  return from_record(*pair, netns);
+}
+
+Result<Remembered> remember(const Attached& attached, const std::map<int, std::string>& sandboxes) {
+  if (attached.cache_file.empty()) return remember_pair(attached, sandboxes);
+  const auto cached = Cache::read_path(attached.cache_file);
+  auto known = cached.ok() ? from_cache(cached.value()) : Result<Remembered>(cached.error());
+  if (known.ok()) return known;
+  auto recorded = remember_pair(attached, sandboxes);
+  return recorded.ok() ? std::move(recorded) : std::move(known);
+}
+
+void say_lost(Report& report, const std::string& where, const std::string& why, const char* kind) {
+  report.add({Level::kWarning, where, why, kind});
+}
+
+std::vector<Mended> remember_all(const ResyncOptions& options, const World& world, Report& report) {
+  const bool searched = std::any_of(world.attached.begin(), world.attached.end(), [&](const Attached& each) {
+    return is_wanted(options, each) && each.evidence.present != true;
+  });
+  const auto sandboxes = searched ? find_sandboxes(report) : std::map<int, std::string>();
+  std::vector<Mended> out;
+  for (const Attached& each : world.attached) {
+    if (!is_wanted(options, each)) continue;
+    auto remembered = remember(each, sandboxes);
+    if (remembered.ok()) {
+      out.push_back({std::move(remembered).value()});
+      continue;
+    }
+    report.blind(each.who.text(), Error::make(Code::kIo, "is left as it is: " + remembered.error().msg()));
+  }
+  return out;
+}
+
+// "repaired" of the answer.
+std::string repaired_in(const std::string& answer) {
+  const auto parsed = protocol::parse_json(answer);
+  if (!parsed.ok() || !parsed.value().is_object()) return {};
+  return parsed.value().value("repaired", "");
+}
+
+// An unknown command: what the reference, and all that is made with its library, answer; ours of before, too.
+bool is_stranger(const Error& error) {
+  return error.code() == Code::kInvalidEnvironment && error.msg().find("CNI_COMMAND") != std::string::npos;
+}
+
+class Crew {
+ public:
+  Crew(const ResyncOptions& options, const protocol::Environment& environment)
+      : plugins_{options.plugins, environment},
+        command_(options.dry_run ? "CHECK" : std::string(protocol::kRepairCommand)),
+        size_(std::max(2U, std::thread::hardware_concurrency())) {}
+
+  // The plugins of this number of all lists: what follows in a list needs what came before. Of those whose result is
+  // known first, which tells the MAC address of a bridge that has to be made.
+  void work(std::vector<Mended>& all, size_t number) {
+    for (const bool whole : {true, false}) work(all, number, whole);
+  }
+
+ private:
+  struct Job {
+    Mended* of;
+    PluginCall call;
+  };
+
+  void work(std::vector<Mended>& all, size_t number, bool whole) {
+    for (Mended& each : all) {
+      if (number >= each.of.plugins.size() || each.of.whole != whole) continue;
+      auto call = PluginCall::start(plugins_, each.of, number, command_);
+      if (!call.ok()) each.lost.push_back(std::move(call).error());
+      if (!call.ok()) continue;
+      busy_.push_back({&each, std::move(call).value()});
+      if (busy_.size() >= size_) settle();
+    }
+    while (!busy_.empty()) settle();
+  }
+
+  void settle() {
+    Job job = std::move(busy_.front());
+    busy_.pop_front();
+    auto answer = job.call.finish();
+    if (!answer.ok() && is_stranger(answer.error())) return job.of->strangers.push_back(job.call.type());
+    if (!answer.ok()) return job.of->lost.push_back(std::move(answer).error());
+    std::string what = repaired_in(answer.value());
+    const std::string name = job.call.type() + ": ";
+    if (!what.empty()) job.of->made.push_back(what.starts_with(name) ? std::move(what) : name + what);
+  }
+
+  Plugins plugins_;
+  std::string command_;
+  size_t size_;
+  std::deque<Job> busy_;
+};
+
+void say(const ResyncOptions& options, const Mended& each, Report& report) {
+  const std::string where = each.of.text();
+  for (const std::string& what : each.made) report.add({Level::kNote, where, "put back: " + what, "put-back"});
+  for (const Error& error : each.lost) {
+    report.add({Level::kError, where, (options.dry_run ? "missing: " : "not put back: ") + error.msg(),
+                options.dry_run ? "missing" : "lost"});
+  }
+  for (const std::string& type : each.strangers) {
+    say_lost(report, where, "the plugin " + quote(type) + " cannot mend what it has made", "no-repair");
+  }
+  if (!each.of.whole) {
+    say_lost(report, where, "libcni's cache is missing: port maps and the like, if it has any, are not known", "part");
+  }
+}
+
+std::string count(size_t number, const std::string& what) {
+  return number == 0 ? std::string() : ", " + std::to_string(number) + " " + what;
+}
+
+Finding summary(const ResyncOptions& options, const std::vector<Mended>& all) {
+  const auto number = [&](auto&& wanted) { return static_cast<size_t>(std::count_if(all.begin(), all.end(), wanted)); };
+  const size_t lost = number([](const Mended& each) { return !each.lost.empty(); });
+  const size_t made = number([](const Mended& each) { return !each.made.empty() && each.lost.empty(); });
+  const size_t well = number([](const Mended& each) { return each.well(); });
+  const std::string pods = std::to_string(all.size()) + (all.size() == 1 ? " interface" : " interfaces") + " of pods";
+  return {lost == 0 ? Level::kOk : Level::kError, options.dry_run ? "resync --dry-run" : "resync",
+          pods + count(well, "well") + count(made, "put back") +
+              count(lost, options.dry_run ? "with something missing" : "not put back"),
+          lost == 0 ? "" : (options.dry_run ? "missing" : "lost")};
+}
+
+// For people: not a line for each of a thousand pods.
+Report shortened(const Report& report) {
+  Report out;
+  size_t shown = 0;
+  size_t more = 0;
+  for (const Finding& each : report.findings()) {
+    const bool many = each.kind == "put-back" || each.kind == "missing" || each.kind == "part";
+    if (many && ++shown > kShownPods) {
+      ++more;
+      continue;
+    }
+    out.add(each);
+  }
+  if (more != 0) out.add({Level::kNote, "resync", std::to_string(more) + " more lines with --json", ""});
+  return out;
+}
+
+}  // namespace
+
+Outcome resync(const ResyncOptions& options, const protocol::Environment& environment) {
+  const World world = look_at_world(options.stores);
+  Report report = world.blind;
+  std::vector<Mended> all = remember_all(options, world, report);
+  size_t longest = 0;
+  for (const Mended& each : all) longest = std::max(longest, each.of.plugins.size());
+  Crew crew(options, environment);
+  for (size_t number = 0; number < longest; ++number) crew.work(all, number);
+  for (const Mended& each : all) say(options, each, report);
+  Report told = options.json ? report : shortened(report);
+  told.add(summary(options, all));
+  return outcome_of(told, options.json);
+}
+
+}  // namespace cnio::cnioctl

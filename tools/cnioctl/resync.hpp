@@ -1,0 +1,28 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cnio/protocol/request.hpp"
+
+#include "cnioctl/occupants.hpp"
+#include "cnioctl/report.hpp"
+
+namespace cnio::cnioctl {
+
+struct ResyncOptions {
+  StorePlaces stores = {"/var/lib/cni/networks", "/var/lib/cni"};
+  std::string plugins = "/opt/cni/bin";    // as CNI_PATH
+  std::vector<std::string> networks = {};  // none: all
+  bool dry_run = false;
+  bool json = false;
+};
+
+// Has the plugins make again what this node has lost under pods that live: their REPAIR (protocol::Plugin). Nothing in
+// a pod is changed. With `dry_run` they are asked what is missing, by their CHECK. Kinds: put-back, missing (of a dry
+// run), lost (not to be mended), no-repair (a plugin of others, or an old one), part (libcni's cache is missing, so
+// port maps and the like are not known), unreadable (nobody tells how it was made).
+Outcome resync(const ResyncOptions& options, const protocol::Environment& environment);
+
+}  // namespace cnio::cnioctl
