@@ -13,18 +13,23 @@ const std::string kAttachment = "att-";
 
 }  // namespace
 
-std::string reference_network_prefix(const std::string& network) { return network_hash(network) + "-"; }
-
 std::string reference_prefix(const MasqueradeIdentity& who) {
-  return reference_network_prefix(who.network) + attachment_hash(who.attachment);
+  return network_hash(who.network) + "-" + attachment_hash(who.attachment);
+}
+
+std::string hash_in_reference_comment(std::string_view comment) {
+  constexpr size_t kSize = 2 * kOwnerHashDigits + 1;
+  if (comment.size() < kSize || comment[kOwnerHashDigits] != '-') return {};
+  return std::string(comment.substr(0, kSize)).erase(kOwnerHashDigits, 1);
 }
 
 std::string attachment_chain(const MasqueradeIdentity& who) { return kAttachment + reference_prefix(who); }
 
 bool is_attachment_chain(const std::string& chain) { return chain.starts_with(kAttachment); }
 
-std::string attachment_chain_prefix(const std::string& network) {
-  return kAttachment + reference_network_prefix(network);
+std::string hash_in_attachment_chain(std::string_view chain) {
+  if (!chain.starts_with(kAttachment)) return {};
+  return hash_in_reference_comment(chain.substr(kAttachment.size()));
 }
 
 std::string iptables_chain(const MasqueradeIdentity& who) {
