@@ -27,6 +27,9 @@ Result<bool> put_whole_file(const std::string& path, const std::string& temporar
 // others may write, or larger than `limit`. A symbolic link in its place is not followed. Errors: code 5.
 Result<std::optional<std::string>> read_own_file(const std::string& path, size_t limit);
 
+// The same of what somebody else has named, as read_regular_file: an error that says why if it is no file that can be believed.
+Result<std::string> read_believed_file(const std::string& path, size_t limit);
+
 // Does the errno of an open(2) say that there is nothing that could be read? A name that is too long is nobody's.
 bool says_absent(int errnum);
 
