@@ -222,7 +222,8 @@ Status collect(const Request& request, const std::vector<Attachment>& valid) {
   // All that the delegate had of them is gone.
   for (const ListedRecord& record : stale) {
     if (!record.attachment.ifname.empty()) continue;
-    if (!record.believed) protocol::note(request.plugin, record.path + " does not bear its owner's name: it is removed");
+    if (!record.believed)
+      protocol::note(request.plugin, record.path + " does not bear its owner's name: it is removed");
     errors.collect(remove_file(record.path));
   }
   return errors.status();

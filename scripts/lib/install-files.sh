@@ -243,7 +243,6 @@ remove_same() {
 
 # previous lasts until the next installation; a configuration somebody wrote by hand is worth more. Of each file the last copy is
 # kept; drop_older_backups removes the others when all else is in place.
-BACKUP='.before-????????'
 keep_backups() { for_each_slot keep_backup "$state/new"; }
 keep_backup() {
   local kept
@@ -257,7 +256,7 @@ drop_older_backups() {
   local kept file
   [ -f "$state/work/kept" ] || return 0
   while IFS= read -r kept; do
-    for file in "${kept%.before-*}"$BACKUP; do
+    for file in "${kept%.before-*}".before-????????; do
       [ "$file" = "$kept" ] || rm -f "$file"
     done
   done <"$state/work/kept"

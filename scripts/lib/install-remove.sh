@@ -18,7 +18,7 @@ uninstall() {
 # name_backups: what was kept of others' configurations, and is not in its place again.
 name_backups() {
   local file
-  for file in "$conf_dir"/*$BACKUP; do
+  for file in "$conf_dir"/*.before-????????; do
     exists "$file" || continue
     if same "${file%.before-*}" "$file"; then
       rm -f "$file"

@@ -19,7 +19,7 @@ std::string mode_text(mode_t mode) {
 uid_t own_user() { return static_cast<uid_t>(getauxval(AT_EUID)); }
 
 std::string why_not_own(const struct stat& info) {
-  if (info.st_uid != own_user()) return "belongs to user " + std::to_string(info.st_uid);
+  if (info.st_uid != own_user() && info.st_uid != 0) return "belongs to user " + std::to_string(info.st_uid);
   if ((info.st_mode & kWrittenByOthers) == 0) return {};
   return "others can write to it (mode " + mode_text(info.st_mode) + ")";
 }

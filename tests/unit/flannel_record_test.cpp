@@ -154,9 +154,10 @@ TEST_F(FlannelRecord, OfAnotherNameThanItsOwnersIsNotUnderstood) {
 }
 
 TEST_F(FlannelRecord, OfAnImpossibleOwnerIsNobodys) {
-  for (const std::string owner : {R"("containerID":"..","ifname":"eth0")", R"("containerID":"c1","ifname":"../eth0")",
-                                  R"("containerID":"c1","ifname":"")", R"("containerID":"c1","ifname":"sixteen-letters-")",
-                                  R"("containerID":"c 1","ifname":"eth0")", R"("ifname":"eth0")"}) {
+  for (const std::string owner :
+       {R"("containerID":"..","ifname":"eth0")", R"("containerID":"c1","ifname":"../eth0")",
+        R"("containerID":"c1","ifname":"")", R"("containerID":"c1","ifname":"sixteen-letters-")",
+        R"("containerID":"c 1","ifname":"eth0")", R"("ifname":"eth0")"}) {
     const auto read = parse_record(R"({"name":"cbr0","type":"bridge","cnio":{)" + owner + "}}");
     ASSERT_TRUE(read) << owner;
     EXPECT_FALSE(read->attachment) << owner;
