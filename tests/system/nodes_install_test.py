@@ -108,7 +108,7 @@ class Cluster(NodeCase):
         self.configure("--subnet", "10.240.1.0/24")
         address = self.add_pod("before")
         said = self.configure(*CLUSTER)
-        self.assertIn("kept the former 10-bridge.conf", said)
+        self.assertNotIn("kept the former", said)  # a rollback brings it back
         self.assertEqual(config()["ipMasqExclude"], ["10.240.0.0/16"])
         self.assertNotEqual(self.add_pod("after"), address)
         world.run("ip", "netns", "exec", "after", "ping", "-q", "-c", "1", "-W", "10", address)
