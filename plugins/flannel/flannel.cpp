@@ -80,6 +80,7 @@ Result<AddResult> add(const Request& request, Rollback& undo) {
   CNIO_LET(const ipam::NodeSubnets subnets, ipam::read_subnets(config.subnet_file));
   CNIO_LET(const Delegation delegation, delegate_to(request, config, subnets));
   CNIO_LET(const auto call, prepare(request, delegation));
+  CNIO_TRY(check_own_folder(config.data_dir));
   const bool lives = is_there(request);
   CNIO_LET(Record record, Record::find(config.data_dir, request.network, request.attachment));
   // Before it is written: that can half succeed. Of a living attachment it stays what it was.
@@ -173,6 +174,7 @@ Status status(const Request& request) {
   CNIO_LET(const Config config, parse_config(request));
   const auto subnets = ipam::read_subnets(config.subnet_file);
   if (!subnets.ok()) return attachment::status_of(subnets.error());
+  if (Status own = check_own_folder(config.data_dir); !own.ok()) return std::move(own).error().unavailable();
   CNIO_TRY(check_folder_writable(config.data_dir, "keep records in"));
   CNIO_LET(const Delegation delegation, delegate_to(request, config, subnets.value()));
   const auto call = prepare(request, delegation);
@@ -219,7 +221,10 @@ Status collect(const Request& request, const std::vector<Attachment>& valid) {
   if (!collected.ok()) return errors.status();
   // All that the delegate had of them is gone.
   for (const ListedRecord& record : stale) {
-    if (record.attachment.ifname.empty()) errors.collect(remove_file(record.path));
+    if (!record.attachment.ifname.empty()) continue;
+    if (!record.believed)
+      protocol::note(request.plugin, record.path + " does not bear its owner's name: it is removed");
+    errors.collect(remove_file(record.path));
   }
   return errors.status();
 }

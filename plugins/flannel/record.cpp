@@ -25,14 +25,42 @@ constexpr size_t kHashDigits = 16;
 constexpr size_t kMaxShownId = 200;  // of a container's id, in a name that has a hash besides
 constexpr char kOwner[] = "cnio";
 
+// Could a runtime's DEL name it?
+bool is_possible(const Attachment& attachment) {
+  const protocol::Environment call({"CNI_COMMAND=DEL", "CNI_PATH=/", "CNI_CONTAINERID=" + attachment.container_id,
+                                    "CNI_IFNAME=" + attachment.ifname});
+  return protocol::parse_environment(call).ok();
+}
+
+// One that no runtime could have called is nobody.
 std::optional<Attachment> owner_of(const Json& record) {
   const auto owner = record.find(kOwner);
   if (owner == record.end() || !owner->is_object()) return std::nullopt;
   const protocol::Fields fields(*owner);
   auto container = fields.text("containerID");
   auto ifname = fields.text("ifname");
-  if (!container.ok() || container.value().empty() || !ifname.ok() || ifname.value().empty()) return std::nullopt;
-  return Attachment{std::move(container).value(), std::move(ifname).value()};
+  if (!container.ok() || !ifname.ok()) return std::nullopt;
+  Attachment attachment = {std::move(container).value(), std::move(ifname).value()};
+  return is_possible(attachment) ? std::optional(std::move(attachment)) : std::nullopt;
+}
+
+// What the files of an attachment can be called.
+struct Names {
+  std::string shared;  // as the reference has it
+  std::string own;
+  std::string temporary;  // no container's id begins with a dot
+};
+
+Names names_of(const std::string& network, const Attachment& attachment) {
+  const std::string& id = attachment.container_id;
+  const std::string hash = sha512_hex(network + '\0' + id + '\0' + attachment.ifname, kHashDigits);
+  return {id, id.substr(0, kMaxShownId) + "-" + hash, "." + hash + ".new"};
+}
+
+// A copy under another name says nothing about that one.
+bool is_named_after_owner(const ReadRecord& record, const std::string& name) {
+  const Names names = names_of(record.told.network, *record.attachment);
+  return name == names.shared || name == names.own || name == names.temporary;
 }
 
 std::vector<std::string> file_names(const std::string& folder, ErrorList& unreadable) {
@@ -67,6 +95,7 @@ std::optional<ReadRecord> parse_record(std::string text) {
   if (!parsed.ok() || !parsed.value().is_object()) return std::nullopt;
   Json& record = parsed.value();
   ReadRecord read;
+  read.names_owner = record.contains(kOwner);
   read.attachment = owner_of(record);
   if (read.attachment) {
     record.erase(kOwner);
@@ -82,11 +111,10 @@ std::optional<ReadRecord> parse_record(std::string text) {
 
 Record::Record(const std::string& folder, const std::string& network, Attachment attachment)
     : attachment_(std::move(attachment)) {
-  const std::string& id = attachment_.container_id;
-  const std::string hash = sha512_hex(network + '\0' + id + '\0' + attachment_.ifname, kHashDigits);
-  shared_ = folder + "/" + id;
-  own_ = folder + "/" + id.substr(0, kMaxShownId) + "-" + hash;
-  temporary_ = folder + "/." + hash + ".new";  // no container's id begins with a dot
+  const Names names = names_of(network, attachment_);
+  shared_ = folder + "/" + names.shared;
+  own_ = folder + "/" + names.own;
+  temporary_ = folder + "/" + names.temporary;
 }
 
 Status Record::read(const std::string& path) {
@@ -94,7 +122,8 @@ Status Record::read(const std::string& path) {
   told_.reset();
   CNIO_LET(text_, read_own_file(path, kMaxRecord));
   auto read = text_ ? parse_record(*text_) : std::nullopt;
-  if (read) told_ = std::move(read->told);
+  const std::string name = path.substr(path.rfind('/') + 1);
+  if (read && (!read->attachment || is_named_after_owner(*read, name))) told_ = std::move(read->told);
   return {};
 }
 
@@ -157,8 +186,10 @@ std::vector<ListedRecord> list_records(const std::string& folder, const std::str
     if (!text.ok()) unreadable.collect(text.error());
     auto read = text.ok() && text.value() ? parse_record(*text.value()) : std::nullopt;
     if (!read || read->told.network != network) continue;
-    const bool ours = read->attachment.has_value();
-    records.push_back({path, ours ? *std::move(read->attachment) : Attachment{name, {}}, std::move(read->told)});
+    const bool ours = read->attachment && is_named_after_owner(*read, name);
+    const bool believed = ours || !read->names_owner;
+    records.push_back(
+        {path, ours ? *std::move(read->attachment) : Attachment{name, {}}, std::move(read->told), believed});
   }
   return records;
 }

@@ -25,7 +25,8 @@ struct Told {
 std::string format_record(const std::string& config, const protocol::Attachment& attachment);
 // Of ours the configuration is the one that was told; of the reference's it is all of the record.
 struct ReadRecord {
-  std::optional<protocol::Attachment> attachment;
+  bool names_owner = false;
+  std::optional<protocol::Attachment> attachment;  // the owner, if there can be such a one
   Told told;
 };
 std::optional<ReadRecord> parse_record(std::string text);
@@ -69,8 +70,9 @@ class Record {
 // For GC.
 struct ListedRecord {
   std::string path;
-  protocol::Attachment attachment;  // without an interface if the record does not say
+  protocol::Attachment attachment;  // by the file's name and without an interface if the record does not say
   Told told;
+  bool believed = true;  // it names no owner, or one that its file is called after
 };
 // Those of this network that can be understood. What cannot be read goes to `unreadable`: code 5.
 std::vector<ListedRecord> list_records(const std::string& folder, const std::string& network, ErrorList& unreadable);

@@ -19,6 +19,7 @@ using firewall::PortMapSpec;
 using protocol::Fields;
 
 constexpr int64_t kLastPort = 65'535;
+constexpr int64_t kMostPorts = 65'535;  // of all mappings: some lines with ranges would be millions
 constexpr int64_t kLastMarkBit = 31;
 constexpr size_t kLongestChain = 28;  // XT_EXTENSION_MAXNAMELEN without its NUL
 
@@ -39,41 +40,47 @@ Result<uint8_t> parse_protocol(const Fields& fields) {
                                                : "must be tcp, udp, sctp, dccp or udplite, not " + quote(text));
 }
 
-Status append_mappings(std::vector<PortMapping>& mappings, const Fields& fields) {
-  CNIO_LET(const std::optional<int64_t> range, fields.integer_within("range", 1, kLastPort));
+struct Range {
   PortMapping first;
-  CNIO_LET(first.host_port, parse_port(fields, "hostPort", range.value_or(1)));
-  CNIO_LET(first.pod_port, parse_port(fields, "containerPort", range.value_or(1)));
-  CNIO_LET(first.protocol, parse_protocol(fields));
-  CNIO_LET(first.host_ip, fields.ip("hostIP"));
-  for (int64_t offset = 0; offset < range.value_or(1); ++offset) {
-    PortMapping next = first;
-    next.host_port = static_cast<uint16_t>(first.host_port + offset);
-    next.pod_port = static_cast<uint16_t>(first.pod_port + offset);
-    mappings.push_back(next);
-  }
-  return {};
+  int64_t size = 1;
+};
+
+Result<Range> parse_range(const Fields& fields) {
+  Range range;
+  CNIO_LET(const std::optional<int64_t> size, fields.integer_within("range", 1, kLastPort));
+  range.size = size.value_or(1);
+  CNIO_LET(range.first.host_port, parse_port(fields, "hostPort", range.size));
+  CNIO_LET(range.first.pod_port, parse_port(fields, "containerPort", range.size));
+  CNIO_LET(range.first.protocol, parse_protocol(fields));
+  CNIO_LET(range.first.host_ip, fields.ip("hostIP"));
+  return range;
 }
 
 // In their order, each once. One port of the host cannot lead to two of the pod.
 class Unique {
  public:
-  Status add(const std::vector<PortMapping>& mappings, const Fields& fields) {
-    for (const PortMapping& mapping : mappings) {
-      const auto key = std::tuple(mapping.protocol, mapping.host_port, mapping.host_ip);
-      const auto [before, is_new] = leads_to_.emplace(key, mapping.pod_port);
-      if (is_new) {
-        mappings_.push_back(mapping);
-      } else if (before->second != mapping.pod_port) {
-        return fields.fault("hostPort", std::to_string(mapping.host_port) + " leads to container port " +
-                                            std::to_string(before->second) + " already");
-      }
+  Status add(const Range& range, const Fields& fields) {
+    asked_ += range.size;
+    if (asked_ > kMostPorts) {
+      return fields.fault("range", "makes more than " + std::to_string(kMostPorts) + " ports of one container");
     }
+    PortMapping next = range.first;
+    for (int64_t left = range.size; left > 0; --left, ++next.host_port, ++next.pod_port) CNIO_TRY(add(next, fields));
     return {};
   }
   std::vector<PortMapping> take() { return std::move(mappings_); }
 
  private:
+  Status add(const PortMapping& mapping, const Fields& fields) {
+    const auto key = std::tuple(mapping.protocol, mapping.host_port, mapping.host_ip);
+    const auto [before, is_new] = leads_to_.emplace(key, mapping.pod_port);
+    if (is_new) mappings_.push_back(mapping);
+    if (before->second == mapping.pod_port) return {};
+    return fields.fault("hostPort", std::to_string(mapping.host_port) + " leads to container port " +
+                                        std::to_string(before->second) + " already");
+  }
+
+  int64_t asked_ = 0;
   std::map<std::tuple<uint8_t, uint16_t, std::optional<IpAddr>>, uint16_t> leads_to_;
   std::vector<PortMapping> mappings_;
 };
@@ -83,9 +90,8 @@ Result<std::vector<PortMapping>> parse_mappings(const Fields& all) {
   CNIO_LET(const std::vector<Fields> entries, runtime.objects("portMappings"));
   Unique unique;
   for (const Fields& entry : entries) {
-    std::vector<PortMapping> mappings;
-    CNIO_TRY(append_mappings(mappings, entry));
-    CNIO_TRY(unique.add(mappings, entry));
+    CNIO_LET(const Range range, parse_range(entry));
+    CNIO_TRY(unique.add(range, entry));
   }
   return unique.take();
 }

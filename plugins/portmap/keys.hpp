@@ -16,7 +16,9 @@ inline constexpr Key kMappingKeys[] = {
     {"hostIP", KeyType::kText, "all addresses",
      "the host's address that the port is of; `0.0.0.0` is all IPv4 addresses, `::` all IPv6 ones", "address"},
     {"range", ours(KeyType::kInteger), "1",
-     "how many ports: `hostPort` and the next ones lead to `containerPort` and the next ones", "1 to 65535"},
+     "how many ports: `hostPort` and the next ones lead to `containerPort` and the next ones; all mappings together: "
+     "65535 ports",
+     "1 to 65535"},
 };
 
 inline constexpr Key kKeys[] = {

@@ -241,14 +241,25 @@ remove_same() {
   rm -f "$1"
 }
 
-# previous lasts until the next installation; a configuration somebody wrote by hand is worth more.
+# previous lasts until the next installation; a configuration somebody wrote by hand is worth more. Of each file the last copy is
+# kept; drop_older_backups removes the others when all else is in place.
 keep_backups() { for_each_slot keep_backup "$state/new"; }
 keep_backup() {
   local kept
-  case $1 in */conf/*) exists "$2" || return 0 ;; *) return 0 ;; esac
+  case $1 in */conf/*) exists "$2" && ! read_ours "$2" || return 0 ;; *) return 0 ;; esac
   kept=$2.before-$(digest "$2" | cut -c 1-8)
   exists "$kept" || cp -pPR "$2" "$kept" || die "cannot copy $2"
+  printf '%s\n' "$kept" >>"$state/work/kept"
   report note "kept the former ${2##*/} as $kept"
+}
+drop_older_backups() {
+  local kept file
+  [ -f "$state/work/kept" ] || return 0
+  while IFS= read -r kept; do
+    for file in "${kept%.before-*}".before-????????; do
+      [ "$file" = "$kept" ] || rm -f "$file"
+    done
+  done <"$state/work/kept"
 }
 
 # record_installed: also what was in place already.

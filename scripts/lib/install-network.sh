@@ -8,10 +8,10 @@
 # The kubelet's own limit if nobody says another (maxPods): a subnet of a cluster's node has to have room for as many.
 DEFAULT_PODS=110
 
-# find_tool: cnioctl, beside this script, in the release build, in the unpacked archive, or of a package.
+# find_tool: cnioctl, beside this script, in the release build, in the unpacked archive, where it was put, or of a package.
 find_tool() {
   local file
-  for file in "$here/cnioctl" "$here/../build/release/bin/cnioctl" "$here/../cnioctl" "$here/cnio/cnioctl" "$from/cnioctl"; do
+  for file in "$here/cnioctl" "$here/../build/release/bin/cnioctl" "$here/../cnioctl" "$here/cnio/cnioctl" "$from/cnioctl" "$tool_dir/cnioctl"; do
     if [ -f "$file" ]; then
       absolute "$file"
       return
@@ -109,15 +109,40 @@ require_pods_stay() {
 # judge_others: runtimes are to use our file, and no other network is to give its addresses. What does not agree is set
 # aside or left alone, as the options say, or nothing is done.
 judge_others() {
-  local said status=0
-  said=$(cd "$conf_dir" && "$tool" lint . --with "$state/new/conf/$CONFIG" 2>&1) || status=$?
-  [ -z "$said" ] || printf '%s\n' "$said" | sed 's|^\./||; s/^/  /'
-  [ "$status" = 1 ] || return 0
+  local said
+  if said=$(look_at_others "$state/new/conf/$CONFIG"); then
+    show_others "$said"
+    return
+  fi
+  show_others "$said"
   case $others in
     keep) report note "$conf_dir: other files stay as they are" ;;
     aside) set_aside "$said" ;;
     *) die "$conf_dir: see above: remove or rename what you do not want, or say --others aside or --others keep" ;;
   esac
+}
+
+# look_at_others <our file>: says what is to be said of the others in the folder; fails if one is in the way.
+look_at_others() {
+  local status=0
+  (cd "$conf_dir" && "$tool" lint . --with "$1" 2>&1) || status=$?
+  [ "$status" != 1 ]
+}
+show_others() { [ -z "$1" ] || printf '%s\n' "$1" | sed 's|^\./||; s/^/  /'; }
+
+# ask_about_others: of --status. A node on which cnioctl is not to be had says so.
+ask_about_others() {
+  local said
+  if ! tool=$(find_tool 2>/dev/null); then
+    report note "$conf_dir: whether other files there are in the way is not known, for want of cnioctl"
+    return
+  fi
+  if said=$(look_at_others "$conf_dir/$CONFIG"); then
+    show_others "$said"
+    return
+  fi
+  show_others "$said"
+  [ "$others" = keep ] || die "$conf_dir: see above: pods get another network than that of $CONFIG, or its addresses"
 }
 
 set_aside() { # set_aside <findings>
@@ -143,11 +168,14 @@ stage_routes() {
   done
 }
 
-# default_uplink: the interface of the default route of IPv4, as the kernel lists it; nothing if there is none. Of the eight columns
-# the second is the destination, and the last is its mask.
+# default_uplink: the interface of the default route, as the kernel lists it, of IPv6 if there is none of IPv4; nothing if there is none
+# at all. Of IPv4's eight columns the second is the destination, and the last is its mask; of IPv6's ten the first two are the
+# destination, and the last is the interface, lo for what is unreachable.
 default_uplink() {
-  sed -nE 's/^([^[:space:]]+)[[:space:]]00000000([[:space:]][^[:space:]]+){5}[[:space:]]00000000[[:space:]].*/\1/p' /proc/net/route 2>/dev/null |
-    head -n 1
+  {
+    sed -nE 's/^([^[:space:]]+)[[:space:]]00000000([[:space:]][^[:space:]]+){5}[[:space:]]00000000[[:space:]].*/\1/p' /proc/net/route
+    sed -nE 's/^0{32} 00 ([^[:space:]]+[[:space:]]+){7}([^[:space:]]+)$/\2/p' /proc/net/ipv6_route | grep -vx lo
+  } 2>/dev/null | head -n 1
 }
 
 write_routes() {

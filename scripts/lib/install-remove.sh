@@ -11,7 +11,21 @@ uninstall() {
   stage_removal
   exchange
   report_exchanged
+  name_backups
   forget_installation
+}
+
+# name_backups: what was kept of others' configurations, and is not in its place again.
+name_backups() {
+  local file
+  for file in "$conf_dir"/*.before-????????; do
+    exists "$file" || continue
+    if same "${file%.before-*}" "$file"; then
+      rm -f "$file"
+    else
+      report note "$file stays, somebody else's that had to go: mv $file ${file%.before-*} brings it back"
+    fi
+  done
 }
 
 # Only what was put there from here, and only as it was put there: a configuration that somebody has changed is theirs.

@@ -5,7 +5,7 @@
 
 # shellcheck disable=SC2154 # the routes_ variables are given by the caller
 
-# bird_conf <babel, ospf, bgp or reflector>
+# bird_conf <rip, ospf, bgp or reflector>
 bird_conf() {
   local family
   cat <<CONF
@@ -14,15 +14,14 @@ log syslog all;
 router id $routes_id;
 protocol device { scan time 5; }
 CONF
-  [ "$1" = babel ] || bird_bfd
+  bird_bfd
   case $1 in
     bgp | reflector) printf '\n# Where the next hops are.\nprotocol direct { ipv4; ipv6; interface "%s"; }\n' "$routes_uplink" ;;
   esac
   for family in $(routed_families); do
     bird_pods "$family" "$1"
-    [ "$1" = babel ] || "bird_$1" "$family"
+    "bird_$1" "$family"
   done
-  [ "$1" != babel ] || bird_babel
 }
 
 bird_bfd() {
@@ -40,13 +39,13 @@ bird_set() {
   echo "[$set]"
 }
 
-# bird_pods <family> <babel, ospf, bgp or reflector>: the node's own pods, and the way to the others'.
+# bird_pods <family> <rip, ospf, bgp or reflector>: the node's own pods, and the way to the others'.
 bird_pods() {
   local own sources=RTS_BGP
   # shellcheck disable=SC2086 # words
   own=$(of_family "$1" $routes_subnets)
   case $2 in
-    babel) sources=RTS_BABEL ;;
+    rip) sources=RTS_RIP ;;
     ospf) sources='RTS_OSPF, RTS_OSPF_IA, RTS_OSPF_EXT1, RTS_OSPF_EXT2' ;;
   esac
   cat <<CONF
@@ -71,16 +70,15 @@ bird_import() {
 }
 
 # Each node tells the segment of its own pods and of nobody else's, so there is none that others depend on.
-bird_babel() {
-  local family
-  printf 'protocol babel nodes {\n'
-  for family in $(routed_families); do
-    printf '  ipv%s { %s export where proto = "pods%s"; };\n' "$family" "$(bird_import "$family")" "$family"
-  done
+bird_rip() {
+  local ng='' version=' version 2;'
+  [ "$1" = 4 ] || { ng=' ng' version=''; }
   cat <<CONF
-  randomize router id yes;
-  # A node that was not heard five times is gone. On nodes that are busy enough to be silent for that long, make it more.
-  interface "$routes_uplink" { type wired; hello interval $routes_hello ms; update interval 2 s; };
+protocol rip$ng nodes$1 {
+  ipv$1 { $(bird_import "$1") export where proto = "pods$1"; };
+  # Without BFD, as where a firewall drops it, a node that was not heard five times is gone. By the security of TTL what pods send
+  # is not taken for another node's.
+  interface "$routes_uplink" {$version update time 2; timeout time 10; garbage time 10; bfd yes; ttl security yes; };
 }
 CONF
 }

@@ -5,7 +5,7 @@
 #
 #   render_routes <engine> <folder>
 #
-# writes the engine's files into the folder, which is there, and prints how to start it. `bird` is Babel, for nodes on one
+# writes the engine's files into the folder, which is there, and prints how to start it. `bird` is RIP, for nodes on one
 # segment, which need to know nothing of each other; docs/nodes.md says which other to take when. Before anything is written the
 # input is looked at, as far as that is not arithmetic: whoever calls has subnets checked that lie in their ranges and have
 # no host bits. It is given in variables; lists are words with blanks between them:
@@ -37,7 +37,7 @@ render_routes() {
   require_routes_input "$engine"
   [ -d "$folder" ] || die "$folder: there is no such folder for the files of --routes"
   case $engine in
-    bird) bird_conf babel >"$folder/bird.conf" ;;
+    bird) bird_conf rip >"$folder/bird.conf" ;;
     bird-*) bird_conf "${engine#bird-}" >"$folder/bird.conf" ;;
     frr | frr-reflector) frr_conf "$engine" >"$folder/frr.conf" ;;
     wireguard) wireguard_conf >"$folder/wg-cnio.conf" ;;
@@ -207,8 +207,6 @@ require_peer() { # require_peer <where> <key> <endpoint> <subnets> <rest>
 
 words() { printf '%s\n' "$1" | tr ',' ' '; }
 
-bird_neighbors() { [ "$1" = bird ] && echo babel neighbors || echo bfd sessions; } # what to look at
-
 how_to_start() { # how_to_start <engine> <folder>
   case $1 in
     bird*)
@@ -216,7 +214,7 @@ how_to_start() { # how_to_start <engine> <folder>
 install the package bird2 (BIRD 2.0.8 or later), then:
   bird -p -c $2/bird.conf && cp $2/bird.conf /etc/bird/bird.conf
   systemctl enable --now bird && birdc configure
-look at it: birdc show protocols; birdc show $(bird_neighbors "$1"); ip route show proto bird
+look at it: birdc show protocols; birdc show bfd sessions; ip route show proto bird
 START
       ;;
     frr*)

@@ -11,6 +11,7 @@
 #include "cnio/attachment/json_text.hpp"
 #include "cnio/base/host_lock.hpp"
 #include "cnio/base/list_files.hpp"
+#include "cnio/base/own.hpp"
 #include "cnio/base/sha512.hpp"
 #include "cnio/base/unique_fd.hpp"
 #include "cnio/base/whole_file.hpp"
@@ -23,7 +24,6 @@ using protocol::Json;  // one kind of JSON in a program: each makes it larger by
 constexpr char kBelow[] = "attachments";
 constexpr unsigned kFileMode = 0600;
 constexpr int kFlags = O_NOFOLLOW | O_NONBLOCK;  // whatever is in its place: we neither follow it nor wait for it
-constexpr mode_t kWrittenByOthers = 0022;
 constexpr size_t kNameDigits = 32;
 constexpr size_t kMaxConfig = size_t{16} * 1024;    // of one that is kept
 constexpr size_t kMostHistory = size_t{64} * 1024;  // a larger file is written anew, without pairs that are gone
@@ -146,8 +146,7 @@ Result<AttachmentRecord> AttachmentRecord::read_file(const std::string& path) {
   if (!file.ok()) return record;
   struct stat info {};
   if (fstat(file.value().get(), &info) != 0) return Error::sys("look at " + path, errno);
-  record.foreign_ = !S_ISREG(info.st_mode) || info.st_uid != geteuid() || (info.st_mode & kWrittenByOthers) != 0 ||
-                    info.st_size > static_cast<off_t>(kMaxRecord);
+  record.foreign_ = !S_ISREG(info.st_mode) || !is_own(info) || info.st_size > static_cast<off_t>(kMaxRecord);
   if (record.foreign_) return record;
   CNIO_LET(const std::string all, read_all(file.value().get(), 2 * kMaxRecord, path));
   record.size_ = all.size();

@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "cnio/base/error.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "cnio/base/error_list.hpp"
@@ -47,14 +48,21 @@ std::string errno_text(int errnum) {
 
 namespace {
 
+// May a terminal act on the byte? U+0080 to U+009F are such, too, which are two bytes in UTF-8.
+bool is_control(std::string_view text, size_t at) {
+  const auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+  const auto begins_c1 = [&](size_t i) { return byte(i) == 0xc2 && byte(i + 1) >= 0x80 && byte(i + 1) <= 0x9f; };
+  return byte(at) < 0x20 || byte(at) == 0x7f || begins_c1(at) || (at > 0 && begins_c1(at - 1));
+}
+
 // "\x0a" for a line feed.
-void append_visibly(std::string& out, char c) {
+void append_visibly(std::string& out, std::string_view text, size_t at) {
   static constexpr char kHex[] = "0123456789abcdef";
-  const auto byte = static_cast<unsigned char>(c);
-  if (byte < 0x20 || byte == 0x7f) {
+  const auto byte = static_cast<unsigned char>(text[at]);
+  if (is_control(text, at)) {
     out += {'\\', 'x', kHex[byte >> 4U], kHex[byte & 15U]};
   } else {
-    out += c;
+    out += text[at];
   }
 }
 
@@ -62,15 +70,15 @@ void append_visibly(std::string& out, char c) {
 
 std::string one_line(std::string_view text) {
   std::string out;
-  for (const char c : text) append_visibly(out, c);
+  for (size_t i = 0; i < text.size(); ++i) append_visibly(out, text, i);
   return out;
 }
 
 std::string quote(std::string_view text, size_t limit) {
   std::string out = "\"";
-  for (const char c : text.substr(0, limit)) {
-    if (c == '"' || c == '\\') out += '\\';
-    append_visibly(out, c);
+  for (size_t i = 0; i < std::min(text.size(), limit); ++i) {
+    if (text[i] == '"' || text[i] == '\\') out += '\\';
+    append_visibly(out, text, i);
   }
   if (text.size() > limit) out += "...";
   return out + '"';

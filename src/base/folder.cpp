@@ -7,6 +7,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "cnio/base/own.hpp"
 #include "cnio/base/unique_fd.hpp"
 
 namespace cnio {
@@ -56,6 +57,13 @@ Status create_folder(const std::string& path, mode_t mode) {
     return Error::sys("create folder " + path, errno);
   }
   return Error::sys("create folder " + path, first_failure);
+}
+
+Status check_own_folder(const std::string& path) {
+  struct stat info {};
+  if (stat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode) || is_own(info)) return {};
+  return Error::make(Code::kIo, "folder " + path + ": " + why_not_own(info) + ", so what is in it is not believed")
+      .hint("if nothing strange is in it: chown root " + path + " && chmod 700 " + path);
 }
 
 bool lacks_unnamed_files(int errnum) { return errnum == EOPNOTSUPP || errnum == EISDIR || errnum == EINVAL; }

@@ -3,9 +3,10 @@
 
 #include <cerrno>
 #include <fcntl.h>
-#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "cnio/base/own.hpp"
 
 namespace cnio {
 namespace {
@@ -13,15 +14,11 @@ namespace {
 constexpr unsigned kFileMode = 0600;
 constexpr unsigned kFolderMode = 0700;
 constexpr mode_t kOfOthers = 0077;
-constexpr mode_t kWrittenByOthers = 0022;
 
 const std::string& path_of_locks() {
   static const std::string kPath = std::string(kRunFolder) + "/locks";
   return kPath;
 }
-
-// As when the program was started; plugins do not change it. No system call.
-uid_t own_user() { return static_cast<uid_t>(getauxval(AT_EUID)); }
 
 Error not_ours(const std::string& path) {
   return Error::make(Code::kIo, path + " is not of this user alone")
@@ -51,9 +48,7 @@ Status make_run_folder(const std::string& below) {
   if (mkdir(path.c_str(), kFolderMode) != 0 && errno != EEXIST) return Error::sys("create folder " + path, errno);
   struct stat info {};
   if (lstat(path.c_str(), &info) != 0) return Error::sys("look at " + path, errno);
-  if (!S_ISDIR(info.st_mode) || info.st_uid != own_user() || (info.st_mode & kWrittenByOthers) != 0) {
-    return not_ours(path);
-  }
+  if (!S_ISDIR(info.st_mode) || !is_own(info)) return not_ours(path);
   // That of an earlier version; what is in it was never readable.
   if ((info.st_mode & kOfOthers) != 0) (void)chmod(path.c_str(), kFolderMode);
   return {};

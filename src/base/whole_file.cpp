@@ -9,6 +9,7 @@
 
 #include "cnio/base/folder.hpp"
 #include "cnio/base/interrupted.hpp"
+#include "cnio/base/own.hpp"
 #include "cnio/base/unique_fd.hpp"
 
 namespace cnio {
@@ -18,11 +19,6 @@ constexpr unsigned kFileMode = 0600;  // until it has all its content
 constexpr int kNew = O_WRONLY | O_CREAT | O_EXCL;
 
 constexpr int kWhateverItIs = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;  // nobody is followed or waited for
-constexpr mode_t kWrittenByOthers = 0022;
-
-bool is_own(const struct stat& info) {
-  return S_ISREG(info.st_mode) && info.st_uid == geteuid() && (info.st_mode & kWrittenByOthers) == 0;
-}
 
 // One that is left of another writer is in the way.
 Result<UniqueFd> open_new(const std::string& path) {
@@ -78,8 +74,23 @@ Result<std::optional<std::string>> read_own_file(const std::string& path, size_t
   if (!file.ok()) return file.error();
   struct stat info {};
   if (fstat(file.value().get(), &info) != 0) return Error::sys("look at " + path, errno);
-  if (!is_own(info) || info.st_size > static_cast<off_t>(limit)) return std::optional<std::string>();
+  if (!S_ISREG(info.st_mode) || !is_own(info) || info.st_size > static_cast<off_t>(limit))
+    return std::optional<std::string>();
   return read_regular(file.value().get(), 2 * limit, path);  // it may have grown
+}
+
+Result<std::string> read_believed_file(const std::string& path, size_t limit) {
+  struct stat info {};
+  if (stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return read_regular_file(path, limit);  // it says why
+  CNIO_LET(const UniqueFd file, open_file(path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
+  if (fstat(file.get(), &info) != 0) return Error::sys("look at " + path, errno);
+  if (!is_own(info)) {
+    return Error::make(Code::kIo, "read " + path + ": " + why_not_own(info) + ", so it is not believed")
+        .hint("if its content is right: chown root " + path + " && chmod 644 " + path);
+  }
+  CNIO_LET(std::optional<std::string> text, read_regular(file.get(), limit, path));
+  if (text) return *std::move(text);
+  return Error::make(Code::kIo, "read " + path + ": has just become something else than a file");
 }
 
 bool says_absent(int errnum) {

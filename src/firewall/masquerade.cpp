@@ -109,8 +109,9 @@ Status collect_masquerade_garbage(const std::string& network, const std::vector<
     errors.collect(nft.error());
   } else if (nft.value()) {
     NftConnection& connection = *nft.value();
-    errors.collect(collect_nftables_garbage(connection, network, valid));
-    errors.collect(collect_reference_rules(connection, network, valid));
+    const StaleOwners stale(network, valid);
+    errors.collect(collect_nftables_garbage(connection, stale));
+    errors.collect(collect_reference_rules(connection, stale));
     errors.collect(collect_iptables_nft_chains(connection, network, valid));
   }
   errors.collect(collect_iptables_legacy_chains(network, valid, environment));

@@ -9,6 +9,7 @@ namespace {
 
 constexpr size_t kIptablesChainDigits = 24;
 constexpr size_t kIptablesCommentLimit = 255;  // struct xt_comment_info
+constexpr size_t kHashes = 2 * kOwnerHashDigits + 1;  // "H1-H2"
 const std::string kAttachment = "att-";
 // In between of what readable_identity says.
 constexpr std::string_view kNetwork = "net: ";
@@ -17,18 +18,22 @@ constexpr std::string_view kContainer = ", id: ";
 
 }  // namespace
 
-std::string reference_network_prefix(const std::string& network) { return network_hash(network) + "-"; }
-
 std::string reference_prefix(const MasqueradeIdentity& who) {
-  return reference_network_prefix(who.network) + attachment_hash(who.attachment);
+  return network_hash(who.network) + "-" + attachment_hash(who.attachment);
+}
+
+std::string hash_in_reference_comment(std::string_view comment) {
+  if (comment.size() < kHashes || comment[kOwnerHashDigits] != '-') return {};
+  return std::string(comment.substr(0, kHashes)).erase(kOwnerHashDigits, 1);
 }
 
 std::string attachment_chain(const MasqueradeIdentity& who) { return kAttachment + reference_prefix(who); }
 
 bool is_attachment_chain(const std::string& chain) { return chain.starts_with(kAttachment); }
 
-std::string attachment_chain_prefix(const std::string& network) {
-  return kAttachment + reference_network_prefix(network);
+std::string hash_in_attachment_chain(std::string_view chain) {
+  if (!chain.starts_with(kAttachment) || chain.size() != kAttachment.size() + kHashes) return {};
+  return hash_in_reference_comment(chain.substr(kAttachment.size()));
 }
 
 std::string iptables_chain(const MasqueradeIdentity& who) {
@@ -39,12 +44,6 @@ std::string iptables_comment_prefix(const std::string& network) { return "name: 
 
 std::string iptables_comment(const MasqueradeIdentity& who) {
   return (iptables_comment_prefix(who.network) + who.attachment.container_id + "\"").substr(0, kIptablesCommentLimit);
-}
-
-std::string hash_in_attachment_chain(std::string_view chain) {
-  constexpr size_t kSize = 2 * kOwnerHashDigits + 1;
-  if (!chain.starts_with(kAttachment) || chain.size() != kAttachment.size() + kSize) return {};
-  return std::string(chain.substr(kAttachment.size())).erase(kOwnerHashDigits, 1);
 }
 
 std::string readable_identity(const MasqueradeIdentity& who) {

@@ -11,10 +11,10 @@
 // network, a container and an interface may have together.
 namespace cnio::firewall {
 
-// "H1-": begins the reference's comments for all attachments of a network.
-std::string reference_network_prefix(const std::string& network);
 // "H1-H2": begins the reference's comments for one attachment.
 std::string reference_prefix(const MasqueradeIdentity& who);
+// "H1H2", as owner_hash gives it, of what begins like that; empty if it is another.
+std::string hash_in_reference_comment(std::string_view comment);
 
 // "att-H1-H2": the attachment's chain in our table. It begins with a letter, since nft could not read it back
 // otherwise.
@@ -23,8 +23,6 @@ std::string attachment_chain(const MasqueradeIdentity& who);
 bool is_attachment_chain(const std::string& chain);
 // "H1H2", as owner_hash gives it, of such a name; empty if it is another.
 std::string hash_in_attachment_chain(std::string_view chain);
-// "att-H1-".
-std::string attachment_chain_prefix(const std::string& network);
 
 // The chain of all interfaces of a container in a network, in the iptables form.
 std::string iptables_chain(const MasqueradeIdentity& who);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cnio/firewall/masquerade.hpp"
+#include "cnio/firewall/owner.hpp"
 #include "cnio/net/nftables/nftables.hpp"
 
 // Masquerading in our own table, through netlink.
@@ -27,7 +28,6 @@ Status remove_attachment_chain(net::NftConnection& nft, const std::string& chain
 Status check_nftables_masquerade(net::NftConnection& nft, const MasqueradeSpec& spec);
 
 // Chains that stay, empty, are reported.
-Status collect_nftables_garbage(net::NftConnection& nft, const std::string& network,
-                                const std::vector<protocol::Attachment>& valid);
+Status collect_nftables_garbage(net::NftConnection& nft, const StaleOwners& stale);
 
 }  // namespace cnio::firewall

@@ -110,14 +110,9 @@ Status remove_reference_rules(NftConnection& nft, const MasqueradeIdentity& who,
   return status;
 }
 
-Status collect_reference_rules(NftConnection& nft, const std::string& network,
-                               const std::vector<protocol::Attachment>& valid) {
-  std::vector<std::string> keep;
-  for (const auto& attachment : valid) keep.push_back(reference_prefix({network, attachment}));
+Status collect_reference_rules(NftConnection& nft, const StaleOwners& stale) {
   const auto unwanted = [&](const NftRule& rule) {
-    return rule.comment.starts_with(reference_network_prefix(network)) &&
-           std::none_of(keep.begin(), keep.end(),
-                        [&](const std::string& prefix) { return rule.comment.starts_with(prefix); });
+    return stale.contain_hash(hash_in_reference_comment(rule.comment));
   };
   RemovedSources sources;
   return net::retry_while_changing([&] { return remove_rules_once(nft, unwanted, sources); });

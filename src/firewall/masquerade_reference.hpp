@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cnio/firewall/masquerade.hpp"
+#include "cnio/firewall/owner.hpp"
 #include "cnio/net/nftables/nftables.hpp"
 
 // Rules of the reference, of both of its forms as far as they are nf_tables rules: those of its nft form, and those of
@@ -26,8 +27,7 @@ struct RemovedSources {
 
 // The rules of the nft form of one attachment, or of all attachments of a network that are not valid.
 Status remove_reference_rules(net::NftConnection& nft, const MasqueradeIdentity& who, MasqueradeRecord& record);
-Status collect_reference_rules(net::NftConnection& nft, const std::string& network,
-                               const std::vector<protocol::Attachment>& valid);
+Status collect_reference_rules(net::NftConnection& nft, const StaleOwners& stale);
 
 // A chain of the iptables form belongs to all interfaces of a container in a network, and its name, a hash of network
 // and container run together, may even be shared by two containers. This is the part of it that is to go.

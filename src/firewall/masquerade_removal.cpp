@@ -104,14 +104,11 @@ Status remove_attachment_chain(NftConnection& nft, const std::string& chain, Mas
   return {};
 }
 
-Status collect_nftables_garbage(NftConnection& nft, const std::string& network,
-                                const std::vector<protocol::Attachment>& valid) {
-  std::set<std::string> keep;
-  for (const auto& attachment : valid) keep.insert(attachment_chain({network, attachment}));
+Status collect_nftables_garbage(NftConnection& nft, const StaleOwners& stale) {
   CNIO_LET(const auto chains, nft.list_chains(kMasqueradeTable));
   ErrorList errors;
   for (const net::NftChain& chain : chains) {
-    if (!chain.name.starts_with(attachment_chain_prefix(network)) || keep.contains(chain.name)) continue;
+    if (!stale.contain_hash(hash_in_attachment_chain(chain.name))) continue;
     MasqueradeRecord record;
     collect(errors, chain.name, take_chain_away(nft, chain.name, record));
   }

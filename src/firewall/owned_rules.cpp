@@ -31,12 +31,6 @@ void settle(OwnedRules& rules, std::optional<RuleOwner> said) {
   if (said && owner_hash(*said) == rules.hash) rules.owner = std::move(said);
 }
 
-// "H1-H2" without the dash; empty if it is not that.
-std::string hash_of(std::string_view hashes) {
-  if (hashes.size() < kHashes || hashes[kOwnerHashDigits] != '-') return {};
-  return std::string(hashes.substr(0, kOwnerHashDigits)).append(hashes.substr(kOwnerHashDigits + 1, kOwnerHashDigits));
-}
-
 // The sets and maps are of one family each, which the size of a key tells.
 std::optional<IpAddr> address_in(const net::NftElement& element) {
   for (const Family family : {Family::kIpv4, Family::kIpv6}) {
@@ -78,7 +72,7 @@ Status add_masquerade(NftConnection& nft, Rules& out) {
 Status add_spoof_checks(NftConnection& nft, Rules& out) {
   CNIO_LET(const auto chains, nft.list_chains(kSpoofCheckTable));
   for (const net::NftChain& chain : chains) {
-    const std::string hash = hash_of(chain.comment);
+    const std::string hash = hash_in_reference_comment(chain.comment);
     if (!chain.name.starts_with(kChainPrefix) || chain.name.ends_with(kMacSuffix) || hash.empty()) continue;
     OwnedRules rules = {RuleKind::kSpoofCheck, kSpoofCheckTable, chain.name, hash};
     if (chain.comment.size() > kHashes + 2) rules.text = chain.comment.substr(kHashes + 2);

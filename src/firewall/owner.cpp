@@ -1,8 +1,6 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "cnio/firewall/owner.hpp"
 
-#include <optional>
-
 #include "cnio/base/sha512.hpp"
 #include "cnio/net/nftables/nftables.hpp"
 
@@ -12,16 +10,8 @@ namespace {
 constexpr std::string_view kMark = "cnio ";
 constexpr size_t kTextAt = kMark.size() + 2 * kOwnerHashDigits + 1;
 
-struct Parsed {
-  std::string_view network;  // hashes
-  std::string_view attachment;
-  std::string_view text;
-};
-
-std::optional<Parsed> parse(std::string_view comment) {
-  if (!comment.starts_with(kMark) || comment.size() < kTextAt || comment[kTextAt - 1] != ' ') return std::nullopt;
-  return Parsed{comment.substr(kMark.size(), kOwnerHashDigits),
-                comment.substr(kMark.size() + kOwnerHashDigits, kOwnerHashDigits), comment.substr(kTextAt)};
+bool is_owners(std::string_view comment) {
+  return comment.starts_with(kMark) && comment.size() >= kTextAt && comment[kTextAt - 1] == ' ';
 }
 
 }  // namespace
@@ -56,7 +46,7 @@ std::string owner_hash(const RuleOwner& owner) {
 }
 
 std::string_view hash_in_comment(std::string_view comment) {
-  return parse(comment) ? comment.substr(kMark.size(), 2 * kOwnerHashDigits) : std::string_view();
+  return is_owners(comment) ? comment.substr(kMark.size(), 2 * kOwnerHashDigits) : std::string_view();
 }
 
 std::string owner_comment(const RuleOwner& owner) {
@@ -66,7 +56,7 @@ std::string owner_comment(const RuleOwner& owner) {
 }
 
 bool belongs_to(std::string_view comment, const RuleOwner& owner) {
-  return parse(comment) && hash_in_comment(comment) == owner_hash(owner);
+  return hash_in_comment(comment) == owner_hash(owner);
 }
 
 StaleOwners::StaleOwners(const std::string& network, const std::vector<protocol::Attachment>& valid)
@@ -74,14 +64,12 @@ StaleOwners::StaleOwners(const std::string& network, const std::vector<protocol:
   for (const protocol::Attachment& attachment : valid) valid_.insert(attachment_hash(attachment));
 }
 
-bool StaleOwners::contain(std::string_view comment) const {
-  const auto parsed = parse(comment);
-  return parsed && parsed->network == network_ && !valid_.contains(std::string(parsed->attachment));
+bool StaleOwners::contain_hash(std::string_view hash) const {
+  return hash.starts_with(network_) && !valid_.contains(hash.substr(kOwnerHashDigits));
 }
 
 std::string_view owner_text(std::string_view comment) {
-  const auto parsed = parse(comment);
-  return parsed ? parsed->text : std::string_view();
+  return is_owners(comment) ? comment.substr(kTextAt) : std::string_view();
 }
 
 }  // namespace cnio::firewall

@@ -56,11 +56,6 @@ Result<std::optional<Error>> take_chains_away(NftConnection& nft, const std::str
   return take_away([&](Way way) { return remove_once(nft, chain, way); });
 }
 
-// Of a chain with a comment.
-bool belongs_to(const net::NftChain& chain, const std::string& network) {
-  return chain.comment.starts_with(reference_network_prefix(network));
-}
-
 // No rule leads there from a port that exists.
 Result<bool> is_dead(NftConnection& nft, net::Netlink& route, const std::string& chain) {
   CNIO_LET(const std::vector<NftRule> entries, entries_to(nft, chain));
@@ -84,15 +79,15 @@ Status remove_spoof_check(NftConnection& nft, const std::string& network, const 
   CNIO_LET(const net::NftView view, view_attachment(nft, name));
   const net::NftChain* chain = view.find_chain(name);
   const bool none = chain == nullptr && view.find_chain(name + kMacSuffix) == nullptr;
-  const bool foreign = chain != nullptr && !chain->comment.empty() && !belongs_to(*chain, network);
+  const bool foreign = chain != nullptr && !chain->comment.empty() &&
+                       hash_in_reference_comment(chain->comment) != owner_hash({network, attachment});
   return none || foreign ? Status() : remove_spoof_check_chains(nft, name);
 }
 
 Status collect_spoof_check_garbage(const std::string& network, const std::vector<Attachment>& valid) {
   CNIO_LET(auto nft, NftConnection::open());
   if (!nft) return {};
-  std::set<std::string> keep;
-  for (const Attachment& attachment : valid) keep.insert(port_chain(attachment));
+  const StaleOwners stale(network, valid);
   CNIO_LET(const std::vector<net::NftChain> chains, nft->list_chains(kSpoofCheckTable));
   if (chains.empty()) return {};
   CNIO_LET(net::Netlink route, net::Netlink::open(NETLINK_ROUTE));
@@ -102,11 +97,12 @@ Status collect_spoof_check_garbage(const std::string& network, const std::vector
     if (!each.name.starts_with(kChainPrefix)) continue;
     const bool second = each.name.ends_with(kMacSuffix);
     const std::string chain = second ? each.name.substr(0, each.name.size() - kMacSuffix.size()) : each.name;
-    if (keep.contains(chain) || !seen.insert(chain).second) continue;
-    const Result<bool> stale =
-        each.comment.empty() ? is_dead(*nft, route, chain) : Result<bool>(belongs_to(each, network));
-    if (!stale.ok()) errors.collect(stale.error());
-    if (stale.ok() && stale.value()) collect(errors, chain, take_chains_away(*nft, chain));
+    if (!seen.insert(chain).second) continue;
+    const Result<bool> goes = each.comment.empty()
+                                  ? is_dead(*nft, route, chain)
+                                  : Result<bool>(stale.contain_hash(hash_in_reference_comment(each.comment)));
+    if (!goes.ok()) errors.collect(goes.error());
+    if (goes.ok() && goes.value()) collect(errors, chain, take_chains_away(*nft, chain));
   }
   return errors.status();
 }

@@ -5,7 +5,7 @@
 #include <charconv>
 #include <optional>
 
-#include "cnio/base/unique_fd.hpp"
+#include "cnio/base/whole_file.hpp"
 
 #include "ipam/subnet_keys.hpp"
 
@@ -177,7 +177,7 @@ Result<NodeSubnets> parse_subnets(std::string_view text, const std::string& show
 }
 
 Result<NodeSubnets> read_subnets(const std::string& path) {
-  auto text = read_regular_file(path, kMaxFile);
+  auto text = read_believed_file(path, kMaxFile);
   if (!text.ok()) return std::move(text).error().hint(kWriter);
   return parse_subnets(text.value(), path);
 }

@@ -15,6 +15,10 @@ listed_plugins() {
   sed -nE 's/^cnio_add_plugin\(([^ )]+).*/\1/p' "$1/plugins/CMakeLists.txt"
 }
 
+listed_tools() { # listed_tools <tree>
+  sed -nE 's/^cnio_add_tool\(([^ )]+).*/\1/p' "$1/tools/CMakeLists.txt"
+}
+
 # layers <tree>: a line "<layer> <layer>..." for each layer, with those that it may include, from src/CMakeLists.txt.
 layers() {
   awk '/^cnio_add_layer\(/ {

@@ -1,10 +1,15 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 //
 // flannel with bridge and host-local, as on a node, and with a stand-in for bridge that records what it is told.
+#include <unistd.h>
+
 #include "plugin/flannel_fixture.hpp"
 
 namespace cnio::test {
 namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 
 using Flannel = FlannelTest;
 
@@ -158,6 +163,43 @@ TEST_F(Flannel, CollectsWhatNobodyHasDeleted) {
   EXPECT_EQ(link_names(pod().netns), (std::vector<std::string>{"eth0"}));
   EXPECT_TRUE(failed(gc(config()), code::kConfig, {"valid-attachments"}));
   EXPECT_TRUE(succeeded_silently(gc(with_valid_attachments(config(), {}))));
+  EXPECT_TRUE(is_clean());
+}
+
+// A delegate would refuse such an owner for ever, and of a copy it would remove what lives.
+TEST_F(Flannel, CollectsRecordsThatDoNotBearTheirOwnersName) {
+  const Json asked = with_prev_result(config(), must_add(config(), pod()));
+  const Json record = Json::parse(read_file(kRecord));
+  write_file(std::string(kRecord) + ".bak", record.dump());
+  Json impossible = record;
+  impossible["cnio"]["ifname"] = "../eth0";
+  write_file("/var/lib/cni/flannel/c7", impossible.dump());
+  const Outcome collected = gc(with_valid_attachments(config(), {{"c1", "eth0"}}));
+  EXPECT_TRUE(succeeded(collected));
+  EXPECT_THAT(collected.err, AllOf(HasSubstr("c1.bak"), HasSubstr("c7")));
+  EXPECT_EQ(records(), 1U);
+  EXPECT_TRUE(succeeded_silently(gc(with_valid_attachments(config(), {{"c1", "eth0"}})))) << "it is said once";
+  EXPECT_TRUE(succeeded_silently(check(asked, pod()))) << "what lives is left alone";
+}
+
+// Whoever can write them decides what root does.
+TEST_F(Flannel, BelievesNothingThatOthersCanHaveWritten) {
+  std::filesystem::permissions(kSubnetFile, std::filesystem::perms(0666));
+  EXPECT_TRUE(failed(add(config(), pod()), code::kIo, {kSubnetFile, "0666"}));
+  EXPECT_TRUE(failed(status(config()), code::kUnavailable, {kSubnetFile, "0666"}));
+  std::filesystem::permissions(kSubnetFile, std::filesystem::perms(0644));
+  ASSERT_EQ(chown(kSubnetFile, 1000, 0), 0);
+  EXPECT_TRUE(failed(add(config(), pod()), code::kIo, {kSubnetFile, "user 1000"}));
+  ASSERT_EQ(chown(kSubnetFile, 0, 0), 0);
+  std::filesystem::create_directories("/var/lib/cni/flannel");
+  ASSERT_EQ(chown("/var/lib/cni/flannel", 1000, 0), 0);
+  EXPECT_TRUE(failed(add(config(), pod()), code::kIo, {"/var/lib/cni/flannel", "user 1000"}));
+  EXPECT_TRUE(failed(status(config()), code::kUnavailable, {"/var/lib/cni/flannel", "user 1000"}));
+  EXPECT_EQ(records(), 0U);
+  ASSERT_EQ(chown("/var/lib/cni/flannel", 0, 0), 0);
+  must_add(config(), pod());
+  std::filesystem::permissions("/var/lib/cni/flannel", std::filesystem::perms(0777));
+  EXPECT_TRUE(succeeded_silently(del(config(), pod()))) << "what is there is removed all the same";
   EXPECT_TRUE(is_clean());
 }
 

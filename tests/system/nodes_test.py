@@ -113,6 +113,7 @@ class Story:
             lost, one, other = self.add_pods([dead, others[0], others[-1]])
             log = self.log_routes(other.node)
             streams = self.stream(one, other)
+            self.addCleanup(self.cluster.join, dead)
             when = self.cluster.cut(dead)
             if self.engine.notices:
                 world.wait_until("routes to the dead are gone", lambda: gone(other.node, dead), PATIENCE)
@@ -219,7 +220,7 @@ class Files(unittest.TestCase):
 
     def test_what_is_wrong_is_named_and_nothing_written(self) -> None:
         wrong = [("bird", {"uplink": 'e"; }'}, 'e"; }'), ("bird", {"uplink": ""}, "interface"), ("bird", {"id": "300.1.1.1"}, "300.1.1.1"),
-                 ("bird", {"id": ""}, "missing"), ("babel", {}, "babel"), ("bird", {"subnets": ""}, "missing"),
+                 ("bird", {"id": ""}, "missing"), ("rip", {}, "rip"), ("bird", {"subnets": ""}, "missing"),
                  ("bird", {"subnets": "10.240.1.0/24 10.240.2.0/24"}, "two subnets"), ("bird", {"cluster": "10.240.0.0/16"}, "fd00:240:0:1::/64"),
                  ("bird", {"cluster": "10.240.0.0/16;}"}, "10.240.0.0/16;}"), ("bird-bgp", {"reflectors": "192.168.50.12"}, "IPv6"),
                  ("bird-bgp", {"reflectors": "192.168.50.11 fd00:50::12"}, "bird-reflector"), ("frr", {"as": "x"}, "x"),
@@ -252,7 +253,7 @@ class BirdOspf(Story.Tests):
     engine_class = engines.BirdOspf
 
     def test_the_death_of_the_designated_router_is_got_over(self) -> None:
-        """It is what nobody's death does to others with Babel or with two reflectors: their routes go, and come back."""
+        """It is what nobody's death does to others with RIP or with two reflectors: their routes go, and come back."""
         dead = self.engine.designated()
         one, other = (node for node in self.cluster.nodes if node is not dead)
         log = self.log_routes(one)

@@ -151,7 +151,7 @@ class Archive(unittest.TestCase):
         folder = make_folder(WORK / "unpacked", 0o711)
         world.run("tar", "-C", folder, "-xzf", PACKED_ALONE / TGZ)
         self.assertEqual(folder.stat().st_mode & 0o777, 0o711)
-        world.run(SOURCE / "tests/lint/check-release", SOURCE, folder)
+        world.run(SOURCE / "tests/lint/check-release", SOURCE, folder, folder / "cnio")
         for plugin in PLUGINS:
             self.assertIn(f"CNI {plugin} plugin v{VERSION}\n", usage_text(folder / plugin))
 

@@ -67,7 +67,8 @@ TEST_F(Lint, FindsNetworksThatQuarrel) {
   put("20-b.conf", network("b", "cni0", "10.1.7.0/24"));
   put("30-a.conf", network("a", "cni0", "10.1.0.0/16"));  // one network, one store
   EXPECT_THAT(look(), ElementsAre("20-b.conf shadowed", "20-b.conf error same-subnet", "20-b.conf same-bridge",
-                                  "30-a.conf shadowed", "30-a.conf error same-subnet", "30-a.conf same-bridge"));
+                                  "30-a.conf shadowed", "30-a.conf same-name", "30-a.conf error same-subnet",
+                                  "30-a.conf same-bridge"));
   EXPECT_EQ(exit_, Exit::kFound);
 }
 

@@ -100,5 +100,14 @@ TEST(ErrorTexts, AreOneLineWhateverTheyHold) {
   EXPECT_EQ(one_line("open /a\nb\r\x7f \"c\\d\": \xc3\xa9"), "open /a\\x0ab\\x0d\\x7f \"c\\d\": \xc3\xa9");
 }
 
+// A terminal takes U+009B for the beginning of a command, as it does ESC and "[".
+TEST(ErrorTexts, HoldNothingThatATerminalActsOn) {
+  EXPECT_EQ(one_line("\xc2\x9b"
+                     "2J \xc2\x80\xc2\x9f"),
+            "\\xc2\\x9b2J \\xc2\\x80\\xc2\\x9f");
+  EXPECT_EQ(quote("\xc2\x85"), "\"\\xc2\\x85\"");
+  for (const std::string shown : {"\xc2\xa0", "\xc3\x9b", "\xe2\x82\xac", "\xc2"}) EXPECT_EQ(one_line(shown), shown);
+}
+
 }  // namespace
 }  // namespace cnio

@@ -142,6 +142,41 @@ TEST_F(FlannelRecord, ThatAKilledWriteHasLeftGoesWithTheRecord) {
   EXPECT_EQ(files(), 0) << name;
 }
 
+// Somebody has copied or renamed it.
+TEST_F(FlannelRecord, OfAnotherNameThanItsOwnersIsNotUnderstood) {
+  write("cbr0", "eth0", kConfig);
+  for (const std::string name : {"flannel/c2", "flannel/c2-0123456789abcdef"}) folder_.write(name, kRecord);
+  const auto record = find("cbr0", "eth0", "c2");
+  ASSERT_OK(record);
+  EXPECT_TRUE(record.value().exists());
+  EXPECT_FALSE(record.value().told());
+  EXPECT_EQ(told("cbr0", "eth0"), kConfig);
+}
+
+TEST_F(FlannelRecord, OfAnImpossibleOwnerIsNobodys) {
+  for (const std::string owner :
+       {R"("containerID":"..","ifname":"eth0")", R"("containerID":"c1","ifname":"../eth0")",
+        R"("containerID":"c1","ifname":"")", R"("containerID":"c1","ifname":"sixteen-letters-")",
+        R"("containerID":"c 1","ifname":"eth0")", R"("ifname":"eth0")"}) {
+    const auto read = parse_record(R"({"name":"cbr0","type":"bridge","cnio":{)" + owner + "}}");
+    ASSERT_TRUE(read) << owner;
+    EXPECT_FALSE(read->attachment) << owner;
+    EXPECT_TRUE(read->names_owner) << owner;
+  }
+}
+
+TEST_F(FlannelRecord, IsListedAsItsFilesContainersIfItDoesNotBearItsOwnersName) {
+  write("cbr0", "eth0", kConfig);
+  folder_.write("flannel/copy", kRecord);
+  folder_.write("flannel/c3", R"({"name":"cbr0","type":"bridge","cnio":{"containerID":"c3","ifname":"a/b"}})");
+  ErrorList unreadable;
+  std::vector<std::string> names;
+  for (const ListedRecord& each : list_records(folder_.path() + "/flannel", "cbr0", unreadable))
+    names.push_back(each.attachment.text() + (each.believed ? "" : "!"));
+  std::sort(names.begin(), names.end());
+  EXPECT_EQ(names, (std::vector<std::string>{"c1/eth0", "c3/!", "copy/!"}));
+}
+
 TEST_F(FlannelRecord, AreListedByNetwork) {
   PARITY("T-F45");
   write("cbr0", "eth0", kConfig);

@@ -11,16 +11,28 @@ namespace {
 const MasqueradeIdentity kWho = {"n", {"c1", "eth0"}};
 
 TEST(MasqueradeNames, AreTheReferences) {
-  EXPECT_EQ(reference_network_prefix("n"), "917148ec47923f2e-");
   EXPECT_EQ(reference_prefix(kWho), "917148ec47923f2e-f4d01f2ef4b92245");
   EXPECT_EQ(iptables_chain(kWho), "CNI-9b00b9b7c2795a8a61a6eec1");
   EXPECT_EQ(iptables_comment(kWho), "name: \"n\" id: \"c1\"");
 }
 
-TEST(MasqueradeNames, ChainBelongsToItsNetworksPrefix) {
+TEST(MasqueradeNames, ChainSaysWhoseItIs) {
   EXPECT_EQ(attachment_chain(kWho), "att-917148ec47923f2e-f4d01f2ef4b92245");
-  EXPECT_TRUE(attachment_chain(kWho).starts_with(attachment_chain_prefix("n")));
+  EXPECT_EQ(hash_in_attachment_chain(attachment_chain(kWho)), owner_hash({kWho.network, kWho.attachment}));
   EXPECT_NE(attachment_chain(kWho), attachment_chain({"n", {"c1", "eth1"}}));
+  for (const char* other : {"", "att-", "917148ec47923f2e-f4d01f2ef4b92245", "att-917148ec47923f2e"}) {
+    EXPECT_EQ(hash_in_attachment_chain(other), "") << other;
+  }
+}
+
+TEST(MasqueradeNames, ReferencesCommentSaysWhoseItIs) {
+  const std::string prefix = reference_prefix(kWho);
+  for (const char* rest : {"", ", net: n", "-more"}) {
+    EXPECT_EQ(hash_in_reference_comment(prefix + rest), owner_hash({kWho.network, kWho.attachment})) << rest;
+  }
+  for (const std::string& other : {std::string(), prefix.substr(1), prefix.substr(0, 32), std::string(40, 'a')}) {
+    EXPECT_EQ(hash_in_reference_comment(other), "") << other;
+  }
 }
 
 TEST(MasqueradeNames, ReadableIdentityHoldsNothingThatBreaksNft) {

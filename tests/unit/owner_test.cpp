@@ -61,6 +61,14 @@ TEST(StaleOwners, AreThoseOfTheNetworkThatAreNotValid) {
   EXPECT_FALSE(stale.contain(owner_comment({"m", {"c3", "eth0"}})));
 }
 
+TEST(StaleOwners, AreKnownByTheirHashesAlone) {
+  const StaleOwners stale("n", {{"c1", "eth0"}});
+  EXPECT_TRUE(stale.contain_hash(owner_hash({"n", {"c3", "eth0"}})));
+  EXPECT_FALSE(stale.contain_hash(owner_hash(kOwner)));
+  EXPECT_FALSE(stale.contain_hash(owner_hash({"m", {"c3", "eth0"}})));
+  EXPECT_FALSE(stale.contain_hash(""));
+}
+
 TEST(StaleOwners, WithoutValidOnesAreAllOfTheNetwork) {
   EXPECT_TRUE(StaleOwners("n", {}).contain(owner_comment(kOwner)));
   EXPECT_FALSE(StaleOwners("m", {}).contain(owner_comment(kOwner)));

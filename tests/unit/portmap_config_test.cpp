@@ -130,6 +130,14 @@ TEST(PortmapConfig, ARangeIsThatManyPorts) {
       65535);
 }
 
+TEST(PortmapConfig, ManyRangesAreNotMillionsOfPorts) {
+  const std::string half =
+      R"("hostPort": 1, "containerPort": 1, "protocol": "tcp", "range": 32767, "hostIP": "10.0.0.)";
+  const std::string two = "{" + half + R"(1"}, {)" + half + R"(2"})";
+  EXPECT_EQ(mapped("[" + two + "]").value().mappings.size(), 65534);
+  EXPECT_ERROR(mapped("[" + two + ", {" + half + R"(3"}])"), Code::kInvalidConfig, "portMappings[2].range", "65535");
+}
+
 TEST(PortmapConfig, OnePortOfTheHostLeadsToOneOfThePod) {
   EXPECT_EQ(described(R"([{"hostPort": 1, "containerPort": 2, "protocol": "tcp"},
                           {"hostPort": 1, "containerPort": 2, "protocol": "TCP"},

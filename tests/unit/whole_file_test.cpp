@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "cnio/base/folder.hpp"
 #include "cnio/base/unique_fd.hpp"
 
 #include "support/matchers.hpp"
@@ -82,6 +83,26 @@ TEST_F(WholeFile, IsRemovedOnce) {
   EXPECT_OK(remove_file(path_));
   std::filesystem::create_directory(path_);
   EXPECT_ERROR(remove_file(path_), Code::kIo, "remove");
+}
+
+TEST_F(WholeFile, IsBelievedIfNobodyElseCanWriteToIt) {
+  ASSERT_OK(put_whole_file(path_, temporary_, "one", {.mode = 0644}));
+  EXPECT_EQ(read_believed_file(path_, 100).value(), "one");
+  std::filesystem::create_symlink(path_, folder_ + "/link");
+  EXPECT_EQ(read_believed_file(folder_ + "/link", 100).value(), "one") << "whoever made the link can name a file";
+  for (const unsigned mode : {0664U, 0602U}) {
+    ASSERT_EQ(chmod(path_.c_str(), mode), 0);
+    EXPECT_ERROR(read_believed_file(path_, 100), Code::kIo, "others can write to it (mode 0");
+  }
+  EXPECT_ERROR(read_believed_file(folder_, 100), Code::kIo, "is not a regular file but a folder");
+  EXPECT_ERROR(read_believed_file(folder_ + "/none", 100), Code::kIo, "No such file");
+}
+
+TEST_F(WholeFile, IsBelievedInAFolderThatNobodyElseCanWriteTo) {
+  EXPECT_OK(check_own_folder(folder_));
+  EXPECT_OK(check_own_folder(folder_ + "/none"));
+  ASSERT_EQ(chmod(folder_.c_str(), 0770), 0);
+  EXPECT_ERROR(check_own_folder(folder_), Code::kIo, folder_ + ": others can write to it (mode 0770)");
 }
 
 }  // namespace

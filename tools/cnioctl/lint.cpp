@@ -98,9 +98,16 @@ void check_bridges(const Seen& file, const Seen& other, Report& report) {
 
 // Networks of one name have one store, which gives no address twice.
 void compare(const Seen& file, const Seen& other, Report& report) {
-  if (!file.network || !other.network || file.network->name == other.network->name) return;
-  check_subnets(file, other, report);
-  check_bridges(file, other, report);
+  if (!file.network || !other.network) return;
+  if (file.network->name != other.network->name) {
+    check_subnets(file, other, report);
+    check_bridges(file, other, report);
+  } else if (!file.ignored() && !other.ignored()) {
+    report.add({Level::kWarning, file.path,
+                "is of the network " + quote(file.network->name) + ", as " + other.name +
+                    " is: for plugins they are one, so GC of either takes what the other's pods have",
+                "same-name"});
+  }
 }
 
 // `used` is the one that comes first; the others are compared with those before them. Or it is the one that is meant to

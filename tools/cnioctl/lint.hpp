@@ -16,7 +16,7 @@ struct LintOptions {
 
 // Which file of a folder runtimes use, and what two of them quarrel about. containerd and CRI-O take the first by its
 // name, as its bytes are ordered. Kinds: wins (it comes before the one that is meant), shadowed, same-subnet,
-// same-bridge, placeholder, not-json, unreadable.
+// same-bridge, same-name, placeholder, not-json, unreadable.
 Report lint(const LintOptions& options);
 
 }  // namespace cnio::cnioctl

@@ -69,10 +69,10 @@ class Error {
 // The text of an errno value, without touching locales.
 std::string errno_text(int errnum);
 
-// `text` on one line, whatever paths and names in it hold: control bytes are escaped.
+// `text` on one line, whatever paths and names in it hold: control characters are escaped.
 std::string one_line(std::string_view text);
 
-// `text` in double quotes with control bytes, quotes and backslashes escaped, for messages that show user input;
+// `text` in double quotes with control characters, quotes and backslashes escaped, for messages that show user input;
 // cut with "..." after `limit` bytes, so that a message stays one readable line.
 std::string quote(std::string_view text, size_t limit = 128);
 

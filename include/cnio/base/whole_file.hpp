@@ -23,9 +23,13 @@ struct Putting {
 Result<bool> put_whole_file(const std::string& path, const std::string& temporary, std::string_view content,
                             const Putting& how = Putting());
 
-// A file that nobody else can have written: nothing if there is none, or it is no regular one, another user's, one that
-// others may write, or larger than `limit`. A symbolic link in its place is not followed. Errors: code 5.
+// A file that nobody but this user or root can have written: nothing if there is none, or it is no regular one, another
+// user's, one that others may write, or larger than `limit`. A symbolic link in its place is not followed. Errors:
+// code 5.
 Result<std::optional<std::string>> read_own_file(const std::string& path, size_t limit);
+
+// The same of what somebody else has named, as read_regular_file; that it cannot be believed is an error that says why.
+Result<std::string> read_believed_file(const std::string& path, size_t limit);
 
 // Does the errno of an open(2) say that there is nothing that could be read? A name that is too long is nobody's.
 bool says_absent(int errnum);

@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -50,11 +51,13 @@ bool belongs_to(std::string_view comment, const RuleOwner& owner);
 class StaleOwners {
  public:
   StaleOwners(const std::string& network, const std::vector<protocol::Attachment>& valid);
-  [[nodiscard]] bool contain(std::string_view comment) const;
+  [[nodiscard]] bool contain(std::string_view comment) const { return contain_hash(hash_in_comment(comment)); }
+  // As owner_hash gives it, for what has it in a name. Of an empty one nobody knows whose it is.
+  [[nodiscard]] bool contain_hash(std::string_view hash) const;
 
  private:
-  std::string network_;          // its hash
-  std::set<std::string> valid_;  // the hashes of the attachments
+  std::string network_;                       // its hash
+  std::set<std::string, std::less<>> valid_;  // the hashes of the attachments
 };
 
 // The text of an owner's comment, for messages that name the holder; empty if it is no such comment.

@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 from support import world
 
@@ -190,19 +190,29 @@ class Change:
 
 class RouteLog:
     """What the kernel says of a node's routes, as it happens."""
+    MARK: ClassVar[str] = "203.0.113.1"  # nobody else has this address
 
     def __init__(self, node: Node) -> None:
         self.changes: list[Change] = []
+        self._node = node
         self._monitor = node.start("ip", "-oneline", "monitor", "route", stdout=subprocess.PIPE)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        world.wait_until("ip monitor listens", lambda: self._hears(node))
+        world.wait_until("ip monitor listens", self._hears)  # it tells what happens from some moment on
 
-    def _hears(self, node: Node) -> bool:
-        """It tells what happens from some moment on. Nobody else has this address."""
-        node.ip("route add blackhole 203.0.113.1")
-        node.ip("route delete blackhole 203.0.113.1")
-        return bool(self._of("203.0.113.1"))
+    def _hears(self) -> bool:
+        self._make_mark()
+        return bool(self._of(self.MARK))
+
+    def _make_mark(self) -> None:
+        self._node.ip(f"route add blackhole {self.MARK}")
+        self._node.ip(f"route delete blackhole {self.MARK}")
+
+    def _catch_up(self) -> None:
+        """All that has happened is read then."""
+        marks = len(self._of(self.MARK))
+        self._make_mark()
+        world.wait_until("ip monitor has told it", lambda: len(self._of(self.MARK)) > marks + 1)
 
     def end(self) -> None:
         self._monitor.kill()
@@ -215,6 +225,7 @@ class RouteLog:
 
     def of(self, node: Node) -> list[Change]:
         """Of the routes to its pods."""
+        self._catch_up()
         return [change for subnet in node.subnets.values() for change in self._of(subnet)]
 
     def deletions(self, node: Node) -> list[Change]:
@@ -274,8 +285,10 @@ class Cluster:
         return time.monotonic()
 
     def join(self, node: Node) -> float:
+        """When that began: an engine can be done before the command is."""
+        when = time.monotonic()
         world.run("ip", "link", "set", f"port{node.number}", "up")
-        return time.monotonic()
+        return when
 
     def pairs(self) -> Iterator[tuple[Node, Node]]:
         return ((one, other) for one in self.nodes for other in self.nodes if one is not other)
