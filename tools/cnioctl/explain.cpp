@@ -32,7 +32,6 @@ struct Rehearsal {
   Things made;                        // by ADD, that were not there
   Things left;                        // of these, what DEL leaves
   std::vector<std::string> left_out;  // of the node, that could not be copied
-  std::vector<std::string> warnings;
   Json result = nullptr;
   std::optional<Error> failed;  // ADD
   std::optional<Error> failed_removal;
@@ -150,26 +149,6 @@ Things without(const Things& all, const Things& others) {
   return out;
 }
 
-// Who routes for both cannot tell them apart.
-Status look_for_overlaps(Netlink& host, const Things& made, std::vector<std::string>& out) {
-  CNIO_LET(const std::vector<net::Link> links, net::list_links(host));
-  CNIO_LET(const std::vector<net::OwnedAddress> addresses, net::list_addresses(host));
-  const auto text = [&](const net::OwnedAddress& of) {
-    const auto link =
-        std::find_if(links.begin(), links.end(), [&](const auto& each) { return each.index == of.owner; });
-    return of.address.cidr.to_string() + " dev " + (link == links.end() ? "?" : link->name);
-  };
-  for (const net::OwnedAddress& own : addresses) {
-    if (!made.contains({Thing::Where::kHost, "address " + text(own)})) continue;
-    for (const net::OwnedAddress& other : addresses) {
-      const net::Address& theirs = other.address;
-      if (other.owner == own.owner || !theirs.cidr.overlaps(own.address.cidr)) continue;
-      out.push_back(text(own) + " overlaps with " + text(other) + ": pods on one of them get no answers");
-    }
-  }
-  return {};
-}
-
 Result<Rehearsal> rehearse(const ExplainOptions& options, const Plugins& plugins) {
   CNIO_LET(Remembered network, read_network(options));
   CNIO_LET(Theatre theatre, build(options, network));
@@ -180,7 +159,6 @@ Result<Rehearsal> rehearse(const ExplainOptions& options, const Plugins& plugins
   Things after;
   CNIO_TRY(observe_all(theatre, after));
   out.made = without(after, theatre.before);
-  CNIO_TRY(look_for_overlaps(theatre.host, out.made, out.warnings));
   const Status removed = remove(plugins, network);
   if (!removed.ok()) out.failed_removal = removed.error();
   CNIO_TRY(observe_all(theatre, out.left));
@@ -199,7 +177,6 @@ std::string text_of(const Rehearsal& rehearsal) {
   std::string text = table.text();
   if (rehearsal.failed) text += "error: ADD fails: " + shown(rehearsal.failed->msg()) + "\n";
   if (rehearsal.failed_removal) text += "error: DEL fails: " + shown(rehearsal.failed_removal->msg()) + "\n";
-  for (const std::string& each : rehearsal.warnings) text += "warning: " + shown(each) + "\n";
   for (const std::string& each : rehearsal.left_out) text += "note: not copied: " + shown(each) + "\n";
   return text;
 }
@@ -219,7 +196,6 @@ std::string json_of(const Rehearsal& rehearsal) {
                     {"result", rehearsal.result},
                     {"addFails", error_json(rehearsal.failed)},
                     {"delFails", error_json(rehearsal.failed_removal)},
-                    {"warnings", rehearsal.warnings},
                     {"notCopied", rehearsal.left_out}});
 }
 
@@ -229,7 +205,7 @@ Outcome explain_add(const ExplainOptions& options, const protocol::Environment& 
   const auto rehearsal = rehearse(options, {options.plugins, environment});
   if (!rehearsal.ok()) return failure(rehearsal.error(), Exit::kBlind);
   const Rehearsal& what = rehearsal.value();
-  const bool found = what.failed || what.failed_removal || !what.warnings.empty();
+  const bool found = what.failed || what.failed_removal;
   return {found ? Exit::kFound : Exit::kWell, options.json ? json_of(what) : text_of(what), {}};
 }
 

@@ -75,7 +75,7 @@ bool is_whiteout(const struct stat& info) { return S_ISCHR(info.st_mode) && info
 bool is_silent(const std::string& path) {
   const std::string name = path.substr(path.find_last_of('/') + 1);
   return name == "lock" || path.starts_with("/run/cnio/locks") || path.starts_with("/run/cnio/failures") ||
-         path.starts_with("/run/cnio/store") || path == "/run/xtables.lock";
+         path.ends_with(".index") || path == "/run/xtables.lock";
 }
 
 }  // namespace
