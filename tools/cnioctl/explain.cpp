@@ -170,7 +170,7 @@ Result<Rehearsal> rehearse(const ExplainOptions& options, const Plugins& plugins
 std::string text_of(const Rehearsal& rehearsal) {
   Table table;
   size_t number = 0;
-  for (const Thing& each : rehearsal.made) {
+  for (const Thing& each : in_order(rehearsal.made)) {
     const std::string end = rehearsal.left.contains(each) ? "stays after DEL" : "gone after DEL";
     table.add({std::to_string(++number), std::string(to_string(each.where)), shown(each.text), end});
   }
@@ -188,7 +188,7 @@ Json error_json(const std::optional<Error>& error) {
 
 std::string json_of(const Rehearsal& rehearsal) {
   Json plan = Json::array();
-  for (const Thing& each : rehearsal.made) {
+  for (const Thing& each : in_order(rehearsal.made)) {
     plan.push_back({{"where", to_string(each.where)}, {"what", each.text}, {"undone", !rehearsal.left.contains(each)}});
   }
   return json_text({{"schema", kSchema},

@@ -1,10 +1,11 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "cnioctl/rehearsal/observation.hpp"
 
+#include <algorithm>
 #include <array>
 #include <linux/rtnetlink.h>
 #include <map>
-#include <vector>
+#include <utility>
 
 #include "cnio/firewall/owned_rules.hpp"
 #include "cnio/net/address.hpp"
@@ -77,6 +78,19 @@ Status observe_dressing(Netlink& route, const Link& link, Thing::Where where, Th
 }
 
 }  // namespace
+
+std::vector<Thing> in_order(const Things& things) {
+  constexpr std::array<std::string_view, 3> kFirst = {"link ", "address ", "route "};
+  const auto rank = [&](const Thing& thing) {
+    return std::find_if(kFirst.begin(), kFirst.end(), [&](auto word) { return thing.text.starts_with(word); }) -
+           kFirst.begin();
+  };
+  std::vector<Thing> out(things.begin(), things.end());
+  std::stable_sort(out.begin(), out.end(), [&](const Thing& a, const Thing& b) {
+    return std::pair(a.where, rank(a)) < std::pair(b.where, rank(b));
+  });
+  return out;
+}
 
 std::string_view to_string(Thing::Where where) { return kWheres.at(static_cast<size_t>(where)); }
 

@@ -3,6 +3,8 @@
 
 #include <set>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "cnio/base/result.hpp"
 #include "cnio/net/netlink.hpp"
@@ -17,6 +19,8 @@ struct Thing {
 
   auto operator<=>(const Thing&) const = default;
 };
+// As they would be made: links before their addresses, these before the routes by them.
+std::vector<Thing> in_order(const std::set<Thing>& things);
 // "host", "pod", "nft", "sysctl", "file".
 std::string_view to_string(Thing::Where where);
 
