@@ -67,6 +67,14 @@ void keep(const Call& call, const Error& error) {
   call.keep(failure);
 }
 
+// The answer is out, and must stay the only one.
+void keep_quietly(const Call& call, const Error& error) {
+  try {
+    keep(call, error);
+  } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
+  }
+}
+
 int answer_error(const Call& call, const Error& error) {
   Json object = Json::object();
   object["cniVersion"] = to_string(call.version);
@@ -74,7 +82,7 @@ int answer_error(const Call& call, const Error& error) {
   object["msg"] = one_line(std::string(call.plugin.name) + ": " + error.msg());
   if (!error.details().empty()) object["details"] = error.details();
   (void)answer(call.streams, format_json(object));  // the status is 1 either way, and stderr has heard of it
-  keep(call, error);
+  keep_quietly(call, error);
   return 1;
 }
 

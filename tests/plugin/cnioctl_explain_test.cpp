@@ -118,6 +118,19 @@ TEST_F(CnioctlExplain, ChangesNothingIfItIsKilled) {
   EXPECT_GT(killed, 5);
 }
 
+// As a node in a container has it.
+TEST_F(CnioctlExplain, SeesTheUplinkWhateverItIs) {
+  add_netns("outside");
+  must_run({"ip", "link", "add", "up0", "type", "veth", "peer", "name", "up1", "netns", "outside"});
+  must_run({"ip", "link", "set", "up1", "up"}, "outside");
+  must_run({"ip", "link", "set", "up0", "up"});
+  must_run({"ip", "address", "add", "192.0.2.11/24", "dev", "up0"});
+  must_run({"ip", "route", "add", "default", "via", "192.0.2.1"});
+  EXPECT_EQ(plan().at("notCopied"), Json::array());
+  must_run({"ip", "address", "add", "10.1.0.77/24", "dev", "up0"});
+  EXPECT_THAT(explain().out, HasSubstr("collides with 10.1.0.77/24 of interface up0"));
+}
+
 TEST_F(CnioctlExplain, SaysWhyAnAddFails) {
   Json list = full_list();
   list["plugins"][0]["mtu"] = "large";

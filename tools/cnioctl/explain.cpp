@@ -40,6 +40,7 @@ struct Rehearsal {
 // The pod's namespace, and that of the node's copy, which is the calling thread's.
 struct Theatre {
   Shadow shadow;
+  Namespace elsewhere;  // the other ends of the node's cables, which would go with it
   Netlink host;
   Netlink pod;
   std::string pod_path;
@@ -110,14 +111,15 @@ Result<Theatre> build(const ExplainOptions& options, const Remembered& network) 
   CNIO_TRY(observe_host(node, before));
   CNIO_LET(Shadow shadow, Shadow::cast(folders_of(network, options.data_dir), split(options.plugins)));
   CNIO_TRY(leave_network());
-  CNIO_LET(const Namespace elsewhere, Namespace::current());
+  CNIO_LET(Namespace elsewhere, Namespace::current());
   CNIO_TRY(leave_network());
   CNIO_LET(const std::string pod_path, shadow.keep_namespace("pod"));
   CNIO_LET(Netlink pod, Netlink::open(NETLINK_ROUTE));
   CNIO_TRY(leave_network());
   CNIO_LET(Netlink host, Netlink::open(NETLINK_ROUTE));
   CNIO_LET(std::vector<std::string> left_out, put_image(image, host, elsewhere));
-  Theatre out{std::move(shadow), std::move(host), std::move(pod), pod_path, std::move(before), std::move(left_out)};
+  Theatre out{std::move(shadow), std::move(elsewhere), std::move(host),    std::move(pod),
+              pod_path,          std::move(before),    std::move(left_out)};
   CNIO_TRY(observe_all(out, out.before));
   return out;
 }

@@ -27,7 +27,8 @@ struct Failure {
 
 // One line of JSON in kFailures, 0600; a caller that has its answer is not kept waiting for any other process. When the
 // file would be larger than kMostFailures, only the newer half stays, of the rest how many there were: a line with
-// verb, plugin, code and "count". What cannot be written is lost. No configuration is kept, and of CNI_ARGS nothing.
+// verb, plugin, code and "count". What cannot be written is lost. No configuration is kept, but for what
+// the message says of a key, and of CNI_ARGS nothing.
 void keep_failure(const Failure& failure);
 
 // That line, without its end.

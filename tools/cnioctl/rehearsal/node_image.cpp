@@ -1,11 +1,13 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "cnioctl/rehearsal/node_image.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <linux/netlink.h>
 #include <optional>
 
+#include "cnio/attachment/identity.hpp"
 #include "cnio/net/link/bridge.hpp"
 #include "cnio/net/link/veth.hpp"
 #include "cnio/net/sysctl.hpp"
@@ -21,9 +23,15 @@ constexpr std::array<const char*, 6> kSettings = {"ipv6/conf/all/disable_ipv6", 
                                                   "ipv4/conf/default/rp_filter", "bridge/bridge-nf-call-iptables"};
 constexpr char kLoopback[] = "lo";
 
-// Pods' own, and those that a bridge's gateway in a VLAN stands on.
-bool is_left_out(const Link& link) {
-  return link.peer_namespace.has_value() || link.kind == "ifb" || link.alias.starts_with("cnio ");
+// Pods' cables, and those that a bridge's gateway in a VLAN stands on. A node in a container has a cable, too; of that
+// it has an address.
+bool is_left_out(const NodeImage::OneLink& of) {
+  const Link& link = of.link;
+  const bool has_address = std::any_of(of.addresses.begin(), of.addresses.end(), [](const net::Address& each) {
+    return !each.cidr.addr.is_link_local_unicast();
+  });
+  const bool cable = link.kind == "veth" && link.peer_namespace && !has_address;
+  return cable || link.kind == "ifb" || (link.kind == "veth" && link.alias.starts_with(attachment::kAliasMark));
 }
 
 Result<NodeImage::OneLink> take_link(Netlink& route, const Link& link) {
@@ -103,9 +111,8 @@ Result<NodeImage> take_image(Netlink& route) {
   }
   CNIO_LET(const std::vector<Link> links, net::list_links(route));
   for (const Link& link : links) {
-    if (is_left_out(link)) continue;
     CNIO_LET(NodeImage::OneLink one, take_link(route, link));
-    out.links.push_back(std::move(one));
+    if (!is_left_out(one)) out.links.push_back(std::move(one));
   }
   return out;
 }
