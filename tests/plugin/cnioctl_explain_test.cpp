@@ -108,7 +108,7 @@ TEST_F(CnioctlExplain, ChangesNothingIfItIsKilled) {
   add_pod(full_list(), "c1", 8001);
   const auto before = whole_state();
   int killed = 0;
-  for (int calls = 50;; calls = calls * 3 / 2, ++killed) {
+  for (int calls = 50;; calls += 30, ++killed) {
     const Command command{{"strace", "-o", "/dev/null", "-e", "inject=all:signal=KILL:when=" + std::to_string(calls),
                            tool("cnioctl"), "explain", "add", kFile, "--bin", plugin_dir()}};
     const bool whole = run(command).exit_code == 0;
@@ -120,9 +120,9 @@ TEST_F(CnioctlExplain, ChangesNothingIfItIsKilled) {
 
 // As a node in a container has it.
 TEST_F(CnioctlExplain, SeesTheUplinkWhateverItIs) {
-  add_netns("outside");
+  const std::string outside = add_netns("outside");
   must_run({"ip", "link", "add", "up0", "type", "veth", "peer", "name", "up1", "netns", "outside"});
-  must_run({"ip", "link", "set", "up1", "up"}, "outside");
+  must_run({"ip", "link", "set", "up1", "up"}, outside);
   must_run({"ip", "link", "set", "up0", "up"});
   must_run({"ip", "address", "add", "192.0.2.11/24", "dev", "up0"});
   must_run({"ip", "route", "add", "default", "via", "192.0.2.1"});
