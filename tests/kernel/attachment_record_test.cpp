@@ -41,6 +41,7 @@ class AttachmentRecordTest : public test::HostTest {
     pair.host_mac = MacAddr::random_high();
     pair.sandbox_mac = MacAddr::random();
     pair.config = R"({"name": "net", "ä": "\u0000"})";
+    pair.pod = attachment == kOne ? "default/web" : "";
     return pair;
   }
   static RecordedPair completed(RecordedPair pair) {
@@ -102,6 +103,7 @@ class AttachmentRecordTest : public test::HostTest {
     EXPECT_EQ(found.host_mac, wanted.host_mac);
     EXPECT_EQ(found.sandbox_mac, wanted.sandbox_mac);
     EXPECT_EQ(found.config, wanted.config);
+    EXPECT_EQ(found.pod, wanted.pod);
     EXPECT_EQ(found.host_name, wanted.host_name);
     EXPECT_EQ(found.host_index, wanted.host_index);
     EXPECT_EQ(found.sandbox_index, wanted.sandbox_index);
