@@ -5,6 +5,7 @@
 #include <functional>
 #include <sstream>
 
+#include "cnioctl/cli_export.hpp"
 #include "cnioctl/cli_look.hpp"
 #include "cnioctl/gc.hpp"
 #include "cnioctl/lint.hpp"
@@ -22,6 +23,7 @@ struct Line {
   SubnetOptions subnet;
   LintOptions lint;
   LookOptions look;
+  ExportOptions exports;
   GcOptions gc;
   bool gc_dry_run = false;
   ResyncOptions resync;
@@ -156,6 +158,7 @@ Outcome run(int argc, const char* const* argv) {
   app.require_subcommand(1);
   app.fallthrough();
   add_look(app, line.look, line.json, line.verb);
+  add_export(app, line.exports, line.json, line.verb);
   add_subnet(app, line);
   add_lint(app, line);
   add_gc(app, line);

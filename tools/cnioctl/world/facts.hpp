@@ -26,6 +26,13 @@ struct Misroute {
   std::string expected;
 };
 
+// A route of the main table by a link that is no cable to a pod, such as those to other nodes' pods.
+struct NodeRoute {
+  std::string link;
+  Cidr dst;
+  std::vector<IpAddr> gateways;  // none: on the link
+};
+
 struct NodeFacts {
   std::string name;
   std::string kernel;
@@ -37,6 +44,7 @@ struct NodeFacts {
   std::optional<bool> forwards_ipv6;
   std::vector<firewall::ForwardDrop> drops;  // of what pods send
   std::vector<Misroute> misroutes;
+  std::vector<NodeRoute> routes;  // once add_routes was asked
 };
 
 // How full a range set of host-local is.
@@ -74,6 +82,10 @@ struct Facts {
 
 // All that the verbs need that only look. What cannot be looked at is in world.blind.
 Facts look_at_facts(const Places& places);
+
+// A node may have tens of thousands, so they are read for those alone that show them; but for those to the links' own
+// subnets.
+void add_routes(Facts& facts);
 
 // Of what is in the world already; `next` is not looked for.
 std::vector<NetworkPools> count_pools(const World& world, const std::vector<NetworkView>& networks);
