@@ -7,6 +7,7 @@
 
 #include "cnioctl/cli_export.hpp"
 #include "cnioctl/cli_look.hpp"
+#include "cnioctl/cli_manual.hpp"
 #include "cnioctl/gc.hpp"
 #include "cnioctl/lint.hpp"
 #include "cnioctl/resync.hpp"
@@ -164,6 +165,7 @@ Outcome run(int argc, const char* const* argv) {
   add_gc(app, line);
   add_resync(app, line);
   add_version(app, line);
+  add_manual(app, line.verb);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
