@@ -9,12 +9,12 @@ namespace {
 using Verbs = std::vector<VerbWords>;
 
 // In single quotes of bash and zsh.
-std::string quoted(const std::string& text) {
+std::string shell_text(const std::string& text) {
   std::string out = "'";
   for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return out + "'";
 }
-std::string fish_quoted(const std::string& text) {
+std::string fish_text(const std::string& text) {
   std::string out = "'";
   for (const char c : text) out += (c == '\'' || c == '\\' ? std::string("\\") : std::string()) + c;
   return out + "'";
@@ -43,7 +43,7 @@ bool takes_files(const VerbWords& verb) {
 // "ipam:--state": the option whose value comes next, behind the verb.
 std::string places_of(const VerbWords& verb, const OptionWords& option) {
   std::vector<std::string> out;
-  for (const std::string& each : option.names) out.push_back(quoted(verb.name() + ":" + each));
+  for (const std::string& each : option.names) out.push_back(shell_text(verb.name() + ":" + each));
   return joined(out, "|");
 }
 
@@ -53,7 +53,7 @@ std::string path_cases(const Verbs& verbs) {
   for (const VerbWords& each : verbs) {
     if (each.path.empty()) continue;
     const std::vector<std::string> above(each.path.begin(), each.path.end() - 1);
-    out += "      " + quoted(joined(above) + "/" + each.path.back()) + ") at=" + quoted(each.name()) + " ;;\n";
+    out += "      " + shell_text(joined(above) + "/" + each.path.back()) + ") at=" + shell_text(each.name()) + " ;;\n";
   }
   return out;
 }
@@ -65,7 +65,7 @@ std::string value_cases(const Verbs& verbs, const std::string& choose, const std
     for (const OptionWords& option : options_of(verb, verbs)) {
       if (!option.takes_value) continue;
       std::string act = option.is_file() ? files : ":";
-      if (!option.choices.empty()) act = choose + " " + quoted(joined(option.choices));
+      if (!option.choices.empty()) act = choose + " " + shell_text(joined(option.choices));
       out += "    " + places_of(verb, option) + ") " + act + "; return ;;\n";
     }
   }
@@ -80,8 +80,8 @@ std::string bash_cases(const Verbs& verbs) {
     for (const OptionWords& option : options_of(verb, verbs)) {
       words.insert(words.end(), option.names.begin(), option.names.end());
     }
-    out += "    " + quoted(verb.name()) + ") words=" + quoted(joined(words)) + (takes_files(verb) ? " files=yes" : "") +
-           " ;;\n";
+    out += "    " + shell_text(verb.name()) + ") words=" + shell_text(joined(words)) +
+           (takes_files(verb) ? " files=yes" : "") + " ;;\n";
   }
   return out;
 }
@@ -90,7 +90,7 @@ std::string bash_cases(const Verbs& verbs) {
 std::string described(const std::string& name, const std::string& about) {
   std::string text;
   for (const char c : about) text += (c == ':' ? std::string("\\") : std::string()) + c;
-  return quoted(name + ":" + text);
+  return shell_text(name + ":" + text);
 }
 
 std::string zsh_options(const VerbWords& verb, const Verbs& verbs) {
@@ -122,7 +122,7 @@ std::string zsh_verbs(const VerbWords& verb, const Verbs& verbs) {
 std::string zsh_cases(const Verbs& verbs) {
   std::string out;
   for (const VerbWords& verb : verbs) {
-    out += "    " + quoted(verb.name()) + ")\n      next=(" + zsh_verbs(verb, verbs) + ")\n      options=(" +
+    out += "    " + shell_text(verb.name()) + ")\n      next=(" + zsh_verbs(verb, verbs) + ")\n      options=(" +
            zsh_options(verb, verbs) + ")" + (takes_files(verb) ? "\n      files=yes" : "") + " ;;\n";
   }
   return out;
@@ -148,21 +148,21 @@ std::string fish_option(const OptionWords& option) {
     out += each.starts_with("--") ? " -l " + each.substr(2) : " -s " + each.substr(1);
   }
   if (option.takes_value) out += option.is_file() ? " -r -F" : " -x";
-  if (!option.choices.empty()) out += " -a " + fish_quoted(joined(option.choices));
-  return out + " -d " + fish_quoted(option.about);
+  if (!option.choices.empty()) out += " -a " + fish_text(joined(option.choices));
+  return out + " -d " + fish_text(option.about);
 }
 
 std::string fish_lines(const VerbWords& verb, const Verbs& verbs) {
-  const std::string start = "complete -c cnioctl -n " + fish_quoted(fish_condition(verb, verbs));
+  const std::string start = "complete -c cnioctl -n " + fish_text(fish_condition(verb, verbs));
   std::string out;
   for (const std::string& next : verb.verbs) {
     std::vector<std::string> path = verb.path;
     path.push_back(next);
-    out += start + " -a " + next + " -d " + fish_quoted(about_of(path, verbs)) + "\n";
+    out += start + " -a " + next + " -d " + fish_text(about_of(path, verbs)) + "\n";
   }
   for (const OptionWords& thing : verb.things) {
     if (thing.is_file()) out += start + " -F\n";
-    if (!thing.choices.empty()) out += start + " -a " + fish_quoted(joined(thing.choices)) + "\n";
+    if (!thing.choices.empty()) out += start + " -a " + fish_text(joined(thing.choices)) + "\n";
   }
   for (const OptionWords& option : options_of(verb, verbs)) out += start + fish_option(option) + "\n";
   return out;

@@ -5,7 +5,7 @@ namespace cnio::cnioctl {
 namespace {
 
 // A string of DOT in which nothing has a meaning; a line break is one.
-std::string quoted(std::string_view text) {
+std::string dot_text(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
@@ -36,8 +36,8 @@ std::string style_of(Look look) {
 }
 
 void node(std::string& out, const std::string& id, const std::string& label, Look look, const std::string& title) {
-  out += "  " + id + " [label=" + quoted(label) + style_of(look);
-  if (!title.empty()) out += ", tooltip=" + quoted(title);
+  out += "  " + id + " [label=" + dot_text(label) + style_of(look);
+  if (!title.empty()) out += ", tooltip=" + dot_text(title);
   out += "];\n";
 }
 
@@ -64,8 +64,8 @@ void row(std::string& out, const SceneRow& row, const std::string& id, const std
 }  // namespace
 
 std::string dot_of(const Scene& scene) {
-  std::string out = "graph " + quoted(scene.name) + " {\n  rankdir=LR;\n  node [shape=box];\n  label=" +
-                    quoted(scene.name + "\n" + scene.about + "\n" + joined(scene.problems)) + ";\n";
+  std::string out = "graph " + dot_text(scene.name) + " {\n  rankdir=LR;\n  node [shape=box];\n  label=" +
+                    dot_text(scene.name + "\n" + scene.about + "\n" + joined(scene.problems)) + ";\n";
   node(out, "forwarding", joined(scene.forwarding.lines), scene.forwarding.look, scene.forwarding.title);
   node(out, "uplink", joined(scene.uplink.lines) + "\n" + joined(scene.routes), scene.uplink.look, {});
   edge(out, "forwarding", "uplink", scene.uplink.look);
