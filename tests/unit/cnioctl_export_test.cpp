@@ -7,6 +7,7 @@
 #include "cnioctl/bundle/redactor.hpp"
 #include "cnioctl/bundle/sha256.hpp"
 #include "cnioctl/bundle/tar.hpp"
+#include "cnioctl/colour.hpp"
 #include "cnioctl/print.hpp"
 #include "cnioctl/snapshot/conf_files.hpp"
 #include "cnioctl/snapshot/diff.hpp"
@@ -161,6 +162,30 @@ TEST(Diff, PrintsNothingThatDrivesATerminal) {
   example::Node after = node_of(0);
   after.add_pod("default/\x1b[2J", {"10.240.1.2"});
   EXPECT_THAT(diff(snap(node_of(0)), snap(after), false).out, Not(HasSubstr("\x1b")));
+}
+
+// ---- for people
+
+TEST(Colour, IsForTheWordThatSaysHowItIs) {
+  EXPECT_EQ(coloured("node-1, 3 pods\n  ok     mynet\n  WRONG  rules\n+ pod x\n\nf: error: y"),
+            "node-1, 3 pods\n  \x1b[32mok \x1b[0m    mynet\n  \x1b[31mWRONG \x1b[0m rules\n\x1b[32m+ \x1b[0mpod x\n\n"
+            "f\x1b[31m: error: \x1b[0my");
+  EXPECT_EQ(coloured(""), "");
+  EXPECT_FALSE(wants_colour("never"));
+  EXPECT_TRUE(wants_colour("always"));
+}
+
+TEST(Facts, OfSomeNetworksAlone) {
+  example::Node node = node_of(2);
+  node.add_network("other", "br1", "10.9.0");
+  node.add_pod("default/db", {"10.9.0.2"});
+  keep_networks({}, node.counted());
+  EXPECT_EQ(node.facts.world.attached.size(), 3U);
+  keep_networks({"other", "nobody"}, node.facts);
+  ASSERT_EQ(node.facts.world.attached.size(), 1U);
+  EXPECT_EQ(node.facts.world.attached[0].pod, "default/db");
+  EXPECT_EQ(node.facts.networks.size(), 1U);
+  EXPECT_EQ(node.facts.pools.size(), 1U);
 }
 
 // ---- bundle

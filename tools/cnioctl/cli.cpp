@@ -2,12 +2,14 @@
 #include "cnioctl/cli.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <functional>
 #include <sstream>
 
 #include "cnioctl/cli_export.hpp"
 #include "cnioctl/cli_look.hpp"
 #include "cnioctl/cli_manual.hpp"
+#include "cnioctl/colour.hpp"
 #include "cnioctl/gc.hpp"
 #include "cnioctl/lint.hpp"
 #include "cnioctl/resync.hpp"
@@ -21,6 +23,7 @@ using Verb = std::function<Outcome()>;
 // All that can be said on the command line, and the verb that was chosen.
 struct Line {
   bool json = false;
+  std::string colour = "auto";
   SubnetOptions subnet;
   LintOptions lint;
   LookOptions look;
@@ -143,6 +146,14 @@ void add_version(CLI::App& app, Line& line) {
   add_verb(version, line, [] { return Outcome{Exit::kWell, "cnioctl v" CNIO_VERSION "\n"}; });
 }
 
+// What these print is for people, and nothing else.
+bool is_for_people(const CLI::App& app) {
+  constexpr const char* kVerbs[] = {"status", "pods", "who", "ipam",   "check", "why",
+                                    "tree",   "lint", "gc",  "resync", "diff"};
+  const std::string verb = app.get_subcommands().front()->get_name();
+  return std::find(std::begin(kVerbs), std::end(kVerbs), verb) != std::end(kVerbs);
+}
+
 Outcome usage(const CLI::App& app, const CLI::ParseError& error) {
   std::ostringstream out;
   std::ostringstream err;
@@ -156,6 +167,9 @@ Outcome run(int argc, const char* const* argv) {
   Line line;
   CLI::App app("looks at a node's pod network; see docs/install.md", "cnioctl");
   app.add_flag("--json", line.json, "one object for programs, in place of text for people");
+  app.add_option("--color", line.colour, "for people at a terminal")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->capture_default_str();
   app.require_subcommand(1);
   app.fallthrough();
   add_look(app, line.look, line.json, line.verb);
@@ -172,7 +186,9 @@ Outcome run(int argc, const char* const* argv) {
     return usage(app, error);
   }
   line.subnet.json = line.json;
-  return line.verb();
+  Outcome outcome = line.verb();
+  if (!line.json && is_for_people(app) && wants_colour(line.colour)) outcome.out = coloured(outcome.out);
+  return outcome;
 }
 
 }  // namespace cnio::cnioctl

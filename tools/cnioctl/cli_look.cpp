@@ -85,6 +85,7 @@ void add_look_places(CLI::App* app, Places& places) {
   app->add_option("--data-dir", places.stores.data_dir, "host-local's")->capture_default_str();
   app->add_option("--cache-dir", places.stores.cache_dir, "libcni's")->capture_default_str();
   app->add_option("--conf-dir", places.conf_dir, "of the networks' files")->capture_default_str();
+  app->add_option("--network", places.networks, "this one alone; as often as wanted")->allow_extra_args(false);
 }
 
 void add_look(CLI::App& app, LookOptions& options, const bool& json, std::function<Outcome()>& verb) {

@@ -16,6 +16,7 @@ namespace cnio::cnioctl {
 struct Places {
   StorePlaces stores = {"/var/lib/cni/networks", "/var/lib/cni"};
   std::string conf_dir = "/etc/cni/net.d";
+  std::vector<std::string> networks = {};  // none: all
 };
 
 // A pod's address to which the node does not send by its own cable.
@@ -82,6 +83,9 @@ struct Facts {
 
 // All that the verbs need that only look. What cannot be looked at is in world.blind.
 Facts look_at_facts(const Places& places);
+
+// Nothing of other networks than these; of all, if there are none. What two networks quarrel about is not seen then.
+void keep_networks(const std::vector<std::string>& names, Facts& facts);
 
 // A node may have tens of thousands, so they are read for those alone that show them; but for those to the links' own
 // subnets.
