@@ -12,6 +12,7 @@
 #include "cnio/attachment/take_over.hpp"
 #include "cnio/net/own_address.hpp"
 #include "cnio/protocol/plugin.hpp"
+#include "cnio/protocol/pod.hpp"
 
 namespace cnio::attachment {
 namespace {
@@ -40,6 +41,7 @@ RecordedPair new_pair(const Request& request, const Network& network, uint64_t h
   pair.host_mac = MacAddr::random_high();
   pair.sandbox_mac = network.mac.value_or(MacAddr::random());
   pair.config = request.stdin_data;
+  pair.pod = protocol::pod_name(request.cni_args);
   return pair;
 }
 

@@ -47,6 +47,7 @@ Json line_of(const RecordedPair& pair) {
   put(line, "prefix", pair.prefix);
   put(line, "sandboxMac", pair.sandbox_mac.to_string());
   put(line, "config", pair.config.size() <= kMaxConfig ? pair.config : std::string());
+  if (!pair.pod.empty()) put(line, "pod", pair.pod);
   return line;
 }
 
@@ -86,6 +87,7 @@ RecordedPair pair_of(const Json& line, const MacAddr& mac) {
   pair.prefix = text(line, "prefix");
   pair.sandbox_mac = MacAddr::parse(text(line, "sandboxMac")).value_or(MacAddr());
   pair.config = text(line, "config");
+  pair.pod = text(line, "pod");
   return pair;
 }
 

@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "cnio/protocol/pod.hpp"
 #include "cnio/protocol/request.hpp"
 
 #include "protocol/texts.hpp"
@@ -38,7 +39,28 @@ std::vector<std::string_view> split(std::string_view text) {
   return parts;
 }
 
+constexpr size_t kMaxPodName = 253;   // a DNS subdomain
+constexpr size_t kMaxNamespace = 63;  // a DNS label
+
+bool is_pod_text(std::string_view text, size_t limit) {
+  static constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789-.";
+  return !text.empty() && text.size() <= limit && text.find_first_not_of(kAllowed) == std::string_view::npos;
+}
+
 }  // namespace
+
+std::string pod_name(std::string_view cni_args) {
+  std::string_view space;
+  std::string_view name;
+  if (cni_args.empty()) return {};
+  for (const std::string_view part : split(cni_args)) {
+    const auto pair = parse_pair(part).value_or(Pair{});
+    if (pair.key == "K8S_POD_NAMESPACE") space = pair.value;
+    if (pair.key == "K8S_POD_NAME") name = pair.value;
+  }
+  if (!is_pod_text(space, kMaxNamespace) || !is_pod_text(name, kMaxPodName)) return {};
+  return std::string(space).append("/").append(name);
+}
 
 Result<std::map<std::string, std::string, std::less<>>> parse_cni_args(
     std::string_view cni_args, const std::vector<std::string_view>& known,

@@ -1,6 +1,8 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "cnio/protocol/plugin.hpp"
 
+#include <chrono>
+#include <ctime>
 #include <exception>
 #include <fcntl.h>
 #include <poll.h>
@@ -10,11 +12,25 @@
 #include <nlohmann/json.hpp>
 
 #include "cnio/base/unique_fd.hpp"
+#include "cnio/protocol/pod.hpp"
 
 namespace cnio::protocol {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr size_t kMaxStdin = 1 << 20;
+
+// What is known of the call that is being served.
+struct Call {
+  const Plugin& plugin;
+  const Environment& environment;
+  const Streams& streams;
+  const KeepFailure& keep;
+  Clock::time_point begun;
+  SpecVersion version = kLatestVersion;  // of answers
+  std::string network = {};
+};
 
 // Notes for people; there is nobody to tell if even that fails.
 void say(int err, const std::string& text) { (void)write_all(err, text + "\n", "stderr"); }
@@ -27,13 +43,38 @@ Status answer(const Streams& streams, std::string text) {
   return written;
 }
 
-int answer_error(const Plugin& plugin, const Streams& streams, SpecVersion version, const Error& error) {
+// Not one of ours, which no runtime calls.
+bool is_kept(std::string_view verb) {
+  return verb == "ADD" || verb == "DEL" || verb == "CHECK" || verb == "STATUS" || verb == "GC";
+}
+
+void keep(const Call& call, const Error& error) {
+  const Environment& said = call.environment;
+  Failure failure;
+  failure.verb = said.get("CNI_COMMAND");
+  if (!call.keep || !is_kept(failure.verb)) return;
+  failure.plugin = call.plugin.name;
+  failure.code = static_cast<unsigned>(error.code());
+  failure.time = static_cast<int64_t>(std::time(nullptr));
+  failure.took_ms = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - call.begun).count();
+  failure.network = call.network;
+  if (failure.verb != "STATUS" && failure.verb != "GC") {
+    failure.attachment = {said.get("CNI_CONTAINERID"), said.get("CNI_IFNAME")};
+    failure.pod = pod_name(said.get("CNI_ARGS"));
+  }
+  failure.msg = one_line(error.msg());
+  failure.details = error.details();
+  call.keep(failure);
+}
+
+int answer_error(const Call& call, const Error& error) {
   Json object = Json::object();
-  object["cniVersion"] = to_string(version);
+  object["cniVersion"] = to_string(call.version);
   object["code"] = static_cast<unsigned>(error.code());
-  object["msg"] = one_line(std::string(plugin.name) + ": " + error.msg());
+  object["msg"] = one_line(std::string(call.plugin.name) + ": " + error.msg());
   if (!error.details().empty()) object["details"] = error.details();
-  (void)answer(streams, format_json(object));  // the status is 1 either way, and stderr has heard of it
+  (void)answer(call.streams, format_json(object));  // the status is 1 either way, and stderr has heard of it
+  keep(call, error);
   return 1;
 }
 
@@ -119,12 +160,12 @@ Status run_verb(const Plugin& plugin, const Request& request) {
 }
 
 // {"repaired": "bridge cni0: expected a bridge, found no interface of that name"}; empty: nothing had to be.
-int serve_repair(const Plugin& plugin, const Request& request, const Streams& streams) {
-  const Result<std::string> done = plugin.repair ? plugin.repair(request) : std::string();
-  if (!done.ok()) return answer_error(plugin, streams, request.version, done.error());
+int serve_repair(const Call& call, const Request& request) {
+  const Result<std::string> done = call.plugin.repair ? call.plugin.repair(request) : std::string();
+  if (!done.ok()) return answer_error(call, done.error());
   Json object = Json::object();
   object["repaired"] = one_line(done.value());
-  return answer(streams, format_json(object)).ok() ? 0 : 1;
+  return answer(call.streams, format_json(object)).ok() ? 0 : 1;
 }
 
 void roll_back(Rollback& undo, const Streams& streams) {
@@ -132,23 +173,23 @@ void roll_back(Rollback& undo, const Streams& streams) {
 }
 
 // ADD: undone unless its whole answer is out.
-int serve_add(const Plugin& plugin, const Request& request, const Streams& streams) {
+int serve_add(const Call& call, const Request& request) {
   Rollback undo;
   Result<std::string> text = [&]() -> Result<std::string> {
     try {
-      return run_add(plugin, request, undo);
+      return run_add(call.plugin, request, undo);
     } catch (const std::exception& fault) {
       return Error::make(Code::kInternal, std::string("internal error: ") + fault.what());
     }
   }();
   // One that could not be written need not keep its reason from being written.
-  const Status told = text.ok() ? answer(streams, text.value()) : Status(text.error());
+  const Status told = text.ok() ? answer(call.streams, text.value()) : Status(text.error());
   if (told.ok()) {
     undo.commit();
     return 0;
   }
-  roll_back(undo, streams);
-  return answer_error(plugin, streams, request.version, told.error());
+  roll_back(undo, call.streams);
+  return answer_error(call, told.error());
 }
 
 // What a verb may count on about its sandbox.
@@ -164,23 +205,26 @@ Status settle_sandbox(Request& request, const Plugin& plugin, const Streams& str
   return needed ? check_not_own_sandbox(request) : Status();
 }
 
-int serve(const Plugin& plugin, const Environment& environment, const Streams& streams, SpecVersion& version) {
+int serve(Call& call) {
+  const Plugin& plugin = call.plugin;
+  const Environment& environment = call.environment;
   // It has to know what an ADD has to, and is of no version of the specification.
   const bool repairs = environment.get("CNI_COMMAND") == kRepairCommand;
   auto parsed = parse_environment(repairs ? Environment(environment.with("CNI_COMMAND", "ADD")) : environment);
-  if (!parsed.ok()) return answer_error(plugin, streams, version, parsed.error());
+  if (!parsed.ok()) return answer_error(call, parsed.error());
   Request request = std::move(parsed).value();
   request.plugin = plugin.name;
-  if (request.command == Command::kVersion) return answer_version(streams);
-  Status ready = read_stdin(request, streams);
-  if (request.config) version = request.version;
+  if (request.command == Command::kVersion) return answer_version(call.streams);
+  Status ready = read_stdin(request, call.streams);
+  if (request.config) call.version = request.version;
+  call.network = request.network;
   if (Status known = check_command(request); !known.ok()) ready = std::move(known);
-  if (ready.ok()) ready = settle_sandbox(request, plugin, streams);
-  if (!ready.ok()) return answer_error(plugin, streams, version, ready.error());
-  if (repairs) return serve_repair(plugin, request, streams);
-  if (request.command == Command::kAdd) return serve_add(plugin, request, streams);
+  if (ready.ok()) ready = settle_sandbox(request, plugin, call.streams);
+  if (!ready.ok()) return answer_error(call, ready.error());
+  if (repairs) return serve_repair(call, request);
+  if (request.command == Command::kAdd) return serve_add(call, request);
   const Status done = run_verb(plugin, request);
-  return done.ok() ? 0 : answer_error(plugin, streams, version, done.error());
+  return done.ok() ? 0 : answer_error(call, done.error());
 }
 
 // A closed descriptor 0, 1 or 2 would be given to the next file that is opened, and its contents mixed up with ours.
@@ -205,16 +249,15 @@ std::function<Status(const Request&)> nothing_to_do(std::string_view /*why*/) {
 }
 
 int run_plugin(const Plugin& plugin, int argc, const char* const* argv, const Environment& environment,
-               const Streams& streams) {
+               const Streams& streams, const KeepFailure& keep) {
   if (environment.get("CNI_COMMAND").empty()) {
     return answer_about(plugin, streams, argc > 1 ? argv[1] : "");
   }
-  SpecVersion version = kLatestVersion;
+  Call call{plugin, environment, streams, keep, Clock::now()};
   try {
-    return serve(plugin, environment, streams, version);
+    return serve(call);
   } catch (const std::exception& fault) {
-    return answer_error(plugin, streams, version,
-                        Error::make(Code::kInternal, std::string("internal error: ") + fault.what()));
+    return answer_error(call, Error::make(Code::kInternal, std::string("internal error: ") + fault.what()));
   }
 }
 
@@ -222,7 +265,7 @@ int plugin_main(const Plugin& plugin, int argc, const char* const* argv) {
   open_standard_streams();
   // A reader that has gone away must show as a failed write: ADD is undone then.
   (void)signal(SIGPIPE, SIG_IGN);
-  return run_plugin(plugin, argc, argv, Environment::of_process(), Streams{});
+  return run_plugin(plugin, argc, argv, Environment::of_process(), Streams{}, keep_failure);
 }
 
 }  // namespace cnio::protocol

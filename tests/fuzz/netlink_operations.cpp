@@ -11,6 +11,7 @@
 #include "cnio/net/link/link.hpp"
 #include "cnio/net/nftables/nftables.hpp"
 #include "cnio/net/nftables/trace.hpp"
+#include "cnio/net/own_address.hpp"
 #include "cnio/net/qdisc.hpp"
 #include "cnio/net/route.hpp"
 
@@ -146,6 +147,12 @@ void list_port_vlans(Netlink& route) {
   if (const auto vlans = value_of(net::list_port_vlans(route, port()))) look_at(*vlans);
 }
 
+void list_link_local(Netlink& route) {
+  const auto addresses = value_of(net::list_link_local_addresses(route, bridge()));
+  if (!addresses) return;
+  for (const IpAddr& each : *addresses) require(each.is_link_local_unicast(), "only what was asked for");
+}
+
 void wait_operational(Netlink& route) {
   auto events = value_of(net::LinkEvents::open());
   if (events) done(events->wait_operational(route, port(), kTimeoutMs));
@@ -216,6 +223,10 @@ const std::vector<NetlinkOperation>& netlink_operations() {
       {"list-filters", with_route([](Netlink& route) {
          look_at_each(value_of(net::list_filters(route, port(), net::kFiltersOfIngress)));
        })},
+      {"wait-until-own", with_route([](Netlink& route) {
+         done(net::wait_until_own(route, bridge(), {*IpAddr::parse("fd00:1::1")}, kTimeoutMs, net::listen_here));
+       })},
+      {"list-link-local", with_route(list_link_local)},
   };
   return kOperations;
 }

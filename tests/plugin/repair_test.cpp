@@ -180,9 +180,9 @@ TEST_F(Repair, OfPortMapsAndTheFirewall) {
     for (Json chained : {portmap, firewall}) {
       if (*backend != '\0') chained["backend"] = backend;
       must_add(with_prev_result(chained, result), pod());
-      EXPECT_EQ(repaired(chained, result, pod()), "") << chained;
+      EXPECT_EQ(repaired(chained, result, pod()), "") << chained.dump();
       must_run({"nft", "flush", "ruleset"});
-      EXPECT_NE(repaired(chained, result, pod()), "") << chained;
+      EXPECT_NE(repaired(chained, result, pod()), "") << chained.dump();
       expect_well(chained, result, pod());
       EXPECT_TRUE(succeeded(del(with_prev_result(chained, result), pod())));
     }

@@ -203,7 +203,7 @@ TEST(GcPlan, IsSaidWithoutControlCharacters) {
   hostile.host_ends.front().name = "v\reth";
   const auto plan = plan_gc(world_with({hostile}), {}, facts);
   ASSERT_OK(plan);
-  const std::string text = plan_text(plan.value(), [](const auto& who) { return who.text(); });
+  const std::string text = plan_text(plan.value());
   EXPECT_THAT(text, AllOf(Not(HasSubstr("\x1b")), Not(HasSubstr("\x07")), Not(HasSubstr("\r"))));
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 3);
 }

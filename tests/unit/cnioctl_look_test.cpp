@@ -167,7 +167,7 @@ TEST_F(Look, StatusSaysWhatIsWrong) {
             "node-1, up 3 h, kernel 6.1.0, plugins " CNIO_VERSION
             ", 2 pods\n"
             "  ok     mynet  cni0 10.1.0.1/24, 2 pods, 4 of 253 addresses, masquerade nftables, not to 10.0.0.0/8\n"
-            "  WRONG  mynet  1 pod: no masquerade rule: cnioctl resync --dry-run [no-rule]\n"
+            "  WRONG  mynet  1 pod (container c2): no masquerade rule: cnioctl resync --dry-run [no-rule]\n"
             "  stale  mynet  1 pod whose sandbox is gone: cnioctl gc --dry-run\n"
             "  note   mynet  /store/mynet/10.1.0.9 is no reservation: link to /etc/\\x1b[2J [foreign-file]\n");
 }

@@ -411,5 +411,41 @@ TEST_F(RunPlugin, VersionNeedsNothingElse) {
 
 TEST(NothingToDo, Succeeds) { EXPECT_TRUE(nothing_to_do("keeps no state")(Request{}).ok()); }
 
+TEST_F(RunPlugin, TellsOfFailuresWhenTheAnswerIsOut) {
+  plugin_.del = [](const Request&) -> Status { return Error::make(Code::kIo, "no space", "make some"); };
+  const UniqueFd in = memory_file(kConfig);
+  const UniqueFd out = memory_file();
+  const char* argv[] = {"fake"};
+  auto environment = variables("DEL");
+  environment.emplace_back("CNI_ARGS=K8S_POD_NAMESPACE=default;K8S_POD_NAME=web");
+  std::vector<Failure> kept;
+  bool answered = false;
+  const auto keep = [&](const Failure& failure) {
+    kept.push_back(failure);
+    answered = !content_of(out).empty();
+  };
+  EXPECT_EQ(run_plugin(plugin_, 1, argv, Environment(environment), {in.get(), out.get(), 2}, keep), 1);
+  ASSERT_EQ(kept.size(), 1U);
+  EXPECT_TRUE(answered);
+  EXPECT_EQ(kept[0].verb, "DEL");
+  EXPECT_EQ(kept[0].code, 5U);
+  EXPECT_EQ(kept[0].network, "n");
+  EXPECT_EQ(kept[0].attachment, (Attachment{"c1", "eth0"}));
+  EXPECT_EQ(kept[0].pod, "default/web");
+  EXPECT_EQ(kept[0].msg, "no space");
+  EXPECT_EQ(kept[0].details, "make some");
+}
+
+TEST_F(RunPlugin, TellsOfNothingElse) {
+  const auto keep = [](const Failure& failure) { FAIL() << failure.verb; };
+  plugin_.repair = [](const Request&) -> Result<std::string> { return Error::make(Code::kCheckFailed, "lost"); };
+  for (const std::string command : {"ADD", "DEL", "VERSION", "CNIO_REPAIR", "NONSENSE"}) {
+    const UniqueFd in = memory_file(kConfig);
+    const UniqueFd out = memory_file();
+    const char* argv[] = {"fake"};
+    (void)run_plugin(plugin_, 1, argv, Environment(variables(command)), {in.get(), out.get(), 2}, keep);
+  }
+}
+
 }  // namespace
 }  // namespace cnio::protocol

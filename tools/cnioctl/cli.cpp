@@ -10,6 +10,7 @@
 #include "cnioctl/cli_look.hpp"
 #include "cnioctl/cli_manual.hpp"
 #include "cnioctl/colour.hpp"
+#include "cnioctl/explain.hpp"
 #include "cnioctl/gc.hpp"
 #include "cnioctl/lint.hpp"
 #include "cnioctl/resync.hpp"
@@ -31,6 +32,7 @@ struct Line {
   GcOptions gc;
   bool gc_dry_run = false;
   ResyncOptions resync;
+  ExplainOptions explain;
   Verb verb;
 };
 
@@ -141,6 +143,20 @@ void add_resync(CLI::App& app, Line& line) {
   });
 }
 
+void add_explain(CLI::App& app, Line& line) {
+  CLI::App* explain = app.add_subcommand("explain", "what a call would do, without doing it");
+  explain->require_subcommand(1);
+  CLI::App* add = explain->add_subcommand("add", "an ADD on this node, tried where nothing of it stays");
+  add->add_option("FILE", line.explain.file, "of the network")->required();
+  add->add_option("--ifname", line.explain.ifname, "of the pod's interface")->capture_default_str();
+  add->add_option("--args", line.explain.args, "CNI_ARGS: K=V;K2=V2");
+  add->add_option("--bin", line.explain.plugins, "where the plugins are, which do the work")->capture_default_str();
+  add_verb(add, line, [&line] {
+    line.explain.json = line.json;
+    return explain_add(line.explain, protocol::Environment::of_process());
+  });
+}
+
 void add_version(CLI::App& app, Line& line) {
   CLI::App* version = app.add_subcommand("version", "prints it");
   add_verb(version, line, [] { return Outcome{Exit::kWell, "cnioctl v" CNIO_VERSION "\n"}; });
@@ -178,6 +194,7 @@ Outcome run(int argc, const char* const* argv) {
   add_lint(app, line);
   add_gc(app, line);
   add_resync(app, line);
+  add_explain(app, line);
   add_version(app, line);
   add_manual(app, line.verb);
   try {

@@ -11,6 +11,8 @@
 #include "cnioctl/status.hpp"
 #include "cnioctl/tree.hpp"
 #include "cnioctl/who.hpp"
+#include "cnioctl/why.hpp"
+#include "cnioctl/world/problems.hpp"
 
 namespace cnio::cnioctl {
 namespace {
@@ -31,7 +33,11 @@ struct Verbs {
 };
 
 Outcome run_status(const LookOptions& options, bool json) {
-  return status(look_at_facts(options.places), lint({{options.places.conf_dir}, {}}), json);
+  Facts facts = look_at_facts(options.places);
+  for (Attached& each : facts.world.attached) {
+    if (!problems_of(each, facts).empty()) name_pod(each);
+  }
+  return status(facts, lint({{options.places.conf_dir}, {}}), json);
 }
 
 Facts named(const LookOptions& options) {
@@ -73,9 +79,21 @@ void add_check(Verbs& verbs, const LookOptions& options, const bool& json) {
   app->add_option("--bin", verbs.options.bin, "where the plugins are")->capture_default_str();
 }
 
+void add_why(Verbs& verbs, const LookOptions& options, const bool& json) {
+  CLI::App* app = verbs.add("why", "calls of the plugins that failed, and what is so now", [&] {
+    Facts facts = named(options);
+    facts.failures = read_failures(facts.world.blind);
+    return why(facts, options.thing, json);
+  });
+  app->add_option("THING", verbs.options.thing, "a pod (default/web), a container or a network; none: all");
+}
+
 void add_metrics(Verbs& verbs, const LookOptions& options, const bool& json) {
-  CLI::App* app = verbs.add("metrics", "for node exporter's textfile collector",
-                            [&] { return metrics(look_at_facts(options.places), options.file, json); });
+  CLI::App* app = verbs.add("metrics", "for node exporter's textfile collector", [&] {
+    Facts facts = look_at_facts(options.places);
+    facts.failures = read_failures(facts.world.blind);
+    return metrics(facts, options.file, json);
+  });
   app->add_option("-o,--output", verbs.options.file, "a file that is replaced as a whole");
 }
 
@@ -96,6 +114,7 @@ void add_look(CLI::App& app, LookOptions& options, const bool& json, std::functi
   add_ipam(verbs, options, json);
   add_check(verbs, options, json);
   verbs.add("tree", "the node as a picture in the terminal", [&] { return tree(named(options), json); });
+  add_why(verbs, options, json);
   add_metrics(verbs, options, json);
 }
 

@@ -17,7 +17,7 @@ namespace cnio::cnioctl {
 // What is said to the verbs that look at the node.
 struct LookOptions {
   Places places;
-  std::string thing;                 // who
+  std::string thing;                 // who, why
   std::string state;                 // ipam
   std::string file;                  // metrics
   std::vector<std::string> pods;     // check

@@ -57,12 +57,6 @@ Json reservations_of(const Attached& attached) {
   return list;
 }
 
-Json pod_of(const Attached& attached) {
-  const size_t slash = attached.pod.find('/');
-  if (slash == std::string::npos) return nullptr;
-  return {{"namespace", attached.pod.substr(0, slash)}, {"name", attached.pod.substr(slash + 1)}};
-}
-
 Json sandbox_of(const Evidence& evidence) {
   if (evidence.path.empty()) return nullptr;
   return {{"path", evidence.path}, {"present", evidence.present ? Json(*evidence.present) : Json(nullptr)}};
@@ -146,6 +140,12 @@ std::string time_text(long long seconds) {
   return {text.data(), size};
 }
 
+Json pod_json(const std::string& pod) {
+  const size_t slash = pod.find('/');
+  if (slash == std::string::npos) return nullptr;
+  return {{"namespace", pod.substr(0, slash)}, {"name", pod.substr(slash + 1)}};
+}
+
 Json describe(const Attached& attached, const Facts& facts) {
   Json addresses = Json::array();
   for (const IpAddr& each : attached.all_addresses()) addresses.push_back(each.to_string());
@@ -156,7 +156,7 @@ Json describe(const Attached& attached, const Facts& facts) {
   return {{"network", attached.who.network},
           {"container", attached.who.attachment.container_id},
           {"ifname", attached.who.attachment.ifname},
-          {"pod", pod_of(attached)},
+          {"pod", pod_json(attached.pod)},
           {"addresses", std::move(addresses)},
           {"state", to_string(attached.life())},
           {"reason", attached.verdict.reason},

@@ -12,6 +12,8 @@
 // What is said of one attachment, by whichever verb.
 namespace cnio::cnioctl {
 
+// "default/web-7f9c" as {"namespace": "default", "name": "web-7f9c"}; null if it is empty.
+protocol::Json pod_json(const std::string& pod);
 protocol::Json describe(const Attached& attached, const Facts& facts);
 // A block of lines.
 std::string describe_text(const Attached& attached, const Facts& facts);

@@ -21,7 +21,6 @@
 namespace cnio::cnioctl {
 namespace {
 
-using firewall::RuleOwner;
 using protocol::Json;
 
 constexpr size_t kMaxInput = 64 << 20;
@@ -60,15 +59,13 @@ Result<GcChoice> choice_of(const GcOptions& options) {
   return choice;
 }
 
-Result<GcPlan> make_plan(const World& world, const GcChoice& choice) {
+Result<GcPlan> make_plan(World& world, const GcChoice& choice) {
+  for (Attached& each : world.attached) {
+    if (each.life() != Life::kLive) name_pod(each);
+  }
   CNIO_LET(GcPlan plan, plan_gc(world, choice, look_at_file));
   plan.made = seconds_now();
   return plan;
-}
-
-std::string name_of(const StorePlaces& stores, const RuleOwner& who) {
-  const std::string pod = Cache(stores.cache_dir).pod_of(who);
-  return pod.empty() ? who.text() : pod + " (" + who.text() + ")";
 }
 
 Status keep_plan(const std::string& file, const std::string& text) {
@@ -81,7 +78,7 @@ Status keep_plan(const std::string& file, const std::string& text) {
 Outcome gc_plan(const GcOptions& options) {
   const auto choice = choice_of(options);
   if (!choice.ok()) return failure(choice.error(), Exit::kBlind);
-  const World world = look_at_world(options.stores);
+  World world = look_at_world(options.stores);
   const auto plan = make_plan(world, choice.value());
   if (!plan.ok()) return failure(plan.error(), Exit::kBlind);
   const std::string file = format_plan(plan.value());
@@ -96,7 +93,7 @@ Outcome gc_plan(const GcOptions& options) {
     out.out = file;
     return out;
   }
-  out.out = plan_text(plan.value(), [&](const RuleOwner& who) { return name_of(options.stores, who); });
+  out.out = plan_text(plan.value());
   if (!plan.value().remove.empty()) {
     const std::string where =
         options.output.empty() ? "-o plan.json, then --apply plan.json" : "--apply " + options.output;
@@ -159,8 +156,8 @@ struct Collection {
   Report report;
 };
 
-Finding left_alone(const GcOptions& options, const RuleOwner& who, const Error& error) {
-  return {Level::kError, name_of(options.stores, who), "not removed: " + error.msg(), "not-removed"};
+Finding left_alone(const Doomed& doomed, const Error& error) {
+  return {Level::kError, doomed.name(), "not removed: " + error.msg(), "not-removed"};
 }
 
 // What the plan says from `begin` on, if it is still so.
@@ -177,7 +174,7 @@ Status collect_some(const GcOptions& options, const Plugins& plugins, const GcPl
     Status done = check_plan(one, now);
     if (done.ok()) done = remove(plugins, *world.find(each.who), options.stores.data_dir);
     if (done.ok()) ++out.removed;
-    if (!done.ok()) out.report.add(left_alone(options, each.who, done.error()));
+    if (!done.ok()) out.report.add(left_alone(each, done.error()));
   }
   return {};
 }
@@ -188,7 +185,7 @@ void look_after(const GcOptions& options, const GcPlan& plan, Report& report) {
   for (const Doomed& each : plan.remove) {
     const Attached* rest = world.find(each.who);
     if (rest == nullptr || rest->life() == Life::kLive) continue;
-    report.add({Level::kError, name_of(options.stores, each.who), "something of it is left; see gc --dry-run", "left"});
+    report.add({Level::kError, each.name(), "something of it is left; see gc --dry-run", "left"});
   }
 }
 

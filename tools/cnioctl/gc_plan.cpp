@@ -114,7 +114,9 @@ Result<GcPlan> plan_gc(const World& world, const GcChoice& choice, const LookAtF
     if (judged.life == Life::kLive) ++plan.live;  // of whatever network: it says that pods can be seen
     if (!is_chosen(choice, each.who.network)) continue;
     if (judged.life == Life::kUnknown) ++plan.unknown;
-    if (is_stale(judged.life)) plan.remove.push_back({each.who, judged.life, judged.reason, objects_of(each, look)});
+    if (is_stale(judged.life)) {
+      plan.remove.push_back({each.who, each.pod, judged.life, judged.reason, objects_of(each, look)});
+    }
   }
   plan.foreign = static_cast<size_t>(std::count_if(world.foreign.begin(), world.foreign.end(),
                                                    [&](const auto& each) { return is_chosen(choice, each.network); }));
@@ -163,13 +165,13 @@ std::string objects_text(const Doomed& doomed) {
 
 }  // namespace
 
-std::string plan_text(const GcPlan& plan, const std::function<std::string(const RuleOwner&)>& name) {
+std::string plan_text(const GcPlan& plan) {
   std::string text = "would remove " + count_text(plan.remove.size(), "attachment", "attachments") + " with " +
                      count_text(count_of(plan, "address"), "address", "addresses") + "; " + std::to_string(plan.live) +
                      " alive, " + std::to_string(plan.unknown) + " unknown and " +
                      count_text(plan.foreign, "foreign file stays", "foreign files stay") + "\n";
   for (const Doomed& each : plan.remove) {
-    text += "  " + one_line(name(each.who)) + "  " + std::string(to_string(each.life)) + ": " + one_line(each.reason) +
+    text += "  " + one_line(each.name()) + "  " + std::string(to_string(each.life)) + ": " + one_line(each.reason) +
             "\n    " + one_line(objects_text(each)) + "\n";
   }
   return text;

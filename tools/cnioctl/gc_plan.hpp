@@ -45,11 +45,14 @@ struct DoomedObject {
 // An attachment that goes, and why.
 struct Doomed {
   firewall::RuleOwner who;
+  std::string pod;  // "default/web-7f9c", for people; empty: not known
   Life life = Life::kGone;
   std::string reason;
   std::vector<DoomedObject> objects;
 
   auto operator<=>(const Doomed&) const = default;
+  // "default/web-7f9c (mynet/c1/eth0)".
+  [[nodiscard]] std::string name() const { return pod.empty() ? who.text() : pod + " (" + who.text() + ")"; }
 };
 
 struct GcPlan {
@@ -75,6 +78,6 @@ std::string format_plan(const GcPlan& plan);
 Result<GcPlan> parse_plan(std::string_view text);
 
 // For people: "would remove ..., keep ..." and a line for each attachment and what it has; no byte drives a terminal.
-std::string plan_text(const GcPlan& plan, const std::function<std::string(const firewall::RuleOwner&)>& name);
+std::string plan_text(const GcPlan& plan);
 
 }  // namespace cnio::cnioctl

@@ -27,6 +27,7 @@ Json json_of(const Doomed& doomed) {
   return {{"network", packed(doomed.who.network)},
           {"container", packed(doomed.who.attachment.container_id)},
           {"ifname", packed(doomed.who.attachment.ifname)},
+          {"pod", packed(doomed.pod)},
           {"life", std::string(to_string(doomed.life))},
           {"reason", packed(doomed.reason)},
           {"objects", std::move(objects)}};
@@ -42,6 +43,7 @@ Result<Doomed> doomed_of(const Fields& fields) {
   CNIO_LET(out.who.network, unpacked(fields, "network"));
   CNIO_LET(out.who.attachment.container_id, unpacked(fields, "container"));
   CNIO_LET(out.who.attachment.ifname, unpacked(fields, "ifname"));
+  CNIO_LET(out.pod, unpacked(fields, "pod"));
   CNIO_LET(out.reason, unpacked(fields, "reason"));
   CNIO_LET(const std::string life, fields.text("life"));
   out.life = life == to_string(Life::kRebooted) ? Life::kRebooted : Life::kGone;

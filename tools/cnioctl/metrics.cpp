@@ -25,6 +25,7 @@ struct Metric {
   std::string name;
   std::string help;
   std::vector<Sample> samples = {};
+  std::string type = "gauge";
 };
 
 // As the format has it: a backslash before a backslash, a quote and a line break.
@@ -100,16 +101,26 @@ Metric oldest_stale(const Facts& facts) {
   return out;
 }
 
+Metric failures(const Facts& facts) {
+  Metric out{"cnio_failures_total", "Calls of plugins that failed since the last boot.", {}, "counter"};
+  for (const auto& [kind, count] : facts.failures.totals) {
+    const auto& [verb, plugin, code] = kind;
+    out.samples.push_back({{{"verb", verb}, {"plugin", plugin}, {"code", std::to_string(code)}}, count});
+  }
+  return out;
+}
+
 std::vector<Metric> all_of(const Facts& facts) {
   Metric look{"cnio_last_look_timestamp_seconds", "When this was looked at."};
   look.samples.push_back({{}, static_cast<uint64_t>(facts.node.now)});
-  return {addresses(facts), sizes(facts), attachments(facts), problems(facts), oldest_stale(facts), look};
+  return {addresses(facts), sizes(facts), attachments(facts), problems(facts), oldest_stale(facts),
+          failures(facts),  look};
 }
 
 std::string text_of(const std::vector<Metric>& metrics) {
   std::string out;
   for (const Metric& metric : metrics) {
-    out += "# HELP " + metric.name + " " + metric.help + "\n# TYPE " + metric.name + " gauge\n";
+    out += "# HELP " + metric.name + " " + metric.help + "\n# TYPE " + metric.name + " " + metric.type + "\n";
     for (const Sample& sample : metric.samples) {
       std::string labels;
       for (const auto& [name, value] : sample.labels) {

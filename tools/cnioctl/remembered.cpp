@@ -108,7 +108,7 @@ Result<Remembered> from_cache(const CachedAdd& cached) {
 
 Result<Remembered> from_record(const attachment::RecordedPair& pair, const std::string& netns) {
   if (pair.config.empty()) return no_configuration("was too long to be recorded");
-  Remembered out{.who = {pair.network, pair.attachment}, .netns = netns};
+  Remembered out{.who = {pair.network, pair.attachment}, .pod = pair.pod, .netns = netns};
   out.whole = false;
   CNIO_TRY(take_config(pair.config, out));
   Json interfaces = interfaces_of(out.plugins.front(), pair, netns);

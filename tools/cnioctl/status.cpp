@@ -130,7 +130,11 @@ std::string json_of(const Facts& facts, const std::vector<Problem>& problems, co
   for (const NetworkView& each : facts.networks) networks.push_back(network_json(each, counts[each.name]));
   Json list = Json::array();
   for (const Problem& each : problems) {
-    list.push_back({{"kind", each.kind}, {"where", each.where}, {"what", each.what}, {"advice", each.advice}});
+    list.push_back({{"kind", each.kind},
+                    {"where", each.where},
+                    {"what", each.what},
+                    {"advice", each.advice},
+                    {"pods", each.pods}});
   }
   Json said = Json::array();
   for (const ForeignFile& each : facts.world.foreign) {

@@ -23,6 +23,7 @@ struct RecordedPair {
   MacAddr host_mac;     // of the host end, chosen by us at random: tells pairs apart
   MacAddr sandbox_mac;  // of the other end, when it was made
   std::string config;   // the configuration of that ADD, as it came on stdin; empty if it was too long to be kept
+  std::string pod;      // "default/web-7f9c", for people; empty: the runtime did not say
 
   // What is known once both ends are there and the IPAM plugin has answered; an ADD that was killed before has none.
   std::string host_name;

@@ -7,6 +7,7 @@
 
 #include "cnio/base/result.hpp"
 #include "cnio/base/rollback.hpp"
+#include "cnio/protocol/failures.hpp"
 #include "cnio/protocol/keys.hpp"
 #include "cnio/protocol/request.hpp"
 #include "cnio/protocol/result.hpp"
@@ -51,12 +52,15 @@ struct Streams {
   int err = 2;
 };
 
+// Hears of a verb of the specification that has failed, once its answer is out.
+using KeepFailure = std::function<void(const Failure&)>;
+
 // One call from environment to exit status: parses, checks the version, runs the verb, writes the one JSON answer.
 // Without CNI_COMMAND it says what it is: with --help or --version on standard output, else on standard error, where
 // programs look for it. Nothing escapes it: every failure, exceptions of libraries included, becomes an error object
 // and status 1.
 int run_plugin(const Plugin& plugin, int argc, const char* const* argv, const Environment& environment,
-               const Streams& streams);
+               const Streams& streams, const KeepFailure& keep = {});
 
 // The `main` of a plugin.
 int plugin_main(const Plugin& plugin, int argc, const char* const* argv);

@@ -41,6 +41,7 @@ void Assembly::add_pairs(const std::vector<RecordedPair>& pairs) {
   for (const RecordedPair& pair : pairs) {
     Attached& attached = of({pair.network, pair.attachment});
     attached.pairs.push_back(pair);
+    if (!pair.pod.empty()) attached.pod = pair.pod;
     const auto known = by_index_.find(pair.host_index);
     if (known != by_index_.end() && attachment::is_recorded_end(links_[known->second], pair)) {
       add_end(attached, links_[known->second]);

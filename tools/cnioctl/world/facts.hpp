@@ -8,6 +8,7 @@
 #include "cnio/firewall/forward_policy.hpp"
 #include "cnio/net/address.hpp"
 
+#include "cnioctl/world/failures.hpp"
 #include "cnioctl/world/setup.hpp"
 #include "cnioctl/world/world.hpp"
 
@@ -75,6 +76,7 @@ struct Facts {
   std::vector<NetworkView> networks;
   NodeFacts node;
   std::vector<NetworkPools> pools;  // by network
+  FailureLog failures;              // once they were read: read_failures
 
   [[nodiscard]] const NetworkView* find_network(const std::string& name) const;
   // Where packets for a pod of this attachment go by: its bridge, or its host end. Null if that is not there.

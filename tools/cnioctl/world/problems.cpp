@@ -141,20 +141,31 @@ void check_pools(const Facts& facts, Problems& out) {
   }
 }
 
+// "31 pods"; few are named: "2 pods (default/web-7f9c, default/x)".
+std::string pods_text(const std::vector<std::string>& pods) {
+  constexpr size_t kFew = 3;
+  std::string text = counted(pods.size(), "pod");
+  if (pods.size() > kFew) return text;
+  for (size_t i = 0; i < pods.size(); ++i) text += (i == 0 ? " (" : ", ") + pods[i];
+  return text + ")";
+}
+
 // "31 pods: no masquerade rule".
 Problems gather(const Facts& facts) {
-  std::map<std::tuple<std::string, std::string, std::string>, std::pair<size_t, std::string>> counts;
+  std::map<std::tuple<std::string, std::string, std::string>, Problem> alike;
   for (const Attached& each : facts.world.attached) {
     for (const Problem& problem : problems_of(each, facts)) {
-      auto& [count, advice] = counts[{problem.kind, problem.where, problem.what}];
-      ++count;
-      advice = problem.advice;
+      Problem& known = alike[{problem.kind, problem.where, problem.what}];
+      std::vector<std::string> pods = std::move(known.pods);
+      pods.push_back(each.name());
+      known = problem;
+      known.pods = std::move(pods);
     }
   }
   Problems out;
-  for (const auto& [what, how_many] : counts) {
-    const auto& [kind, where, text] = what;
-    out.push_back({kind, where, counted(how_many.first, "pod") + ": " + text, how_many.second});
+  for (auto& [what, problem] : alike) {
+    problem.what.insert(0, pods_text(problem.pods) + ": ");
+    out.push_back(std::move(problem));
   }
   return out;
 }

@@ -17,9 +17,10 @@ inline constexpr std::array<std::string_view, 11> kProblemKinds = {
 
 struct Problem {
   std::string kind;
-  std::string where;   // a network, "node", or what could not be read
-  std::string what;    // may hold what others have written
-  std::string advice;  // a command, or what to do; may be empty
+  std::string where;                   // a network, "node", or what could not be read
+  std::string what;                    // may hold what others have written
+  std::string advice;                  // a command, or what to do; may be empty
+  std::vector<std::string> pods = {};  // whose it is, by Attached::name; of those of one attachment none
 };
 
 // What one attachment lacks, as far as the host shows; nothing of one that is not alive.

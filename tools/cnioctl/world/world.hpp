@@ -38,7 +38,7 @@ struct Attached {
   std::vector<net::Link> host_ends = {};             // by these records, or by their aliases
   std::vector<firewall::OwnedRules> rules = {};
   std::string cache_file = {};      // libcni's; empty: none
-  std::string pod = {};             // "default/web-7f9c", once name_pods was asked
+  std::string pod = {};             // "default/web-7f9c": recorded, or else of the cache once name_pods was asked
   std::optional<Setup> setup = {};  // what it was made to have; nothing: not known
   Evidence evidence = {};
   Verdict verdict = {};
@@ -80,7 +80,7 @@ struct World {
 // program.
 World look_at_world(const StorePlaces& places);
 
-// Reads what libcni's cache says of an attachment's pod.
+// Reads what libcni's cache says of an attachment's pod, unless our record has its name.
 void name_pod(Attached& attached);
 void name_pods(World& world);
 

@@ -1,0 +1,95 @@
+// Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+//
+// What cnioctl reads that may have been changed since it was written: a plan of gc, libcni's cache, the configurations
+// in it and in the networks' folder, and what is kept of calls that failed.
+#include <filesystem>
+#include <unistd.h>
+
+#include "cnio/base/whole_file.hpp"
+#include "cnio/protocol/failures.hpp"
+
+#include "cnioctl/gc_plan.hpp"
+#include "cnioctl/print.hpp"
+#include "cnioctl/remembered.hpp"
+#include "cnioctl/world/cache.hpp"
+#include "cnioctl/world/facts.hpp"
+#include "cnioctl/world/failures.hpp"
+#include "fuzz/fuzz.hpp"
+
+namespace cnio::fuzz {
+namespace {
+
+void require_printable(std::string_view text) {
+  for (const char c : text) require(c == '\n' || (c >= 0x20 && c != 0x7f), "nothing drives a terminal", text);
+}
+
+void fuzz_plan(std::string_view text) {
+  const auto plan = cnioctl::parse_plan(text);
+  if (!plan.ok()) return check_error(plan.error());
+  const std::string written = cnioctl::format_plan(plan.value());
+  const auto again = cnioctl::parse_plan(written);
+  require(again.ok() && again.value().remove == plan.value().remove && again.value().choice == plan.value().choice,
+          "writing and reading changes nothing", written);
+  require(cnioctl::check_plan(again.value(), plan.value()).ok(), "a plan is up to date with itself", written);
+}
+
+void fuzz_cached(std::string_view text) {
+  const auto cached = cnioctl::parse_cached(text);
+  if (!cached.ok()) return check_error(cached.error());
+  require(!cached.value().who.network.empty(), "what is kept is somebody's");
+  const auto of = cnioctl::from_cache(cached.value());
+  if (!of.ok()) return check_error(of.error());
+  require_printable(cnioctl::shown(of.value().text()));
+}
+
+void fuzz_failures(std::string_view text) {
+  const auto log = cnioctl::parse_failures(text);
+  uint64_t count = 0;
+  for (const auto& [kind, each] : log.totals) count += each;
+  require(count >= log.failures.size(), "each is counted");
+  for (const protocol::Failure& each : log.failures) {
+    const auto again = cnioctl::parse_failures(protocol::failure_line(each));
+    require(again.failures.size() == 1 && again.failures.front().verb == each.verb, "what is written is read",
+            each.msg);
+  }
+  const std::string kept = protocol::newer_failures(std::string(text));
+  require(kept.size() <= text.size() + protocol::kMostFailures, "less is kept");
+  require(protocol::newer_failures(kept) == kept, "what is short stays as it is", kept);
+}
+
+// A folder for this process alone, removed at its end.
+class Folder {
+ public:
+  Folder() { require(mkdtemp(path_.data()) != nullptr, "a folder can be made"); }
+  ~Folder() { std::filesystem::remove_all(path_); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_ = std::filesystem::temp_directory_path() / "cnio-fuzz-cnioctl-XXXXXX";
+};
+
+void fuzz_networks(std::string_view text) {
+  static const Folder kFolder;
+  const std::string file = kFolder.path() + "/10-x.conflist";
+  require(put_whole_file(file, kFolder.path() + "/new", text).ok(), "the file can be written");
+  cnioctl::Report report;
+  const auto networks = cnioctl::read_networks(kFolder.path(), report);
+  require(networks.size() <= 1, "a file is one network");
+  require_printable(report.text());
+  const auto pools = cnioctl::count_pools({}, networks);
+  for (const auto& each : pools) require(!each.pools.empty(), "who has pools has some", each.network);
+}
+
+void fuzz_one(std::string_view text) {
+  fuzz_plan(text);
+  fuzz_cached(text);
+  fuzz_failures(text);
+  fuzz_networks(text);
+}
+
+}  // namespace
+}  // namespace cnio::fuzz
+
+CNIO_FUZZ_TARGET(cnio::fuzz::fuzz_one)
