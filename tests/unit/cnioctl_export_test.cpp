@@ -213,9 +213,7 @@ TEST(Tar, IsUstar) {
 }
 
 TEST(Redactor, ReplacesWhoItIsButNotWhatItIs) {
-  example::Node node = node_of(1);
-  node.add_pod("shop/db-0", {"10.240.1.9"});
-  Redactor redactor(node.facts.world, "node-1.example.com");
+  Redactor redactor({"default/web-0", "shop/db-0", "", "default/web-0"}, "node-1.example.com");
   EXPECT_EQ(redactor.redacted("default/web-0 10.240.1.2, shop/db-0: 8.8.8.8. db-0 [2a00:1450::1]:80 via 8.8.8.8/32\n"
                               "node-1.example.com 0e:f7:13:7a:22:03 00:28:29 fd00::1 web-01 6.1.0-28 192.0.2.1"),
             "default/pod-1 10.240.1.2, namespace-1/pod-2: public-1. pod-2 [public-2]:80 via public-1/32\n"

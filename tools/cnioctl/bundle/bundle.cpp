@@ -17,15 +17,13 @@
 #include "cnioctl/snapshot/snapshot.hpp"
 #include "cnioctl/status.hpp"
 #include "cnioctl/tree.hpp"
+#include "cnioctl/why.hpp"
 
 namespace cnio::cnioctl {
 namespace {
 
 using protocol::Json;
 using Files = std::vector<TarFile>;
-
-constexpr char kFailures[] = "/run/cnio/failures";
-constexpr size_t kMaxFailures = size_t{1} << 20;
 
 void add_networks(const std::vector<ConfFile>& networks, Files& out) {
   for (const ConfFile& each : networks) {
@@ -34,15 +32,23 @@ void add_networks(const std::vector<ConfFile>& networks, Files& out) {
   }
 }
 
-// The calls that failed, if this node keeps them.
+// The calls that failed, as the plugins have kept them.
 void add_failures(Files& out) {
-  auto text = read_file(kFailures, kMaxFailures);
+  auto text = read_file(protocol::kFailures, 2 * protocol::kMostFailures);
   if (text.ok()) out.push_back({"failures.jsonl", std::move(text).value()});
+}
+
+std::vector<std::string> pods_of(const Facts& facts) {
+  std::vector<std::string> out;
+  for (const Attached& each : facts.world.attached) out.push_back(each.pod);
+  for (const protocol::Failure& each : facts.failures.failures) out.push_back(each.pod);
+  return out;
 }
 
 Files gather(Facts& facts, const Plugins& plugins, const BundleOptions& options) {
   Report& blind = facts.world.blind;
   const auto networks = read_conf_files(options.conf_dir, blind);
+  facts.failures = read_failures(blind);
   const Report lint = cnioctl::lint({{options.conf_dir}, {}});
   Files out;
   out.push_back({"version.txt", "cnioctl v" CNIO_VERSION "\n"});
@@ -51,6 +57,7 @@ Files gather(Facts& facts, const Plugins& plugins, const BundleOptions& options)
   out.push_back({"ipam.txt", ipam(facts, "", false).out});
   out.push_back({"check.txt", check(facts, plugins, {}, false).out});
   out.push_back({"lint.txt", lint.text()});
+  out.push_back({"why.txt", why(facts, "", false).out});
   out.push_back({"snapshot.json", json_text(snapshot_of(facts, networks))});
   out.push_back({"plugins.txt", plugins_text(plugins.folders, blind)});
   out.push_back({"sysctls.txt", sysctls_text()});
@@ -75,7 +82,7 @@ std::string list_of(const Files& files, bool json) {
 
 Outcome bundle(Facts& facts, const Plugins& plugins, const BundleOptions& options) {
   Files files = gather(facts, plugins, options);
-  Redactor redactor(facts.world, facts.node.name);
+  Redactor redactor(pods_of(facts), facts.node.name);
   for (TarFile& each : files) {
     if (options.redact) each.content = redactor.redacted(each.content);
   }

@@ -31,15 +31,15 @@ bool is_everywhere(std::string_view name_space) { return name_space == "default"
 
 }  // namespace
 
-Redactor::Redactor(const World& world, const std::string& node) {
-  size_t pods = 0;
+Redactor::Redactor(const std::vector<std::string>& pods, const std::string& node) {
+  size_t count = 0;
   size_t spaces = 0;
   names_.emplace(node, "node");
-  for (const Attached& each : world.attached) {
-    const size_t slash = each.pod.find('/');
+  for (const std::string& pod : pods) {
+    const size_t slash = pod.find('/');
     if (slash == std::string::npos) continue;
-    const std::string space = each.pod.substr(0, slash);
-    if (names_.emplace(each.pod.substr(slash + 1), numbered("pod-", pods + 1)).second) ++pods;
+    const std::string space = pod.substr(0, slash);
+    if (names_.emplace(pod.substr(slash + 1), numbered("pod-", count + 1)).second) ++count;
     if (!is_everywhere(space) && names_.emplace(space, numbered("namespace-", spaces + 1)).second) ++spaces;
   }
 }

@@ -4,8 +4,9 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "cnioctl/world/world.hpp"
+#include "cnio/base/ip.hpp"
 
 namespace cnio::cnioctl {
 
@@ -13,8 +14,8 @@ namespace cnio::cnioctl {
 // addresses that all the internet knows. One name is the same everywhere, so that what belongs together can be seen.
 class Redactor {
  public:
-  // `world` with names.
-  Redactor(const World& world, const std::string& node);
+  // `pods` as "<namespace>/<name>"; what is no such name means nothing.
+  Redactor(const std::vector<std::string>& pods, const std::string& node);
 
   std::string redacted(std::string_view text);
 
