@@ -1,7 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "cnioctl/snapshot/diff.hpp"
 
-#include <cstdlib>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -17,7 +17,7 @@ using Changes = std::vector<Change>;
 using Texts = std::map<std::string, std::string>;
 
 // Seconds between two times at which the machine seems to have been started, which are the same: clocks are set.
-constexpr int64_t kSameBoot = 120;
+constexpr double kSameBoot = 120;
 
 // Snapshots are files, and may say anything: a member that is not there, or of another type, is null.
 const Json& member(const Json& object, const std::string& name) {
@@ -36,9 +36,14 @@ std::string member_text(const Json& object, const std::string& name) {
   const Json& found = member(object, name);
   return found.is_null() ? std::string() : text_of(found);
 }
-int64_t number(const Json& object, const std::string& name) {
+// Whatever is there, it can be reckoned with.
+double number(const Json& object, const std::string& name) {
   const Json& found = member(object, name);
-  return found.is_number_integer() ? found.get<int64_t>() : 0;
+  return found.is_number() ? found.get<double>() : 0;
+}
+// When the machine was started, in seconds since 1970.
+double started(const Json& snapshot) {
+  return number(snapshot, "made") - number(member(snapshot, "node"), "upSeconds");
 }
 
 std::string joined(const std::vector<std::string>& parts) {
@@ -212,9 +217,9 @@ void compare_node(const Json& before, const Json& after, Changes& out) {
     if (member(old, name) == member(now, name)) continue;
     out.push_back({'~', "node", name, text_of(member(old, name)) + " -> " + text_of(member(now, name))});
   }
-  const int64_t apart =
-      (number(after, "made") - number(now, "upSeconds")) - (number(before, "made") - number(old, "upSeconds"));
-  if (std::abs(apart) > kSameBoot) out.push_back({'~', "node", "started", "again since then"});
+  if (std::abs(started(after) - started(before)) > kSameBoot) {
+    out.push_back({'~', "node", "started", "again since then"});
+  }
   compare_links(old, now, out);
   compare_sets("address", addressed(old), addressed(now), out);
   compare_sets("route", texts_in(member(old, "routes")), texts_in(member(now, "routes")), out);
