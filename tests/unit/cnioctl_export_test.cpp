@@ -1,5 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 // What cnioctl keeps of a node, for later or for somebody else: snapshot, diff, bundle.
+#include <filesystem>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -9,6 +11,7 @@
 #include "cnioctl/bundle/tar.hpp"
 #include "cnioctl/colour.hpp"
 #include "cnioctl/print.hpp"
+#include "cnioctl/runtime.hpp"
 #include "cnioctl/snapshot/conf_files.hpp"
 #include "cnioctl/snapshot/diff.hpp"
 #include "cnioctl/snapshot/snapshot.hpp"
@@ -86,17 +89,17 @@ TEST(Diff, OfTheSameIsNothing) {
 TEST(Diff, SaysWhichPodsCameAndWent) {
   const example::Node before = node_of(3);
   example::Node after = node_of(3);
+  after.add_pod("default/new", {"10.240.1.9"});
   after.facts.world.attached.erase(after.facts.world.attached.begin());
   after.facts.world.attached[0].verdict.life = Life::kGone;
   after.facts.world.attached[1].rules.clear();
-  after.add_pod("default/new", {"10.240.1.9"});
   const Outcome outcome = diff(snap(before), snap(after), false);
   EXPECT_EQ(outcome.exit, Exit::kFound);
   EXPECT_THAT(outcome.out,
               AllOf(HasSubstr("+ pod default/new 10.240.1.9\n"), HasSubstr("- pod default/web-0 10.240.1.2\n"),
                     HasSubstr("- pod default/web-1 10.240.1.3 (address still reserved)\n"),
                     HasSubstr("~ pod default/web-2: rules masquerade -> none\n"),
-                    HasSubstr("+ problem mynet: 1 pod: no masquerade rule\n")));
+                    HasSubstr("+ problem mynet: 1 pod (default/web-2): no masquerade rule\n")));
 }
 
 TEST(Diff, SaysWhichKeyOfAFileHasChanged) {
@@ -186,6 +189,36 @@ TEST(Facts, OfSomeNetworksAlone) {
   EXPECT_EQ(node.facts.world.attached[0].pod, "default/db");
   EXPECT_EQ(node.facts.networks.size(), 1U);
   EXPECT_EQ(node.facts.pools.size(), 1U);
+}
+
+// ---- whom a runtime knows
+
+class Runtime : public ::testing::Test {
+ protected:
+  void stand_in(const std::string& name, const std::string& script) const {
+    folder_.write(name, "#!/bin/sh\n" + script);
+    std::filesystem::permissions(folder_.at(name), std::filesystem::perms::owner_all);
+  }
+  auto ask(const std::string& runtime) const {
+    return ask_runtime(runtime, protocol::Environment({"PATH=" + folder_.path()}));
+  }
+
+  test::TempFolder folder_;
+};
+
+TEST_F(Runtime, IsAskedForItsContainers) {
+  stand_in("crictl", "[ \"$*\" = 'pods -q' ] && printf 'c1\\n c2\\n\\n'");
+  stand_in("podman", "[ \"$*\" = 'ps -aq --no-trunc' ] && echo c3");
+  EXPECT_EQ(ask("crictl").value(), (std::set<std::string>{"c1", "c2"}));
+  EXPECT_EQ(ask("auto").value(), (std::set<std::string>{"c1", "c2", "c3"}));
+}
+
+TEST_F(Runtime, ThatDoesNotAnswerKnowsMoreThanNothing) {
+  EXPECT_FALSE(ask("auto").ok()) << "there is none";
+  stand_in("podman", "echo c3");
+  stand_in("crictl", "echo it is down >&2; exit 1");
+  EXPECT_FALSE(ask("auto").ok());
+  EXPECT_TRUE(ask("podman").ok());
 }
 
 // ---- bundle
