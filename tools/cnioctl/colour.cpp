@@ -2,8 +2,9 @@
 #include "cnioctl/colour.hpp"
 
 #include <array>
-#include <cstdlib>
 #include <unistd.h>
+
+#include "cnio/protocol/request.hpp"
 
 namespace cnio::cnioctl {
 namespace {
@@ -59,18 +60,14 @@ std::string painted(std::string_view line) {
   return std::string(line);
 }
 
-bool says(const char* name) {
-  const char* value = std::getenv(name);
-  return value != nullptr && *value != '\0';
-}
-
 }  // namespace
 
 bool wants_colour(std::string_view when) {
   if (when != "auto") return when == "always";
-  const char* terminal = std::getenv("TERM");
-  const bool dumb = terminal == nullptr || std::string_view(terminal) == "dumb";
-  return isatty(STDOUT_FILENO) == 1 && !dumb && !says("NO_COLOR");
+  const auto environment = protocol::Environment::of_process();
+  const std::string terminal = environment.get("TERM");
+  const bool dumb = terminal.empty() || terminal == "dumb";
+  return isatty(STDOUT_FILENO) == 1 && !dumb && environment.get("NO_COLOR").empty();
 }
 
 std::string coloured(std::string_view text) {
