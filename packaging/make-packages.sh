@@ -39,7 +39,8 @@ make_tgz() {
   local flat=$work/flat doc=$work/root$DOC_DIR
   mkdir -p "$flat/cnio"
   cp "$work/root$plugin_dir"/* "$doc"/{README.md,plugins.txt} "$flat"
-  cp -R "$doc/conf-examples" "$doc/scripts" "$work/root/usr/sbin/cnioctl" "$flat/cnio"
+  cp -R "$doc/conf-examples" "$doc/scripts" "$work/root/usr/sbin/cnioctl" "$here/../completions" "$flat/cnio"
+  cp -R "$work/root/usr/share/man/man8" "$flat/cnio/man"
   { cat "$work/root$DOC_DIR/LICENSE" && printf '\n\n' && cat "$here/copyright"; } >"$flat/LICENSE"
   settle "$flat"
   (cd "$flat" && tar --create --format=ustar --sort=name --owner=root:0 --group=root:0 ./*) |
@@ -71,6 +72,8 @@ make_deb() {
   local root=$work/root script
   rm "$root$DOC_DIR/LICENSE" # Debian has the text in /usr/share/common-licenses; see copyright
   cp "$here/copyright" "$root$DOC_DIR/copyright"
+  gzip -9 --no-name "$root"/usr/share/man/man8/*
+  mv "$root/usr/share/zsh/site-functions" "$root/usr/share/zsh/vendor-completions"
   mkdir -p "$root/DEBIAN" "$root/usr/share/lintian/overrides"
   fill_in "$here/changelog.in" "$root$DOC_DIR/changelog"
   gzip -9 --no-name "$root$DOC_DIR/changelog"

@@ -1,16 +1,20 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 //
 // What cnioctl reads that may have been changed since it was written: a plan of gc, libcni's cache, the configurations
-// in it and in the networks' folder, and what is kept of calls that failed.
+// in it and in the networks' folder, what is kept of calls that failed, and snapshots; and names that it writes for
+// others.
 #include <filesystem>
 #include <unistd.h>
 
 #include "cnio/base/whole_file.hpp"
 #include "cnio/protocol/failures.hpp"
 
+#include "cnioctl/bundle/redactor.hpp"
 #include "cnioctl/gc_plan.hpp"
+#include "cnioctl/picture/drawing.hpp"
 #include "cnioctl/print.hpp"
 #include "cnioctl/remembered.hpp"
+#include "cnioctl/snapshot/diff.hpp"
 #include "cnioctl/world/cache.hpp"
 #include "cnioctl/world/facts.hpp"
 #include "cnioctl/world/failures.hpp"
@@ -82,7 +86,26 @@ void fuzz_networks(std::string_view text) {
   for (const auto& each : pools) require(!each.pools.empty(), "who has pools has some", each.network);
 }
 
+void fuzz_snapshot(std::string_view text) {
+  const auto snapshot = cnioctl::parse_snapshot(text);
+  if (!snapshot.ok()) return check_error(snapshot.error());
+  const auto nothing = protocol::Json::object();
+  require(cnioctl::changes_between(snapshot.value(), snapshot.value()).empty(), "nothing changes by itself");
+  require_printable(cnioctl::diff(nothing, snapshot.value(), false).out);
+  require_printable(cnioctl::diff(snapshot.value(), nothing, false).out);
+}
+
+// What names become where they are written for others.
+void fuzz_texts(std::string_view text) {
+  const std::string escaped = cnioctl::xml_escaped(cnioctl::shown(text));
+  require(escaped.find_first_of("<>\"'") == std::string::npos, "no name is markup", escaped);
+  cnioctl::Redactor redactor({"default/web", std::string(text)}, "node");
+  require(redactor.redacted("web is " + std::string(text)).starts_with("pod-1 is "), "a name is redacted");
+}
+
 void fuzz_one(std::string_view text) {
+  fuzz_snapshot(text);
+  fuzz_texts(text);
   fuzz_plan(text);
   fuzz_cached(text);
   fuzz_failures(text);

@@ -122,6 +122,12 @@ class NewPlugin(unittest.TestCase):
         lint("configuration", BUILD / "bin")
         self.assertIn("| `ipam.sample` | boolean | `false` |", page.read_text())
 
+    def test_its_keys_have_a_manual_page(self) -> None:
+        lint("man", BUILD / "bin", succeeds=False)
+        world.run(TREE / "scripts/lib/man-pages", BUILD / "bin", TREE / "man")
+        lint("man", BUILD / "bin")
+        self.assertIn(".BR \"ipam.sample\" \": boolean; false\"", (TREE / "man/cnio-new-ipam.8").read_text())
+
     def test_is_made_once(self) -> None:
         again = world.run(TREE / "scripts/new-plugin", "new-main", "main", check=False)
         self.assertEqual((again.returncode, again.stdout), (1, ""))

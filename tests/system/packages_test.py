@@ -24,7 +24,9 @@ PLUGINS = plugin_list.names()
 BY_HAND = pathlib.Path("/usr/bin/true")  # unpacked by hand, as it were; no script, since those are opened twice
 SCRIPTS = ("collect-garbage", "install")
 TOOL = "cnioctl"
-FOLDERS = ("opt/cni/bin/", "usr/sbin/", "usr/share/doc/cnio/", "usr/share/lintian/overrides/")
+FOLDERS = ("opt/cni/bin/", "usr/sbin/", "usr/share/doc/cnio/", "usr/share/lintian/overrides/",
+           "usr/share/man/man8/", "usr/share/bash-completion/completions/", "usr/share/zsh/vendor-completions/",
+           "usr/share/fish/vendor_completions.d/")
 
 
 def project_version() -> str:
@@ -112,6 +114,12 @@ def node_files() -> dict[str, str]:
     return {str(path.relative_to(SOURCE)): digest(path) for path in [*(SOURCE / "conf-examples").iterdir(), *scripts]}
 
 
+def for_people() -> dict[str, str]:
+    """The manual pages, and what completes words in shells."""
+    return {str(path.relative_to(SOURCE)): digest(path) for name in ("man", "completions")
+            for path in (SOURCE / name).iterdir()}
+
+
 def make_folder(folder: pathlib.Path, mode: int = 0o755) -> pathlib.Path:
     folder.mkdir(parents=True)
     folder.chmod(mode)
@@ -136,7 +144,8 @@ class Archive(unittest.TestCase):
     def test_has_the_examples_and_the_scripts_of_a_node_in_a_folder_of_ours(self) -> None:
         folder = make_folder(WORK / "with-scripts")
         world.run("tar", "-C", folder, "-xzf", PACKED_ALONE / TGZ)
-        self.assertEqual(files_below(folder / "cnio"), node_files() | {TOOL: digest(RELEASE / "bin" / TOOL)})
+        self.assertEqual(files_below(folder / "cnio"),
+                         node_files() | for_people() | {TOOL: digest(RELEASE / "bin" / TOOL)})
 
     def test_its_installer_takes_the_plugins_beside_that_folder(self) -> None:
         folder = make_folder(WORK / "installer")
@@ -191,6 +200,8 @@ class DebianPackage(unittest.TestCase):
         self.assertEqual([file for file in packed if file.startswith("usr/sbin/")], [f"usr/sbin/{TOOL}"])
         self.assertTrue({f"usr/share/doc/cnio/{name}" for name in ("copyright", "changelog.gz")} <= set(packed))
         self.assertEqual([file for file in packed if not file.startswith(FOLDERS)], [])
+        pages = {f"usr/share/man/man8/{name}.8.gz" for name in (TOOL, *(f"cnio-{plugin}" for plugin in PLUGINS))}
+        self.assertEqual({file for file in packed if file.startswith("usr/share/man/")}, pages)
         self.assertEqual([file for file in files if file.startswith("DEBIAN/")],
                          [f"DEBIAN/{name}" for name in ("control", "md5sums", "postrm", "preinst")])
         sums = dict(reversed(line.split("  ")) for line in (folder / "DEBIAN/md5sums").read_text().splitlines())

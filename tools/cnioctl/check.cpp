@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "cnioctl/print.hpp"
+#include "cnioctl/progress.hpp"
 #include "cnioctl/world/cache.hpp"
 #include "cnioctl/world/problems.hpp"
 
@@ -80,7 +81,9 @@ Outcome check(Facts& facts, const Plugins& plugins, const std::vector<std::strin
   Report report = facts.world.blind;
   name_missing(facts.world, wanted, report);
   size_t count = 0;
+  Progress progress("check", facts.world.attached.size());
   for (const Attached& each : facts.world.attached) {
+    progress.step();
     if (wanted.empty() ? is_stale(each.life()) : !is_wanted(each, wanted)) continue;
     ++count;
     check_one(each, facts, plugins, report);

@@ -2,10 +2,14 @@
 #include "cnioctl/cli.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <functional>
 #include <sstream>
 
+#include "cnioctl/cli_export.hpp"
 #include "cnioctl/cli_look.hpp"
+#include "cnioctl/cli_manual.hpp"
+#include "cnioctl/colour.hpp"
 #include "cnioctl/explain.hpp"
 #include "cnioctl/gc.hpp"
 #include "cnioctl/lint.hpp"
@@ -20,9 +24,11 @@ using Verb = std::function<Outcome()>;
 // All that can be said on the command line, and the verb that was chosen.
 struct Line {
   bool json = false;
+  std::string colour = "auto";
   SubnetOptions subnet;
   LintOptions lint;
   LookOptions look;
+  ExportOptions exports;
   GcOptions gc;
   bool gc_dry_run = false;
   ResyncOptions resync;
@@ -118,6 +124,9 @@ void add_gc(CLI::App& app, Line& line) {
   what->require_option(1);
   gc->add_option("-o,--output", line.gc.output, "where the plan goes");
   gc->add_option("--valid", line.gc.valid_file, "containers that a runtime knows, one a line: these live");
+  gc->add_option("--runtime", line.gc.runtime, "asks it which containers it knows; auto: all of these that are here")
+      ->check(CLI::IsMember({"none", "auto", "crictl", "podman"}))
+      ->capture_default_str();
   gc->add_flag("--include-unknown", line.gc.choice.include_unknown, "also those of which nothing tells if they live");
   gc->add_flag("--no-pods", line.gc.choice.no_pods, "it is no mistake that no pod is alive");
   add_places(gc, line.gc.stores, line.gc.plugins, line.gc.choice.networks);
@@ -156,6 +165,14 @@ void add_version(CLI::App& app, Line& line) {
   add_verb(version, line, [] { return Outcome{Exit::kWell, "cnioctl v" CNIO_VERSION "\n"}; });
 }
 
+// What these print is for people, and nothing else.
+bool is_for_people(const CLI::App& app) {
+  constexpr const char* kVerbs[] = {"status", "pods", "who", "ipam",   "check", "why",
+                                    "tree",   "lint", "gc",  "resync", "diff"};
+  const std::string verb = app.get_subcommands().front()->get_name();
+  return std::find(std::begin(kVerbs), std::end(kVerbs), verb) != std::end(kVerbs);
+}
+
 Outcome usage(const CLI::App& app, const CLI::ParseError& error) {
   std::ostringstream out;
   std::ostringstream err;
@@ -169,22 +186,29 @@ Outcome run(int argc, const char* const* argv) {
   Line line;
   CLI::App app("looks at a node's pod network; see docs/install.md", "cnioctl");
   app.add_flag("--json", line.json, "one object for programs, in place of text for people");
+  app.add_option("--color", line.colour, "for people at a terminal")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->capture_default_str();
   app.require_subcommand(1);
   app.fallthrough();
   add_look(app, line.look, line.json, line.verb);
+  add_export(app, line.exports, line.json, line.verb);
   add_subnet(app, line);
   add_lint(app, line);
   add_gc(app, line);
   add_resync(app, line);
   add_explain(app, line);
   add_version(app, line);
+  add_manual(app, line.verb);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return usage(app, error);
   }
   line.subnet.json = line.json;
-  return line.verb();
+  Outcome outcome = line.verb();
+  if (!line.json && is_for_people(app) && wants_colour(line.colour)) outcome.out = coloured(outcome.out);
+  return outcome;
 }
 
 }  // namespace cnio::cnioctl

@@ -26,9 +26,7 @@ struct Verbs {
 
   CLI::App* add(const std::string& name, const std::string& about, const std::function<Outcome()>& run) {
     CLI::App* added = app.add_subcommand(name, about);
-    added->add_option("--data-dir", options.places.stores.data_dir, "host-local's")->capture_default_str();
-    added->add_option("--cache-dir", options.places.stores.cache_dir, "libcni's")->capture_default_str();
-    added->add_option("--conf-dir", options.places.conf_dir, "of the networks' files")->capture_default_str();
+    add_look_places(added, options.places);
     added->callback([this_verb = &verb, run] { *this_verb = run; });
     return added;
   }
@@ -100,6 +98,13 @@ void add_metrics(Verbs& verbs, const LookOptions& options, const bool& json) {
 }
 
 }  // namespace
+
+void add_look_places(CLI::App* app, Places& places) {
+  app->add_option("--data-dir", places.stores.data_dir, "host-local's")->capture_default_str();
+  app->add_option("--cache-dir", places.stores.cache_dir, "libcni's")->capture_default_str();
+  app->add_option("--conf-dir", places.conf_dir, "of the networks' files")->capture_default_str();
+  app->add_option("--network", places.networks, "this one alone; as often as wanted")->allow_extra_args(false);
+}
 
 void add_look(CLI::App& app, LookOptions& options, const bool& json, std::function<Outcome()>& verb) {
   Verbs verbs{app, options, json, verb};

@@ -25,6 +25,9 @@ struct LookOptions {
   bool all = false;                  // pods
 };
 
+// Where is looked.
+void add_look_places(CLI::App* app, Places& places);
+
 // Adds the verbs; the one that is chosen is put into `verb`.
 void add_look(CLI::App& app, LookOptions& options, const bool& json, std::function<Outcome()>& verb);
 

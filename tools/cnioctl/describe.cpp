@@ -94,6 +94,36 @@ std::string addresses_text(const Attached& attached) {
   return text.empty() ? "-" : text;
 }
 
+std::string link_addresses(const net::Link& link, const NodeFacts& node) {
+  std::string text;
+  for (const net::OwnedAddress& own : node.addresses) {
+    if (own.owner != link.index || own.address.cidr.addr.is_link_local_unicast()) continue;
+    text += (text.empty() ? "" : ", ") + own.address.cidr.to_string();
+  }
+  return text;
+}
+
+std::string networks_of_bridge(const net::Link& bridge, const Facts& facts) {
+  std::string text;
+  for (const NetworkView& each : facts.networks) {
+    if (each.setup.bridge == bridge.name) text += (text.empty() ? "" : ", ") + shown(each.name);
+  }
+  return text;
+}
+
+std::string route_text(const NodeRoute& route) {
+  std::string text = route.dst.is_default_route() ? "default" : route.dst.to_string();
+  for (const IpAddr& gateway : route.gateways) text += " via " + gateway.to_string();
+  return text + " dev " + shown(route.link);
+}
+
+std::string masquerade_text(const Setup& setup) {
+  if (!setup.masquerade) return {};
+  std::string text = "masquerade " + shown(setup.backend);
+  for (size_t i = 0; i < setup.exclude.size(); ++i) text += (i == 0 ? ", not to " : ", ") + shown(setup.exclude[i]);
+  return text;
+}
+
 std::string port_text(const firewall::PortMapping& port) {
   const std::string host = port.host_ip ? port.host_ip->to_string() : "*";
   const std::string to = port.pod_port == 0 ? "" : " -> " + std::to_string(port.pod_port);

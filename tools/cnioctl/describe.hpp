@@ -20,6 +20,13 @@ std::string describe_text(const Attached& attached, const Facts& facts);
 
 // "10.240.1.17, fd01::11"; "-" if there are none.
 std::string addresses_text(const Attached& attached);
+// "10.240.1.1/24, fd01::1/64"; without what a link has by itself.
+std::string link_addresses(const net::Link& link, const NodeFacts& node);
+// "mynet, other"; and "masquerade nftables, not to 10.240.0.0/16", or nothing.
+std::string networks_of_bridge(const net::Link& bridge, const Facts& facts);
+std::string masquerade_text(const Setup& setup);
+// "10.240.2.0/24 via 192.168.1.12 dev eth0".
+std::string route_text(const NodeRoute& route);
 // "tcp 192.0.2.1:8080 -> 80".
 std::string port_text(const firewall::PortMapping& port);
 // "2026-11-28 00:26:41", UTC.

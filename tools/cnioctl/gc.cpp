@@ -16,6 +16,7 @@
 
 #include "cnioctl/plugin_call.hpp"
 #include "cnioctl/remembered.hpp"
+#include "cnioctl/runtime.hpp"
 #include "cnioctl/world/cache.hpp"
 
 namespace cnio::cnioctl {
@@ -48,14 +49,13 @@ Result<std::string> read_input(const std::string& file) {
 
 Result<GcChoice> choice_of(const GcOptions& options) {
   GcChoice choice = options.choice;
+  if (options.runtime != "none") {
+    CNIO_LET(choice.valid, ask_runtime(options.runtime, protocol::Environment::of_process()));
+  }
   if (options.valid_file.empty()) return choice;
   CNIO_LET(const std::string text, read_input(options.valid_file));
-  choice.valid.emplace();
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t end = std::min(text.find_first_of(" \t\r\n", begin), text.size());
-    if (end > begin) choice.valid->insert(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
+  if (!choice.valid) choice.valid.emplace();
+  choice.valid->merge(words_in(text));
   return choice;
 }
 

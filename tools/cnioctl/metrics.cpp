@@ -7,9 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cnio/base/whole_file.hpp"
-
-#include "cnioctl/describe.hpp"
+#include "cnioctl/output.hpp"
 #include "cnioctl/print.hpp"
 #include "cnioctl/world/problems.hpp"
 
@@ -18,8 +16,6 @@ namespace {
 
 using protocol::Json;
 using Labels = std::vector<std::pair<std::string, std::string>>;
-
-constexpr mode_t kReadable = 0644;  // node exporter is not root
 
 struct Sample {
   Labels labels;
@@ -153,9 +149,7 @@ std::string json_of(const std::vector<Metric>& metrics) {
 Outcome metrics(const Facts& facts, const std::string& file, bool json) {
   const auto all = all_of(facts);
   std::string text = json ? json_of(all) : text_of(all);
-  if (file.empty()) return outcome_of(facts, false, std::move(text));
-  const auto put = put_whole_file(file, file + ".new", text, {IfTaken::kReplace, kReadable, false});
-  return put.ok() ? outcome_of(facts, false, {}) : failure(put.error());
+  return deliver(facts, file, std::move(text), Readers::kAll);  // node exporter is not root
 }
 
 }  // namespace cnio::cnioctl

@@ -55,13 +55,6 @@ std::string gateways_text(const net::Link* bridge, const NodeFacts& node) {
   return text;
 }
 
-std::string masquerade_text(const Setup& setup) {
-  if (!setup.masquerade) return {};
-  std::string text = ", masquerade " + shown(setup.backend);
-  for (size_t i = 0; i < setup.exclude.size(); ++i) text += (i == 0 ? ", not to " : ", ") + shown(setup.exclude[i]);
-  return text;
-}
-
 std::string network_text(const NetworkView& network, const Count& count, const Facts& facts) {
   const Setup& setup = network.setup;
   const net::Link* bridge = setup.bridge.empty() ? nullptr : facts.world.find_link(setup.bridge);
@@ -75,7 +68,7 @@ std::string network_text(const NetworkView& network, const Count& count, const F
       text += ", " + std::to_string(pool.taken()) + size + " addresses";
     }
   }
-  return text + masquerade_text(setup);
+  return text + (setup.masquerade ? ", " + masquerade_text(setup) : "");
 }
 
 std::string stale_text(const Count& count) {

@@ -27,23 +27,6 @@ struct Bridge {
   std::vector<std::pair<const Attached*, const net::Link*>> ports;
 };
 
-std::string addresses_of(const net::Link& link, const NodeFacts& node) {
-  std::string text;
-  for (const net::OwnedAddress& own : node.addresses) {
-    if (own.owner != link.index || own.address.cidr.addr.is_link_local_unicast()) continue;
-    text += (text.empty() ? "" : ", ") + own.address.cidr.to_string();
-  }
-  return text;
-}
-
-std::string networks_on(const net::Link& bridge, const Facts& facts) {
-  std::string text;
-  for (const NetworkView& each : facts.networks) {
-    if (each.setup.bridge == bridge.name) text += (text.empty() ? "" : ", ") + shown(each.name);
-  }
-  return text;
-}
-
 Branch pod_branch(const Attached& attached, const net::Link* end, const Facts& facts, bool json) {
   std::string wrong;
   for (const Problem& each : problems_of(attached, facts)) wrong += (wrong.empty() ? "! " : ", ") + shown(each.what);
@@ -55,7 +38,8 @@ Branch pod_branch(const Attached& attached, const net::Link* end, const Facts& f
 }
 
 Branch bridge_branch(const Bridge& bridge, const Facts& facts, bool json) {
-  Branch out{{shown(bridge.link->name), addresses_of(*bridge.link, facts.node), networks_on(*bridge.link, facts),
+  Branch out{{shown(bridge.link->name), link_addresses(*bridge.link, facts.node),
+              networks_of_bridge(*bridge.link, facts),
               counted(bridge.ports.size(), "pod") + (bridge.link->up ? "" : ", down")}};
   out.json = {{"bridge", bridge.link->name}, {"up", bridge.link->up}, {"pods", Json::array()}};
   for (const auto& [attached, end] : bridge.ports) {
@@ -116,7 +100,7 @@ void draw(const std::vector<Branch>& branches, const std::string& indent, std::s
 std::string head_of(const Facts& facts) {
   std::string text = shown(facts.node.name);
   const net::Link* uplink = facts.world.find_link(facts.node.uplink);
-  if (uplink != nullptr) text += "  " + shown(uplink->name) + " " + addresses_of(*uplink, facts.node);
+  if (uplink != nullptr) text += "  " + shown(uplink->name) + " " + link_addresses(*uplink, facts.node);
   if (uplink == nullptr) text += "  no default route";
   if (facts.node.forwards_ipv4) text += *facts.node.forwards_ipv4 ? ", forwarding on" : ", forwarding off";
   return text + (facts.node.drops.empty() ? "" : ", FORWARD drops") + "\n";

@@ -213,6 +213,20 @@ std::vector<NetworkPools> count_pools(const World& world, const std::vector<Netw
   return out;
 }
 
+void keep_networks(const std::vector<std::string>& names, Facts& facts) {
+  if (names.empty()) return;
+  const auto other = [&](const std::string& name) {
+    return std::find(names.begin(), names.end(), name) == names.end();
+  };
+  std::erase_if(facts.world.attached, [&](const Attached& each) { return other(each.who.network); });
+  std::erase_if(facts.world.foreign, [&](const ForeignFile& each) { return other(each.network); });
+  std::erase_if(facts.world.stores, other);
+  std::erase_if(facts.networks, [&](const NetworkView& each) { return other(each.name); });
+  std::erase_if(facts.node.misroutes, [&](const Misroute& each) { return other(each.network); });
+  std::erase_if(facts.pools, [&](const NetworkPools& each) { return other(each.network); });
+  facts.world.unsaid.clear();  // they may be of any
+}
+
 Facts look_at_facts(const Places& places) {
   Facts facts;
   facts.world = look_at_world(places.stores);
@@ -223,6 +237,7 @@ Facts look_at_facts(const Places& places) {
   look_at_routes(facts);
   facts.pools = count_pools(facts.world, facts.networks);
   look_for_next(places, facts);
+  keep_networks(places.networks, facts);
   return facts;
 }
 

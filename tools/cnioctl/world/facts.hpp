@@ -17,6 +17,7 @@ namespace cnio::cnioctl {
 struct Places {
   StorePlaces stores = {"/var/lib/cni/networks", "/var/lib/cni"};
   std::string conf_dir = "/etc/cni/net.d";
+  std::vector<std::string> networks = {};  // none: all
 };
 
 // A pod's address to which the node does not send by its own cable.
@@ -25,6 +26,13 @@ struct Misroute {
   IpAddr address;
   std::string link;  // by which it does; empty: there is no route
   std::string expected;
+};
+
+// A route of the main table by a link that is no cable to a pod, such as those to other nodes' pods.
+struct NodeRoute {
+  std::string link;
+  Cidr dst;
+  std::vector<IpAddr> gateways;  // none: on the link
 };
 
 struct NodeFacts {
@@ -38,6 +46,7 @@ struct NodeFacts {
   std::optional<bool> forwards_ipv6;
   std::vector<firewall::ForwardDrop> drops;  // of what pods send
   std::vector<Misroute> misroutes;
+  std::vector<NodeRoute> routes;  // once add_routes was asked
 };
 
 // How full a range set of host-local is.
@@ -76,6 +85,13 @@ struct Facts {
 
 // All that the verbs need that only look. What cannot be looked at is in world.blind.
 Facts look_at_facts(const Places& places);
+
+// Nothing of other networks than these; of all, if there are none. What two networks quarrel about is not seen then.
+void keep_networks(const std::vector<std::string>& names, Facts& facts);
+
+// A node may have tens of thousands, so they are read for those alone that show them; but for those to the links' own
+// subnets.
+void add_routes(Facts& facts);
 
 // Of what is in the world already; `next` is not looked for.
 std::vector<NetworkPools> count_pools(const World& world, const std::vector<NetworkView>& networks);
