@@ -38,7 +38,7 @@ BOUNDS = {
     ("flannel", "ADD"): (278, 17),
     ("flannel", "DEL"): (258, 13),
     ("flannel", "CHECK"): (209, 12),
-    ("flannel", "STATUS"): (170, 8),
+    ("flannel", "STATUS"): (172, 8),
     ("flannel", "GC"): (201, 10),
     ("flannel", "VERSION"): (12, 0),
     ("ptp", "GC"): (133, 7),
