@@ -24,7 +24,10 @@ namespace cnio::fuzz {
 namespace {
 
 void require_printable(std::string_view text) {
-  for (const char c : text) require(c == '\n' || (c >= 0x20 && c != 0x7f), "nothing drives a terminal", text);
+  for (const char c : text) {
+    const auto byte = static_cast<uint8_t>(c);  // beyond ASCII it is a part of what can be seen
+    require(c == '\n' || (byte >= 0x20 && byte != 0x7f), "nothing drives a terminal", text);
+  }
 }
 
 void fuzz_plan(std::string_view text) {
