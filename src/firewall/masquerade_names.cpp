@@ -8,7 +8,7 @@ namespace cnio::firewall {
 namespace {
 
 constexpr size_t kIptablesChainDigits = 24;
-constexpr size_t kIptablesCommentLimit = 255;  // struct xt_comment_info
+constexpr size_t kIptablesCommentLimit = 255;         // struct xt_comment_info
 constexpr size_t kHashes = 2 * kOwnerHashDigits + 1;  // "H1-H2"
 const std::string kAttachment = "att-";
 // In between of what readable_identity says.
