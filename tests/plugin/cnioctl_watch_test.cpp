@@ -68,6 +68,7 @@ TEST_F(CnioctlWatch, LetsPodsComeAndGo) {
   EXPECT_TRUE(checks(only));
   const std::string before = said();
   EXPECT_TRUE(succeeded_silently(del(with_prev_result(full_config(), only.result), only.attachment)));
+  std::filesystem::remove(cache_file(only.list, "c1"));  // as libcni does
   const Pod other = add_pod(list_of({full_config()}), "c2");
   must_run({"nft", "flush", "ruleset"});
   EXPECT_TRUE(happens([&] { return bool(checks(other)); }));
