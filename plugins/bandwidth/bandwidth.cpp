@@ -69,13 +69,26 @@ Limits plan(const Config& config, uint32_t mtu) {
   return limits;
 }
 
+// Where ADD is done again, CHECK goes on comparing with the MAC address that the first one has reported.
+std::optional<MacAddr> reported_mac(const AddResult& result, const Owner& owner) {
+  const std::vector<std::string> names = ifb_names(owner);
+  for (const protocol::Interface& each : result.interfaces) {
+    if (each.sandbox.empty() && std::find(names.begin(), names.end(), each.name) != names.end()) {
+      return MacAddr::parse(each.mac);
+    }
+  }
+  return std::nullopt;
+}
+
 Result<AddResult> add(const Request& request, Rollback& undo) {
   CNIO_LET(const Config config, parse_config(request));
   return attachment::add_to_chain(request, [&](AddResult& result) -> Status {
     if (config.empty()) return {};
     CNIO_LET(net::Netlink host, net::Netlink::open(NETLINK_ROUTE));
     CNIO_LET(const net::Link host_end, require_host_end(host, request, result));
-    CNIO_LET(const auto ifb, limit(host, host_end, owner_of(request), plan(config, host_end.mtu), undo));
+    Limits limits = plan(config, host_end.mtu);
+    limits.mac = reported_mac(result, owner_of(request));
+    CNIO_LET(const auto ifb, limit(host, host_end, owner_of(request), limits, undo));
     if (!ifb) return {};
     protocol::Interface made;
     made.name = ifb->name;
@@ -135,6 +148,8 @@ Status check(const Request& request) {
   });
 }
 
+Result<std::string> repair(const Request& request) { return attachment::repair_in_chain(request, check, add); }
+
 Status status(const Request& request) {
   CNIO_TRY(parse_config(request));
   return attachment::status_of(rehearse());
@@ -158,6 +173,7 @@ protocol::Plugin plugin() {
           .check = check,
           .status = status,
           .gc = gc,
+          .repair = repair,
           .keys = kKeys};
 }
 

@@ -41,8 +41,7 @@ Status make_marked(net::Netlink& host, const net::Link& ifb, const Owner& owner,
   });
 }
 
-Result<net::Link> make_ifb(net::Netlink& host, const net::Link& host_end, const Owner& owner,
-                           const net::TbfSpec& spec) {
+Result<net::Link> make_ifb(net::Netlink& host, const net::Link& host_end, const Owner& owner, const Limits& limits) {
   net::Link ifb;
   ifb.kind = "ifb";
   ifb.mtu = host_end.mtu;
@@ -51,8 +50,8 @@ Result<net::Link> make_ifb(net::Netlink& host, const net::Link& host_end, const 
   for (const std::string& name : names) {
     ifb.name = name;
     ifb.index = net::random_index();
-    ifb.mac = MacAddr::random();
-    const Status made = make_marked(host, ifb, owner, spec);
+    ifb.mac = limits.mac.value_or(MacAddr::random());
+    const Status made = make_marked(host, ifb, owner, *limits.egress);
     if (made.ok()) return ifb;
     if (made.error().errnum() != EEXIST) return made.error();
   }
@@ -128,7 +127,7 @@ Result<std::optional<net::Link>> limit(net::Netlink& host, const net::Link& host
   std::optional<net::Link> ifb;
   const auto make = [&]() -> Status {
     if (limits.egress) {
-      CNIO_LET(ifb, make_ifb(host, host_end, owner, *limits.egress));
+      CNIO_LET(ifb, make_ifb(host, host_end, owner, limits));
     }
     return shape_host_end(host, host_end, shape, limits, ifb);
   };

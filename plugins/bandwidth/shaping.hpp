@@ -33,6 +33,7 @@ inline constexpr uint16_t kPreference = 0xC000;
 struct Limits {
   std::optional<net::TbfSpec> ingress;
   std::optional<net::TbfSpec> egress;
+  std::optional<MacAddr> mac = {};  // that the ifb is known by; nothing: any
 };
 
 // What there is on a host end.

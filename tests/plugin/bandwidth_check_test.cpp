@@ -64,6 +64,26 @@ TEST_F(BandwidthCheck, SeesEachThing) {
   }
 }
 
+// `cnioctl resync` calls it: CHECK is content with the result of the first ADD.
+TEST_F(BandwidthCheck, RepairPutsEachThingBack) {
+  int number = 0;
+  for (const Damage& damage : kDamages) {
+    const Attachment attachment = pod("c" + std::to_string(number++));
+    const Json made = limited(attachment);
+    must_run({"sh", "-c", with_names(damage.what, host_end_of(made), ifb_of(made))});
+    const Outcome outcome = run(plugin_command({"bandwidth", "CNIO_REPAIR", attachment, made.dump()}));
+    // What somebody else has put in its place is not taken away.
+    if (damage.name == "RootOfAnotherKind") {
+      EXPECT_TRUE(failed(outcome, code::kInTheWay, {"bfifo"}));
+    } else {
+      EXPECT_EQ(outcome.exit_code, 0) << damage.name << describe(outcome);
+      EXPECT_NE(Json::parse(outcome.out).at("repaired"), "") << damage.name;
+      EXPECT_TRUE(succeeded_silently(check(made, attachment))) << damage.name;
+    }
+    EXPECT_TRUE(succeeded_silently(del(made, attachment))) << damage.name;
+  }
+}
+
 TEST_F(BandwidthCheck, LimitsThatNobodyAskedForAreSeen) {
   PARITY("T-U38 U28");
   const Attachment c1 = pod();

@@ -122,6 +122,17 @@ TEST_F(FirewalldTest, CheckSeesThatAReloadHasForgotten) {
   EXPECT_THAT(sources(), IsEmpty()) << "CHECK changes nothing";
 }
 
+// `cnioctl resync` calls it.
+TEST_F(FirewalldTest, RepairAfterAReload) {
+  start();
+  const Json config = after_bridge("c1", firewalld(), dual_stack_config());
+  must_call("ADD", config, pod());
+  forget();
+  must_call("CNIO_REPAIR", config, pod());
+  EXPECT_THAT(sources(), ElementsAre("10.1.0.2_32", "fd01::2_128"));
+  must_call("CHECK", config, pod());
+}
+
 TEST_F(FirewalldTest, WhatItRefusesIsUndone) {
   PARITY("T-P64 P39");
   start();

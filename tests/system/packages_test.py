@@ -109,9 +109,10 @@ def files_below(folder: pathlib.Path) -> dict[str, str]:
 
 
 def node_files() -> dict[str, str]:
-    """The examples, and the scripts that a node's administrator calls."""
+    """The examples, and the scripts and units that a node's administrator calls."""
     scripts = [SOURCE / "scripts" / name for name in SCRIPTS] + [*(SOURCE / "scripts/lib").glob("install-*.sh")]
-    return {str(path.relative_to(SOURCE)): digest(path) for path in [*(SOURCE / "conf-examples").iterdir(), *scripts]}
+    units = [*(SOURCE / "packaging").glob("*.service")]
+    return {str(path.relative_to(SOURCE)): digest(path) for path in [*(SOURCE / "conf-examples").iterdir(), *scripts, *units]}
 
 
 def for_people() -> dict[str, str]:

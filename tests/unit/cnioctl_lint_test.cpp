@@ -25,7 +25,7 @@ class Lint : public ::testing::Test {
   void put(const std::string& name, const std::string& text) const { folder_.write("net.d/" + name, text); }
   // "05-x.conf error wins" for each finding.
   std::vector<std::string> look(const std::string& with = "") {
-    const Report report = cnioctl::lint({{folder_.at("net.d")}, with.empty() ? "" : folder_.at(with)});
+    const Report report = cnioctl::lint({{folder_.at("net.d")}, with.empty() ? "" : folder_.at(with), false});
     exit_ = report.exit();
     std::vector<std::string> out;
     for (const auto& each : report.findings()) {

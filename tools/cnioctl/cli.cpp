@@ -15,6 +15,7 @@
 #include "cnioctl/lint.hpp"
 #include "cnioctl/resync.hpp"
 #include "cnioctl/subnet.hpp"
+#include "cnioctl/watch.hpp"
 
 namespace cnio::cnioctl {
 namespace {
@@ -138,11 +139,14 @@ void add_gc(CLI::App& app, Line& line) {
 
 void add_resync(CLI::App& app, Line& line) {
   CLI::App* resync = app.add_subcommand("resync", "puts back what the host has lost under its pods");
-  resync->add_flag("--dry-run", line.resync.dry_run, "says what is missing, and changes nothing");
+  CLI::Option* dry_run =
+      resync->add_flag("--dry-run", line.resync.dry_run, "says what is missing, and changes nothing");
+  resync->add_flag("--watch", line.resync.watch, "goes on: mends what pods lose within a second")->excludes(dry_run);
   add_places(resync, line.resync.stores, line.resync.plugins, line.resync.networks);
   add_verb(resync, line, [&line] {
     line.resync.json = line.json;
-    return cnioctl::resync(line.resync, protocol::Environment::of_process());
+    const auto environment = protocol::Environment::of_process();
+    return line.resync.watch ? watch(line.resync, environment) : cnioctl::resync(line.resync, environment);
   });
 }
 

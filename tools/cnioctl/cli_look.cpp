@@ -37,7 +37,7 @@ Outcome run_status(const LookOptions& options, bool json) {
   for (Attached& each : facts.world.attached) {
     if (!problems_of(each, facts).empty()) name_pod(each);
   }
-  return status(facts, lint({{options.places.conf_dir}, {}}), json);
+  return status(facts, lint({{options.places.conf_dir}, {}, false}), json);
 }
 
 Facts named(const LookOptions& options) {

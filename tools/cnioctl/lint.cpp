@@ -9,6 +9,7 @@
 #include "cnio/base/list_files.hpp"
 #include "cnio/base/unique_fd.hpp"
 
+#include "cnioctl/inside/inside.hpp"
 #include "cnioctl/network_file.hpp"
 
 namespace cnio::cnioctl {
@@ -125,7 +126,13 @@ void check_folder(const std::vector<Seen>& files, const Seen& used, bool is_mean
 // As libcni orders them.
 bool by_name(const Seen& a, const Seen& b) { return a.name < b.name; }
 
-void lint_folder(const std::string& path, const std::string& with, Report& report) {
+// What nobody has filled in is no value.
+void look_inside(const Seen& file, Report& report) {
+  if (file.network && find_placeholder(file.text).empty()) lint_inside(file.path, file.text, report);
+}
+
+void lint_folder(const std::string& path, const LintOptions& options, Report& report) {
+  const std::string& with = options.with;
   const std::string meant = name_of(with);
   std::vector<Seen> files = list_folder(path, report);
   std::erase_if(files, [&](const Seen& file) { return file.name == meant; });
@@ -135,12 +142,16 @@ void lint_folder(const std::string& path, const std::string& with, Report& repor
   const auto used = std::find_if(files.begin(), files.end(),
                                  [&](const Seen& file) { return with.empty() ? !file.ignored() : file.name == meant; });
   if (used != files.end()) check_folder(files, *used, !with.empty(), report);
+  // Who puts one there has made it, and the others have been there before.
+  if (!options.inside || !with.empty()) return;
+  for (const Seen& file : files) look_inside(file, report);
 }
 
-void lint_file(const std::string& path, Report& report) {
+void lint_file(const std::string& path, const LintOptions& options, Report& report) {
   Seen file = {path, name_of(path)};
   read(file, report);
   check_placeholder(file, report);
+  if (options.inside) look_inside(file, report);
 }
 
 }  // namespace
@@ -150,9 +161,9 @@ Report lint(const LintOptions& options) {
   for (const std::string& place : options.places) {
     std::error_code ignored;
     if (!options.with.empty() || std::filesystem::is_directory(place, ignored)) {
-      lint_folder(place, options.with, report);
+      lint_folder(place, options, report);
     } else {
-      lint_file(place, report);
+      lint_file(place, options, report);
     }
   }
   return report;

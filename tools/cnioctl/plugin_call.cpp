@@ -49,8 +49,11 @@ std::vector<std::string> environment_of(const Plugins& plugins, const Remembered
                                   "CNI_NETNS=" + of.netns, "CNI_IFNAME=" + of.who.attachment.ifname,
                                   "CNI_PATH=" + plugins.folders};
   if (!of.args.empty()) out.push_back("CNI_ARGS=" + of.args);
-  const std::string path = plugins.environment.get("PATH");
-  if (!path.empty()) out.push_back("PATH=" + path);
+  // For busctl, which is how the firewall plugin speaks to firewalld.
+  for (const char* name : {"PATH", "DBUS_SYSTEM_BUS_ADDRESS"}) {
+    const std::string value = plugins.environment.get(name);
+    if (!value.empty()) out.push_back(std::string(name) + "=" + value);
+  }
   return out;
 }
 

@@ -22,6 +22,8 @@ namespace {
 using protocol::Json;
 
 constexpr size_t kShownPods = 20;  // people read no more
+// Of calls for each processor: while the oldest is waited for, the others go on.
+constexpr unsigned kEach = 2;
 
 // What came of one attachment, plugin by plugin.
 struct Mended {
@@ -33,10 +35,10 @@ struct Mended {
   [[nodiscard]] bool well() const { return made.empty() && lost.empty() && strangers.empty(); }
 };
 
-bool is_wanted(const ResyncOptions& options, const Attached& attached) {
+bool is_wanted(const ResyncOptions& options, const Wanted& wanted, const Attached& attached) {
   const auto& names = options.networks;
   const bool named = names.empty() || std::find(names.begin(), names.end(), attached.who.network) != names.end();
-  return named && attached.life() == Life::kLive;
+  return named && attached.life() == Life::kLive && wanted(attached);
 }
 
 std::string sandbox_of(const Attached& attached, const std::map<int, std::string>& sandboxes) {
@@ -76,14 +78,15 @@ void say_lost(Report& report, const std::string& where, const std::string& why, 
   report.add({Level::kWarning, where, why, kind});
 }
 
-std::vector<Mended> remember_all(const ResyncOptions& options, const World& world, Report& report) {
+std::vector<Mended> remember_all(const ResyncOptions& options, const World& world, const Wanted& wanted,
+                                 Report& report) {
   const bool searched = std::any_of(world.attached.begin(), world.attached.end(), [&](const Attached& each) {
-    return is_wanted(options, each) && each.evidence.present != true;
+    return is_wanted(options, wanted, each) && each.evidence.present != true;
   });
   const auto sandboxes = searched ? find_sandboxes(report) : std::map<int, std::string>();
   std::vector<Mended> out;
   for (const Attached& each : world.attached) {
-    if (!is_wanted(options, each)) continue;
+    if (!is_wanted(options, wanted, each)) continue;
     auto remembered = remember(each, sandboxes);
     if (remembered.ok()) {
       out.push_back({std::move(remembered).value()});
@@ -111,7 +114,7 @@ class Crew {
   Crew(const ResyncOptions& options, const protocol::Environment& environment)
       : plugins_{options.plugins, environment},
         command_(options.dry_run ? "CHECK" : std::string(protocol::kRepairCommand)),
-        size_(std::max(2U, std::thread::hardware_concurrency())) {}
+        size_(kEach * std::max(2U, std::thread::hardware_concurrency())) {}
 
   // The plugins of this number of all lists: what follows in a list needs what came before. Of those whose result is
   // known first, which tells the MAC address of a bridge that has to be made.
@@ -204,10 +207,10 @@ Report shortened(const Report& report) {
 
 }  // namespace
 
-Outcome resync(const ResyncOptions& options, const protocol::Environment& environment) {
-  const World world = look_at_world(options.stores);
+Report mend(const World& world, const ResyncOptions& options, const protocol::Environment& environment,
+            const Wanted& wanted) {
   Report report = world.blind;
-  std::vector<Mended> all = remember_all(options, world, report);
+  std::vector<Mended> all = remember_all(options, world, wanted, report);
   size_t longest = 0;
   for (const Mended& each : all) longest = std::max(longest, each.of.plugins.size());
   Crew crew(options, environment);
@@ -215,7 +218,12 @@ Outcome resync(const ResyncOptions& options, const protocol::Environment& enviro
   for (const Mended& each : all) say(options, each, report);
   Report told = options.json ? report : shortened(report);
   told.add(summary(options, all));
-  return outcome_of(told, options.json);
+  return told;
+}
+
+Outcome resync(const ResyncOptions& options, const protocol::Environment& environment) {
+  const auto all = [](const Attached&) { return true; };
+  return outcome_of(mend(look_at_world(options.stores), options, environment, all), options.json);
 }
 
 }  // namespace cnio::cnioctl

@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 
 #include "cnioctl/occupants.hpp"
 #include "cnioctl/report.hpp"
+#include "cnioctl/world/world.hpp"
 
 namespace cnio::cnioctl {
 
@@ -16,6 +18,7 @@ struct ResyncOptions {
   std::string plugins = "/opt/cni/bin";    // as CNI_PATH
   std::vector<std::string> networks = {};  // none: all
   bool dry_run = false;
+  bool watch = false;  // goes on: watch.hpp
   bool json = false;
 };
 
@@ -24,5 +27,10 @@ struct ResyncOptions {
 // run), lost (not to be mended), no-repair (a plugin of others, or an old one), part (libcni's cache is missing, so
 // port maps and the like are not known), unreadable (nobody tells how it was made).
 Outcome resync(const ResyncOptions& options, const protocol::Environment& environment);
+
+// The same, of a world that was looked at already and those of its attachments that are wanted.
+using Wanted = std::function<bool(const Attached&)>;
+Report mend(const World& world, const ResyncOptions& options, const protocol::Environment& environment,
+            const Wanted& wanted);
 
 }  // namespace cnio::cnioctl

@@ -8,6 +8,7 @@
 
 #include "cnioctl/network_file.hpp"
 #include "cnioctl/world/cache.hpp"
+#include "cnioctl/world/pools.hpp"
 #include "host-local/config.hpp"
 
 namespace cnio::cnioctl {
@@ -38,17 +39,11 @@ void understand(const Fields& plugin, Setup& out) {
   out.exclude = or_default(plugin.texts("ipMasqExclude"));
 }
 
-// The addresses that host-local gives, in the words of its own parser.
 Status understand_pools(const Json& plugin, NetworkView& out) {
   const auto ipam = Fields(plugin).object("ipam");
   if (!ipam.ok() || or_default(ipam.value().text("type")) != "host-local") return {};
   out.data_dir = or_default(ipam.value().text("dataDir"));
-  protocol::Request request;
-  request.plugin = "host-local";
-  request.command = protocol::Command::kAdd;  // which every version has; it asks for all that is to be right
-  CNIO_TRY(protocol::parse_stdin(request, protocol::format_json(plugin)));
-  CNIO_LET(host_local::Config config, host_local::parse_config(request));
-  out.sets = std::move(config.sets);
+  CNIO_LET(out.sets, pools_of(plugin));
   return {};
 }
 
@@ -70,6 +65,15 @@ void read_pools(NetworkView& network, Report& report) {
 }
 
 }  // namespace
+
+Result<std::vector<ipam::RangeSet>> pools_of(const Json& plugin) {
+  protocol::Request request;
+  request.plugin = "host-local";
+  request.command = protocol::Command::kAdd;  // which every version has; it asks for all that is to be right
+  CNIO_TRY(protocol::parse_stdin(request, protocol::format_json(plugin)));
+  CNIO_LET(host_local::Config config, host_local::parse_config(request));
+  return std::move(config.sets);
+}
 
 Result<Setup> parse_setup(std::string_view text) {
   CNIO_LET(const Json whole, protocol::parse_json(text));
