@@ -39,7 +39,7 @@ make_tgz() {
   local flat=$work/flat doc=$work/root$DOC_DIR
   mkdir -p "$flat/cnio"
   cp "$work/root$plugin_dir"/* "$doc"/{README.md,plugins.txt} "$flat"
-  cp -R "$doc/conf-examples" "$doc/packaging" "$doc/scripts" "$work/root/usr/sbin/cnioctl" "$here/../completions" "$flat/cnio"
+  cp -R "$doc/conf-examples" "$doc/deploy" "$doc/scripts" "$work/root/usr/sbin/cnioctl" "$here/../completions" "$flat/cnio"
   cp -R "$work/root/usr/share/man/man8" "$flat/cnio/man"
   { cat "$work/root$DOC_DIR/LICENSE" && printf '\n\n' && cat "$here/copyright"; } >"$flat/LICENSE"
   settle "$flat"
