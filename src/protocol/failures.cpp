@@ -151,6 +151,6 @@ std::string newer_failures(const std::string& all, size_t most) {
 }
 
 // A line begins with a line's end: what a writer that died has left in front of it is a line of its own then.
-void keep_failure(const Failure& failure) { (void)append("\n" + failure_line(failure)); }
+void keep_failure(const Failure& failure) { (void)append(std::string("\n").append(failure_line(failure))); }
 
 }  // namespace cnio::protocol
