@@ -60,7 +60,7 @@ std::vector<DoomedObject> objects_of(const Attached& attached, const LookAtFile&
   for (const auto& each : attached.pairs) out.push_back({"record", each.host_name, each.host_mac.to_string()});
   for (const firewall::OwnedRules& each : attached.rules) {
     std::string stamp;
-    for (const IpAddr& address : each.addresses) stamp += (stamp.empty() ? "" : " ") + address.to_string();
+    for (const IpAddr& address : each.addresses) stamp.append(stamp.empty() ? "" : " ").append(address.to_string());
     out.push_back({std::string(to_string(each.kind)), each.object, std::move(stamp)});
   }
   if (!attached.cache_file.empty()) {

@@ -14,13 +14,13 @@ using protocol::Json;
 
 std::string wrong_text(const std::vector<Problem>& problems) {
   std::string text;
-  for (const Problem& each : problems) text += (text.empty() ? "! " : ", ") + shown(each.what);
+  for (const Problem& each : problems) text.append(text.empty() ? "! " : ", ").append(shown(each.what));
   return text;
 }
 
 std::string ends_text(const Attached& attached) {
   std::string text;
-  for (const net::Link& link : attached.host_ends) text += (text.empty() ? "" : ",") + shown(link.name);
+  for (const net::Link& link : attached.host_ends) text.append(text.empty() ? "" : ",").append(shown(link.name));
   return text.empty() ? "-" : text;
 }
 

@@ -71,11 +71,12 @@ std::string dot_of(const Scene& scene) {
   edge(out, "forwarding", "uplink", scene.uplink.look);
   for (size_t i = 0; i < scene.groups.size(); ++i) {
     const SceneGroup& group = scene.groups[i];
-    const std::string bridge = "b" + std::to_string(i);
+    const std::string number = std::to_string(i);
+    const std::string bridge = "b" + number;
     node(out, bridge, joined(group.box.lines), group.box.look, {});
     edge(out, bridge, group.routed ? "forwarding" : "uplink", group.box.look);
     for (size_t k = 0; k < group.rows.size(); ++k) {
-      row(out, group.rows[k], "p" + std::to_string(i) + "_" + std::to_string(k), bridge);
+      row(out, group.rows[k], "p" + number + "_" + std::to_string(k), bridge);
     }
   }
   return out + "}\n";

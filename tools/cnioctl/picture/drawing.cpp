@@ -128,28 +128,31 @@ void Drawing::box(const Area& area, std::string_view style) {
   out_ += "\"/>\n";
 }
 
-void Drawing::path(const std::string& data, std::string_view style) {
-  out_ += "<path d=\"" + data + "\" class=\"cable ";
+void Drawing::path(std::initializer_list<Stroke> strokes, std::string_view style) {
+  out_ += "<path d=\"";
+  for (const Stroke& stroke : strokes) {
+    out_ += stroke.kind;
+    out_ += coordinates(stroke.to);
+  }
+  out_ += "\" class=\"cable ";
   out_ += style;
   out_ += "\"/>\n";
 }
 
-void Drawing::line(Point from, Point to, std::string_view style) {
-  path("M" + coordinates(from) + "L" + coordinates(to), style);
-}
+void Drawing::line(Point from, Point to, std::string_view style) { path({{'M', from}, {'L', to}}, style); }
 
 void Drawing::curve(Point from, Point to, std::string_view style) {
   const int half = (from.x + to.x) / 2;
-  path("M" + coordinates(from) + "C" + coordinates({half, from.y}) + " " + coordinates({half, to.y}) + " " +
-           coordinates(to),
-       style);
+  path({{'M', from}, {'C', {half, from.y}}, {' ', {half, to.y}}, {' ', to}}, style);
 }
 
 void Drawing::cross(Point middle) {
   constexpr int kArm = 5;
   const auto [x, y] = middle;
-  path("M" + coordinates({x - kArm, y - kArm}) + "L" + coordinates({x + kArm, y + kArm}) + "M" +
-           coordinates({x - kArm, y + kArm}) + "L" + coordinates({x + kArm, y - kArm}),
+  path({{'M', {x - kArm, y - kArm}},
+        {'L', {x + kArm, y + kArm}},
+        {'M', {x - kArm, y + kArm}},
+        {'L', {x + kArm, y - kArm}}},
        "wrong");
 }
 

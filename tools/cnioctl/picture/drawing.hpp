@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -52,7 +53,12 @@ class Drawing {
  private:
   std::string out_;
 
-  void path(const std::string& data, std::string_view style);
+  // A command of SVG's path data, and where it leads; ' ' is a further point of the one before.
+  struct Stroke {
+    char kind;
+    Point to;
+  };
+  void path(std::initializer_list<Stroke> strokes, std::string_view style);
 };
 
 }  // namespace cnio::cnioctl
