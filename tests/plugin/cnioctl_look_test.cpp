@@ -139,7 +139,7 @@ TEST_F(CnioctlLook, WaitsForNoLock) {
 TEST_F(CnioctlLook, ChangesNothing) {
   add_pod(full_list(), "c1", 8001);
   const auto now = [] {
-    return must_run({"nft", "-a", "list", "ruleset"}) + must_run({"ip", "address"}) +
+    return must_run({"nft", "-a", "-s", "list", "ruleset"}) + must_run({"ip", "address"}) +
            must_run({"find", "/run/cnio", "/var/lib/cni", "-printf", "%p %T@ %C@ %s\\n"});
   };
   const std::string before = now();
