@@ -151,7 +151,7 @@ class Bridge : public attachment::Driver {
   Status rejoin_bridge(Places& at, const Veth& veth, const AddResult& prev, Rollback& undo) {
     const auto lock = at.turns.relying_on_bridges();
     const auto mac = reported_mac(prev);
-    CNIO_LET(bridge_, ensure_bridge(at.host, config_, undo, mac.value_or(MacAddr::random())));
+    CNIO_LET(bridge_, ensure_bridge(at.host, config_, undo, mac));
     if (mac && config_.is_gateway) CNIO_TRY(give_back_mac(at.host, bridge_.link, *mac));
     return bridge::rejoin_bridge(at.host, request_, config_, veth, bridge_.link);
   }

@@ -199,13 +199,14 @@ Status check_bridge_name(net::Netlink& host, const Config& config) {
   return link ? refuse_unsuitable(*link, config) : Status();
 }
 
-Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config, Rollback& undo, const MacAddr& mac) {
+Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config, Rollback& undo,
+                                 const std::optional<MacAddr>& mac) {
   BridgeLink bridge;
   CNIO_LET(const std::optional<net::Link> present, net::find_link(host, config.bridge));
   if (present) {
     bridge.link = *present;
   } else {
-    CNIO_LET(bridge.link, make_bridge(host, config, mac, bridge, undo));
+    CNIO_LET(bridge.link, make_bridge(host, config, mac ? *mac : MacAddr::random(), bridge, undo));
   }
   CNIO_TRY(refuse_unsuitable(bridge.link, config));
   const Status prepared = prepare(host, config, bridge, !present);

@@ -46,7 +46,7 @@ Status check_bridge_name(net::Netlink& host, const Config& config);
 // link that is no bridge, also as an alternative name; that link is left untouched. The undo of a creation removes the
 // bridge if it has no port then. `mac` is a new one's.
 Result<BridgeLink> ensure_bridge(net::Netlink& host, const Config& config, Rollback& undo,
-                                 const MacAddr& mac = MacAddr::random());
+                                 const std::optional<MacAddr>& mac = std::nullopt);
 
 // Has it our mark, or will it have?
 bool is_our_bridge(const net::Link& bridge);

@@ -47,8 +47,9 @@ BOUNDS = {
     ("host-local", "DEL"): (40, 0),
     ("host-local in a crowd", "ADD"): (52, 0),
     ("host-local in a crowd", "DEL"): (39, 0),
-    ("host-local in a full crowd", "ADD"): (43, 0),
-    ("host-local in a full crowd", "STATUS"): (41, 0),
+    # Five of these write down that the call has failed, after its answer.
+    ("host-local in a full crowd", "ADD"): (48, 0),
+    ("host-local in a full crowd", "STATUS"): (46, 0),
     ("loopback", "ADD"): (49, 4),
     ("loopback", "DEL"): (42, 2),
     ("loopback", "VERSION"): (12, 0),

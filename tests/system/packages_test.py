@@ -111,7 +111,7 @@ def files_below(folder: pathlib.Path) -> dict[str, str]:
 def node_files() -> dict[str, str]:
     """The examples, and the scripts and units that a node's administrator calls."""
     scripts = [SOURCE / "scripts" / name for name in SCRIPTS] + [*(SOURCE / "scripts/lib").glob("install-*.sh")]
-    units = [path for kind in ("service", "timer") for path in (SOURCE / "deploy").glob(f"*.{kind}")]
+    units = [path for kind in ("service", "timer", "json") for path in (SOURCE / "deploy").glob(f"*.{kind}")]
     return {str(path.relative_to(SOURCE)): digest(path) for path in [*(SOURCE / "conf-examples").iterdir(), *scripts, *units]}
 
 
