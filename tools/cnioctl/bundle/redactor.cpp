@@ -62,8 +62,8 @@ std::string Redactor::word(std::string_view word) {
 std::string Redactor::redacted(std::string_view text) {
   std::string out;
   while (!text.empty()) {
-    const auto end = std::find_if_not(text.begin(), text.end(), is_of_word);
-    const auto size = static_cast<size_t>(end - text.begin());
+    size_t size = 0;
+    while (size < text.size() && is_of_word(text[size])) ++size;
     if (size != 0) out += word(text.substr(0, size));
     if (size == 0) out += text.front();
     text.remove_prefix(std::max<size_t>(size, 1));
