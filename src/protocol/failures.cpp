@@ -47,9 +47,10 @@ std::optional<size_t> size_of(const UniqueFd& file) {
   return own ? std::optional(static_cast<size_t>(info.st_size)) : std::nullopt;
 }
 
-Result<UniqueFd> open_kept() {
+// STATUS, which changes nothing, makes no folder.
+Result<UniqueFd> open_kept(bool may_make_folder) {
   auto file = open_file(kFailures, kFlags, kFileMode);
-  if (file.ok() || file.error().errnum() != ENOENT) return file;
+  if (file.ok() || file.error().errnum() != ENOENT || !may_make_folder) return file;
   CNIO_TRY(make_run_folder());
   return open_file(kFailures, kFlags, kFileMode);
 }
@@ -65,8 +66,8 @@ Status make_room(const UniqueFd& file, const std::string& line) {
   return {};
 }
 
-Status append(const std::string& line) {
-  CNIO_LET(const UniqueFd file, open_kept());
+Status append(const std::string& line, bool may_make_folder) {
+  CNIO_LET(const UniqueFd file, open_kept(may_make_folder));
   const auto size = size_of(file);
   if (!size) return {};
   if (*size + line.size() > kMostFailures) return make_room(file, line);
@@ -151,6 +152,8 @@ std::string newer_failures(const std::string& all, size_t most) {
 }
 
 // A line begins with a line's end: what a writer that died has left in front of it is a line of its own then.
-void keep_failure(const Failure& failure) { (void)append(std::string("\n").append(failure_line(failure))); }
+void keep_failure(const Failure& failure) {
+  (void)append(std::string("\n").append(failure_line(failure)), failure.verb != "STATUS");
+}
 
 }  // namespace cnio::protocol

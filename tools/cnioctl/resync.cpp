@@ -23,7 +23,7 @@ using protocol::Json;
 
 constexpr size_t kShownPods = 20;  // people read no more
 // Of calls for each processor: while the oldest is waited for, the others go on.
-constexpr unsigned kEach = 2;
+constexpr size_t kEach = 2;
 
 // What came of one attachment, plugin by plugin.
 struct Mended {
@@ -114,7 +114,7 @@ class Crew {
   Crew(const ResyncOptions& options, const protocol::Environment& environment)
       : plugins_{options.plugins, environment},
         command_(options.dry_run ? "CHECK" : std::string(protocol::kRepairCommand)),
-        size_(kEach * std::max(2U, std::thread::hardware_concurrency())) {}
+        size_(kEach * std::max<size_t>(2, std::thread::hardware_concurrency())) {}
 
   // The plugins of this number of all lists: what follows in a list needs what came before. Of those whose result is
   // known first, which tells the MAC address of a bridge that has to be made.
@@ -132,9 +132,11 @@ class Crew {
     for (Mended& each : all) {
       if (number >= each.of.plugins.size() || each.of.whole != whole) continue;
       auto call = PluginCall::start(plugins_, each.of, number, command_);
-      if (!call.ok()) each.lost.push_back(std::move(call).error());
-      if (!call.ok()) continue;
-      busy_.push_back({&each, std::move(call).value()});
+      if (call.ok()) {
+        busy_.push_back({&each, std::move(call).value()});
+      } else {
+        each.lost.push_back(std::move(call).error());
+      }
       if (busy_.size() >= size_) settle();
     }
     while (!busy_.empty()) settle();

@@ -132,7 +132,7 @@ class Watch {
     known_ = std::move(after);
   }
 
-  Status say(const Report& report) const {
+  [[nodiscard]] Status say(const Report& report) const {
     return write_all(STDOUT_FILENO, options_.json ? report.json() : report.text(), "stdout");
   }
 

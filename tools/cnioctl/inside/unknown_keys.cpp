@@ -14,7 +14,6 @@ using protocol::Fields;
 using protocol::Json;
 using protocol::Key;
 using protocol::Keys;
-using protocol::KeyType;
 
 constexpr size_t kLongestKey = 64;  // longer ones are like none
 

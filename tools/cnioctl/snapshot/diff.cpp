@@ -102,25 +102,27 @@ Texts features_of(const Json& pod) {
           {"problems", joined(texts_in(member(pod, "problems"), "what"))}};
 }
 
-void compare_pod(const Json* before, const Json* after, Changes& out) {
-  const bool was = before != nullptr && is_there(*before);
-  const bool is = after != nullptr && is_there(*after);
-  const Json& pod = after != nullptr ? *after : *before;
-  if (was && is) return compare("pod", pod_name(pod), features_of(*before), features_of(*after), out);
-  if (is) out.push_back({'+', "pod", pod_name(pod), addresses_of(pod)});
+// An empty object is none.
+void compare_pod(const Json& before, const Json& after, Changes& out) {
+  const bool was = is_there(before);
+  const bool is = is_there(after);
+  if (was && is) return compare("pod", pod_name(after), features_of(before), features_of(after), out);
+  if (is) out.push_back({'+', "pod", pod_name(after), addresses_of(after)});
   if (!was) return;
-  const bool reserved = after != nullptr && !member(*after, "reservations").empty();
-  out.push_back({'-', "pod", pod_name(pod), addresses_of(*before) + (reserved ? " (address still reserved)" : "")});
+  const bool reserved = !member(after, "reservations").empty();
+  out.push_back({'-', "pod", pod_name(after.empty() ? before : after),
+                 addresses_of(before) + (reserved ? " (address still reserved)" : "")});
 }
 
 void compare_pods(const Json& before, const Json& after, Changes& out) {
+  const Json none = Json::object();
   auto old = pods_by_key(before);
   for (const auto& [key, pod] : pods_by_key(after)) {
     const auto found = old.find(key);
-    compare_pod(found == old.end() ? nullptr : found->second, pod, out);
+    compare_pod(found == old.end() ? none : *found->second, *pod, out);
     if (found != old.end()) old.erase(found);
   }
-  for (const auto& [key, pod] : old) compare_pod(pod, nullptr, out);
+  for (const auto& [key, pod] : old) compare_pod(*pod, none, out);
 }
 
 // ---- files
