@@ -104,7 +104,7 @@ void add_pods(const Failure& failure, const Facts& facts, std::vector<std::strin
     if (same && each.who.network == failure.network && (now == nullptr || is_stale(now->life()))) now = &each;
   }
   if (now != nullptr) out.push_back(pod_now(*now));
-  if (now == nullptr && !failure.attachment.container_id.empty()) out.push_back("nothing of it is here");
+  if (now == nullptr && !failure.attachment.container_id.empty()) out.emplace_back("nothing of it is here");
 }
 
 // What is so now of what it failed for.
