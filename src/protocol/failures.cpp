@@ -8,13 +8,13 @@
 #include <map>
 #include <optional>
 #include <sys/stat.h>
-#include <unistd.h>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "cnio/base/file_lock.hpp"
 #include "cnio/base/host_lock.hpp"
+#include "cnio/base/own.hpp"
 #include "cnio/base/unique_fd.hpp"
 #include "cnio/base/whole_file.hpp"
 
@@ -43,7 +43,7 @@ std::string kept_text(const std::string& text) {
 std::optional<size_t> size_of(const UniqueFd& file) {
   struct stat info {};
   if (fstat(file.get(), &info) != 0) return std::nullopt;
-  const bool own = S_ISREG(info.st_mode) && info.st_uid == geteuid() && (info.st_mode & kOfOthers) == 0;
+  const bool own = S_ISREG(info.st_mode) && info.st_uid == own_user() && (info.st_mode & kOfOthers) == 0;
   return own ? std::optional(static_cast<size_t>(info.st_size)) : std::nullopt;
 }
 

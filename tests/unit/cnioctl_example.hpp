@@ -105,4 +105,16 @@ class Node {
   }
 };
 
+/// With one network, on a bridge, and so many pods in it.
+inline Node node_of(size_t pods) {
+  Node node;
+  node.add_network("mynet", "cni0", "10.240.1");
+  for (size_t i = 0; i < pods; ++i) {
+    const std::string number = std::to_string(i);
+    node.add_pod("default/web-" + number,
+                 {"10.240." + std::to_string(1 + i / 250) + "." + std::to_string(2 + i % 250)});
+  }
+  return node;
+}
+
 }  // namespace cnio::cnioctl::example

@@ -29,12 +29,8 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-example::Node node_of(int pods) {
-  example::Node node;
-  node.add_network("mynet", "cni0", "10.240.1");
-  for (int i = 0; i < pods; ++i) {
-    node.add_pod("default/web-" + std::to_string(i), {"10.240.1." + std::to_string(2 + i)});
-  }
+example::Node node_of(size_t pods) {
+  example::Node node = example::node_of(pods);
   node.counted();
   return node;
 }

@@ -12,23 +12,13 @@
 namespace cnio::cnioctl {
 namespace {
 
+using example::node_of;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::SizeIs;
-
-example::Node node_of(size_t pods) {
-  example::Node node;
-  node.add_network("mynet", "cni0", "10.240.1");
-  for (size_t i = 0; i < pods; ++i) {
-    const std::string number = std::to_string(i);
-    node.add_pod("default/web-" + number,
-                 {"10.240." + std::to_string(1 + i / 250) + "." + std::to_string(2 + i % 250)});
-  }
-  return node;
-}
 
 TEST(Scene, HasPodsByTheirBridgeAndWhereItLeads) {
   example::Node node = node_of(2);
