@@ -11,7 +11,8 @@
 namespace cnio::cnioctl {
 namespace {
 
-constexpr Option kHelp[] = {{.name = "VERB", .about = "which; none: the program", .to = field<&Line::help_for>}};
+constexpr Option kHelp[] = {
+    {.name = "VERB", .value = kVerbName, .about = "which; none: the program", .to = field<&Line::help_for>}};
 
 constexpr Option kCompletion[] = {{.name = "SHELL",
                                    .choices = "bash|zsh|fish",

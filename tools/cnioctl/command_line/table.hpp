@@ -42,6 +42,8 @@ enum class Need {
 // Values that are files, or folders: shells complete them.
 inline constexpr char kFile[] = "FILE";
 inline constexpr char kFolder[] = "DIR";
+// Likewise: a verb of the program.
+inline constexpr char kVerbName[] = "VERB";
 
 // An option; or a thing, which is said without a dash, and whose name is in capitals.
 struct Option {

@@ -7,13 +7,20 @@
 namespace cnio::cnioctl {
 namespace {
 
-OptionWords option_of(const Option& option) {
+std::vector<std::string> choices_of(const CommandLine& all, const Option& option) {
+  std::vector<std::string> out = option.choices_list();
+  if (std::string_view(option.value) != kVerbName) return out;
+  for (const Verb* each : verbs_below(all, nullptr)) out.emplace_back(each->name());
+  return out;
+}
+
+OptionWords option_of(const CommandLine& all, const Option& option) {
   OptionWords out;
   if (option.letter != 0) out.names.push_back(std::string("-") + option.letter);
   out.names.push_back(option.text());
   out.about = option.about;
   out.value = option.value;
-  out.choices = option.choices_list();
+  out.choices = choices_of(all, option);
   out.preset = option.to.preset(Line());
   out.takes_value = option.takes_value();
   out.is_file = option.is_file();
@@ -27,7 +34,7 @@ VerbWords verb_of(const CommandLine& all, const Verb* verb) {
   if (verb != nullptr) out.path = split_at(verb->path, ' ');
   out.about = verb == nullptr ? all.about : verb->about;
   for (const Option* each : options_of(all, verb)) {
-    (each->is_thing() ? out.things : out.options).push_back(option_of(*each));
+    (each->is_thing() ? out.things : out.options).push_back(option_of(all, *each));
   }
   for (const Verb* each : verbs_below(all, verb)) out.verbs.emplace_back(each->name());
   return out;
