@@ -27,8 +27,6 @@ endif()
 pkg_check_modules(LIBNL REQUIRED IMPORTED_TARGET libnl-3.0>=3.7 libnl-route-3.0>=3.7)
 # The language of the patterns in tuning's allowlist; no other executable has it.
 pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
-# The command line of the tools; headers alone.
-find_package(CLI11 2.1 REQUIRED)
 
 add_library(cnio_options INTERFACE)
 target_compile_options(cnio_options INTERFACE
@@ -102,7 +100,7 @@ function(cnio_add_tool name)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp")
   list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
   add_library(cnio_tool_${name} STATIC ${sources})
-  target_link_libraries(cnio_tool_${name} PUBLIC cnio_ipam cnio_firewall cnio_attachment PRIVATE cnio_product CLI11::CLI11)
+  target_link_libraries(cnio_tool_${name} PUBLIC cnio_ipam cnio_firewall cnio_attachment PRIVATE cnio_product)
   target_include_directories(cnio_tool_${name} PUBLIC "${PROJECT_SOURCE_DIR}/tools")
   cnio_add_program(${name} cnio_tool_${name})
   install(PROGRAMS "$<TARGET_FILE:${name}>" DESTINATION "${CMAKE_INSTALL_SBINDIR}")

@@ -7,8 +7,8 @@ export CMAKE_GENERATOR="${CMAKE_GENERATOR:-Ninja}"
 
 # What building needs, with and without the tests.
 # shellcheck disable=SC2034 # used by the scripts that source this file
-BUILD_PACKAGES=(g++ cmake ninja-build pkg-config nlohmann-json3-dev libnl-3-dev libnl-route-3-dev libre2-dev libcli11-dev
-  libgtest-dev libgmock-dev)
+BUILD_PACKAGES=(g++ cmake ninja-build pkg-config nlohmann-json3-dev libnl-3-dev libnl-route-3-dev libre2-dev libgtest-dev
+  libgmock-dev)
 # What the tests call, and what virtual machines need besides.
 # shellcheck disable=SC2034 # likewise
 TEST_PACKAGES=(iproute2 iputils-ping nftables iptables conntrack containernetworking-plugins tcpdump busybox-static jq curl util-linux

@@ -2,7 +2,7 @@
 //
 // What cnioctl reads that may have been changed since it was written: a plan of gc, libcni's cache, the configurations
 // in it and in the networks' folder, what is kept of calls that failed, and snapshots; and names that it writes for
-// others.
+// others; and the words that are typed.
 #include <filesystem>
 #include <unistd.h>
 
@@ -10,11 +10,16 @@
 #include "cnio/protocol/failures.hpp"
 
 #include "cnioctl/bundle/redactor.hpp"
+#include "cnioctl/cli.hpp"
+#include "cnioctl/command_line/help.hpp"
+#include "cnioctl/command_line/line.hpp"
+#include "cnioctl/command_line/parse.hpp"
 #include "cnioctl/gc_plan.hpp"
 #include "cnioctl/picture/drawing.hpp"
 #include "cnioctl/print.hpp"
 #include "cnioctl/remembered.hpp"
 #include "cnioctl/snapshot/diff.hpp"
+#include "cnioctl/texts.hpp"
 #include "cnioctl/world/cache.hpp"
 #include "cnioctl/world/facts.hpp"
 #include "cnioctl/world/failures.hpp"
@@ -106,7 +111,18 @@ void fuzz_texts(std::string_view text) {
   require(redactor.redacted("web is " + std::string(text)).starts_with("pod-1 is "), "a name is redacted");
 }
 
+// Words, one a line.
+void fuzz_command_line(std::string_view text) {
+  const cnioctl::CommandLine all = cnioctl::command_line();
+  cnioctl::Line line;
+  const auto parsed = cnioctl::parse(all, cnioctl::split_at(text, '\n'), line);
+  if (!parsed.wrong.empty()) return require_printable(cnioctl::usage(all, parsed.verb, parsed.wrong).err);
+  require(parsed.ended || (parsed.verb != nullptr && parsed.verb->run != nullptr), "there is something to do");
+  require(!cnioctl::help_text(all, parsed.verb).empty(), "there is help for it");
+}
+
 void fuzz_one(std::string_view text) {
+  fuzz_command_line(text);
   fuzz_snapshot(text);
   fuzz_texts(text);
   fuzz_plan(text);

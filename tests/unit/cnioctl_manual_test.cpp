@@ -1,10 +1,9 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 // Completions and the manual page, from a command line of the kind that cnioctl has.
-#include <CLI/CLI.hpp>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cnioctl/command_line/field.hpp"
 #include "cnioctl/manual/completion.hpp"
 #include "cnioctl/manual/man_page.hpp"
 
@@ -16,27 +15,37 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+constexpr Option kProgram[] = {{.name = "json", .about = "for programs", .to = field<&Line::json>}};
+constexpr Option kIpam[] = {{.name = "state",
+                             .value = "STATE",
+                             .choices = "live|gone",
+                             .about = "of this state: one",
+                             .to = field<&Line::look, &LookOptions::state>}};
+constexpr Option kGc[] = {
+    {.name = "POD", .about = "which", .need = Need::kRequired, .to = field<&Line::look, &LookOptions::pods>},
+    {.letter = 'b',
+     .name = "bin",
+     .value = kFolder,
+     .about = "where it is",
+     .to = field<&Line::look, &LookOptions::bin>}};
+constexpr Option kShow[] = {{.name = "FILE",
+                             .value = kFile,
+                             .about = "it",
+                             .need = Need::kRequired,
+                             .to = field<&Line::subnet, &SubnetOptions::file>}};
+
+Outcome nothing(Line& /*line*/) { return {}; }
+
 class Manual : public ::testing::Test {
  protected:
-  Manual() : app_("about it", "cnioctl") {
-    app_.add_flag("--json", json_, "for programs");
-    CLI::App* ipam = app_.add_subcommand("ipam", "host-local's addresses");
-    ipam->add_option("--state", text_, "of this state: one")->check(CLI::IsMember({"live", "gone"}));
-    CLI::App* gc = app_.add_subcommand("gc", "removes");
-    CLI::App* what = gc->add_option_group("what");
-    what->add_option("-o,--output", text_, "where it goes")->capture_default_str();
-    gc->add_option("POD", texts_, "which")->required();
-    CLI::App* subnet = app_.add_subcommand("subnet", "the file");
-    subnet->add_subcommand("show", "what it says")->add_option("FILE", text_, "it")->required();
-    app_.add_subcommand("hidden", "nobody's")->group("");
-    words_ = words_of(app_);
-  }
-
-  CLI::App app_;
-  bool json_ = false;
-  std::string text_ = "-";
-  std::vector<std::string> texts_;
-  std::vector<VerbWords> words_;
+  const CommandLine all_ = {"about it",
+                            kProgram,
+                            {{"ipam", "host-local's addresses", {kIpam}, nothing},
+                             {"gc", "removes", {kGc}, nothing},
+                             {"subnet", "the file"},
+                             {"subnet show", "what it says", {kShow}, nothing},
+                             {"hidden", "nobody's", {}, nothing, false, true}}};
+  const std::vector<VerbWords> words_ = words_of(all_);
 };
 
 TEST_F(Manual, KnowsVerbsInTheirOrder) {
@@ -50,10 +59,10 @@ TEST_F(Manual, KnowsWhatEachTakes) {
   const OptionWords& state = words_[1].options.back();
   EXPECT_THAT(state.names, ElementsAre("--state"));
   EXPECT_THAT(state.choices, ElementsAre("live", "gone"));
-  const OptionWords& output = words_[2].options.back();
-  EXPECT_THAT(output.names, ElementsAre("-o", "--output"));
-  EXPECT_EQ(output.preset, "-");
-  EXPECT_TRUE(output.takes_value && output.is_file());
+  const OptionWords& bin = words_[2].options.back();
+  EXPECT_THAT(bin.names, ElementsAre("-b", "--bin"));
+  EXPECT_EQ(bin.preset, "/opt/cni/bin");
+  EXPECT_TRUE(bin.takes_value && bin.is_file);
   ASSERT_EQ(words_[2].things.size(), 1U);
   EXPECT_TRUE(words_[2].things[0].required && words_[2].things[0].many);
   EXPECT_FALSE(words_[0].options.back().takes_value);
@@ -64,7 +73,8 @@ TEST_F(Manual, APageForMan) {
   EXPECT_THAT(page, AllOf(HasSubstr(".SS \\fBgc\\fR \\fIPOD\\fR...\nremoves\n"),
                           HasSubstr(".TP\n\\fB\\-\\-state\\fR \\fBlive\\fR|\\fBgone\\fR\nof this state: one\n"),
                           HasSubstr(".SS \\fBsubnet show\\fR \\fIFILE\\fR\n"),
-                          HasSubstr("where it goes (without it: \\-)\n"), Not(HasSubstr("hidden"))));
+                          HasSubstr("\\fB\\-\\-bin\\fR \\fIDIR\\fR\nwhere it is (without it: /opt/cni/bin)\n"),
+                          Not(HasSubstr("hidden"))));
 }
 
 TEST_F(Manual, FishIsToldOfVerbsAndValues) {
@@ -72,7 +82,7 @@ TEST_F(Manual, FishIsToldOfVerbsAndValues) {
   EXPECT_THAT(script,
               AllOf(HasSubstr("complete -c cnioctl -n '__fish_use_subcommand' -a ipam -d 'host-local\\'s addresses'\n"),
                     HasSubstr(" -l state -x -a 'live gone' -d 'of this state: one'\n"),
-                    HasSubstr(" -s o -l output -r -F -d 'where it goes'\n")));
+                    HasSubstr(" -s b -l bin -r -F -d 'where it is'\n")));
 }
 
 TEST_F(Manual, ZshIsToldOfVerbsAndValues) {

@@ -1,13 +1,11 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "cnioctl/cli_export.hpp"
 
-#include <CLI/CLI.hpp>
-
 #include <nlohmann/json.hpp>
 
 #include "cnio/base/unique_fd.hpp"
 
-#include "cnioctl/cli_look.hpp"
+#include "cnioctl/command_line/common_options.hpp"
 #include "cnioctl/describe.hpp"
 #include "cnioctl/output.hpp"
 #include "cnioctl/picture/picture.hpp"
@@ -19,28 +17,62 @@ namespace cnio::cnioctl {
 namespace {
 
 using protocol::Json;
-using Verb = std::function<Outcome()>;
 
 constexpr size_t kMaxSnapshot = size_t{256} << 20;
 
-CLI::App* add(CLI::App& app, const std::string& name, const std::string& about, ExportOptions& options, Verb& verb,
-              const Verb& run) {
-  CLI::App* added = app.add_subcommand(name, about);
-  add_look_places(added, options.places);
-  added->callback([&verb, run] { verb = run; });
-  return added;
-}
+template <auto member>
+constexpr Field export_field = field<&Line::exports, member>;
+template <auto member>
+constexpr Field bundle_field = field<&Line::exports, &ExportOptions::bundle, member>;
+
+constexpr Option kPicture[] = {{.letter = 'o',
+                                .name = "output",
+                                .value = kFile,
+                                .about = "a file: .svg, or .dot for Graphviz; -: standard output",
+                                .need = Need::kRequired,
+                                .to = export_field<&ExportOptions::output>}};
+
+constexpr Option kSnapshot[] = {{.letter = 'o',
+                                 .name = "output",
+                                 .value = kFile,
+                                 .about = "a file that is replaced as a whole",
+                                 .to = export_field<&ExportOptions::output>}};
+
+constexpr Option kDiff[] = {{.name = "A",
+                             .value = kFile,
+                             .about = "a snapshot",
+                             .need = Need::kRequired,
+                             .to = export_field<&ExportOptions::before>},
+                            {.name = "B",
+                             .value = kFile,
+                             .about = "a later one; none: the node as it is now",
+                             .to = export_field<&ExportOptions::after>}};
+
+constexpr Option kBundle[] = {{.letter = 'o',
+                               .name = "output",
+                               .value = kFile,
+                               .about = "the tar; -: standard output",
+                               .need = Need::kOneOf,
+                               .to = bundle_field<&BundleOptions::output>},
+                              {.name = "dry-run",
+                               .about = "lists what would be in it",
+                               .need = Need::kOneOf,
+                               .to = bundle_field<&BundleOptions::dry_run>},
+                              {.name = "redact",
+                               .about = "replaces names of pods and of the node, and public addresses",
+                               .to = bundle_field<&BundleOptions::redact>},
+                              bin_option(export_field<&ExportOptions::bin>)};
 
 // All that is known.
-Facts look(const ExportOptions& options) {
-  Facts facts = look_at_facts(options.places);
+Facts look(const Line& line) {
+  Facts facts = look_at_facts(line.places);
   name_pods(facts.world);
   add_routes(facts);
   return facts;
 }
 
-Json snapshot_now(Facts& facts, const ExportOptions& options) {
-  const auto files = read_conf_files(options.places.conf_dir, facts.world.blind);
+Json snapshot_now(Facts& facts, const Line& line) {
+  const auto files = read_conf_files(line.places.conf_dir, facts.world.blind);
   return snapshot_of(facts, files);
 }
 
@@ -51,66 +83,45 @@ Result<Json> read_snapshot(const std::string& path) {
   return parsed;
 }
 
-Outcome diff_with_now(const ExportOptions& options, const Json& before, bool json) {
-  Facts facts = look(options);
-  Outcome out = diff(before, snapshot_now(facts, options).at("snapshot"), json);
+Outcome diff_with_now(const Line& line, const Json& before) {
+  Facts facts = look(line);
+  Outcome out = diff(before, snapshot_now(facts, line).at("snapshot"), line.json);
   const Outcome seen = outcome_of(facts, out.exit == Exit::kFound, {});
   return {seen.exit, std::move(out.out), seen.err};
 }
 
-Outcome run_diff(const ExportOptions& options, bool json) {
-  const auto before = read_snapshot(options.before);
+Outcome run_diff(Line& line) {
+  const auto before = read_snapshot(line.exports.before);
   if (!before.ok()) return failure(before.error(), Exit::kUsage);
-  if (options.after.empty()) return diff_with_now(options, before.value(), json);
-  const auto after = read_snapshot(options.after);
+  if (line.exports.after.empty()) return diff_with_now(line, before.value());
+  const auto after = read_snapshot(line.exports.after);
   if (!after.ok()) return failure(after.error(), Exit::kUsage);
-  return diff(before.value(), after.value(), json);
+  return diff(before.value(), after.value(), line.json);
 }
 
-void add_picture(CLI::App& app, ExportOptions& options, Verb& verb) {
-  CLI::App* added = add(app, "picture", "the node as a picture", options, verb,
-                        [&options] { return picture(look(options), options.output); });
-  added->add_option("-o,--output", options.output, "a file: .svg, or .dot for Graphviz; -: standard output")
-      ->required();
+Outcome run_picture(Line& line) { return picture(look(line), line.exports.output); }
+
+Outcome run_snapshot(Line& line) {
+  Facts facts = look(line);
+  return deliver(facts, line.exports.output, json_text(snapshot_now(facts, line)));
 }
 
-void add_snapshot(CLI::App& app, ExportOptions& options, Verb& verb) {
-  CLI::App* added = add(app, "snapshot", "all that is known of the node, as JSON", options, verb, [&options] {
-    Facts facts = look(options);
-    return deliver(facts, options.output, json_text(snapshot_now(facts, options)));
-  });
-  added->add_option("-o,--output", options.output, "a file that is replaced as a whole");
+Outcome run_bundle(Line& line) {
+  Facts facts = look(line);
+  line.exports.bundle.conf_dir = line.places.conf_dir;
+  line.exports.bundle.json = line.json;
+  return bundle(facts, {line.exports.bin, protocol::Environment::of_process()}, line.exports.bundle);
 }
 
-void add_diff(CLI::App& app, ExportOptions& options, const bool& json, Verb& verb) {
-  CLI::App* added = add(app, "diff", "what has changed between two snapshots, or since one", options, verb,
-                        [&options, &json] { return run_diff(options, json); });
-  added->add_option("A", options.before, "a snapshot")->required();
-  added->add_option("B", options.after, "a later one; none: the node as it is now");
-}
-
-void add_bundle(CLI::App& app, ExportOptions& options, const bool& json, Verb& verb) {
-  CLI::App* added = add(app, "bundle", "a tar for a bug report", options, verb, [&options, &json] {
-    Facts facts = look(options);
-    options.bundle.conf_dir = options.places.conf_dir;
-    options.bundle.json = json;
-    return bundle(facts, {options.bin, protocol::Environment::of_process()}, options.bundle);
-  });
-  CLI::App* what = added->add_option_group("what");
-  what->add_option("-o,--output", options.bundle.output, "the tar; -: standard output");
-  what->add_flag("--dry-run", options.bundle.dry_run, "lists what would be in it");
-  what->require_option(1);
-  added->add_flag("--redact", options.bundle.redact, "replaces names of pods and of the node, and public addresses");
-  added->add_option("--bin", options.bin, "where the plugins are")->capture_default_str();
-}
+constexpr Verb kVerbs[] = {
+    {"picture", "the node as a picture", {kLookPlaces, kPicture}, run_picture},
+    {"snapshot", "all that is known of the node, as JSON", {kLookPlaces, kSnapshot}, run_snapshot},
+    {"diff", "what has changed between two snapshots, or since one", {kLookPlaces, kDiff}, run_diff, true},
+    {"bundle", "a tar for a bug report", {kLookPlaces, kBundle}, run_bundle},
+};
 
 }  // namespace
 
-void add_export(CLI::App& app, ExportOptions& options, const bool& json, Verb& verb) {
-  add_picture(app, options, verb);
-  add_snapshot(app, options, verb);
-  add_diff(app, options, json, verb);
-  add_bundle(app, options, json, verb);
-}
+std::span<const Verb> export_verbs() { return kVerbs; }
 
 }  // namespace cnio::cnioctl

@@ -1,22 +1,16 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <functional>
+#include <span>
 #include <string>
 
 #include "cnioctl/bundle/bundle.hpp"
-#include "cnioctl/report.hpp"
-#include "cnioctl/world/facts.hpp"
-
-namespace CLI {
-class App;
-}
+#include "cnioctl/command_line/table.hpp"
 
 namespace cnio::cnioctl {
 
 // What is said to the verbs that make a file of the node, for somebody else or for later.
 struct ExportOptions {
-  Places places;
   std::string output;  // picture, snapshot
   std::string before;  // diff
   std::string after;   // diff; empty: now
@@ -24,7 +18,7 @@ struct ExportOptions {
   BundleOptions bundle;
 };
 
-// Adds picture, snapshot, diff and bundle; the one that is chosen is put into `verb`.
-void add_export(CLI::App& app, ExportOptions& options, const bool& json, std::function<Outcome()>& verb);
+// picture, snapshot, diff and bundle.
+std::span<const Verb> export_verbs();
 
 }  // namespace cnio::cnioctl

@@ -1,9 +1,8 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "cnioctl/cli_look.hpp"
 
-#include <CLI/CLI.hpp>
-
 #include "cnioctl/check.hpp"
+#include "cnioctl/command_line/common_options.hpp"
 #include "cnioctl/ipam.hpp"
 #include "cnioctl/lint.hpp"
 #include "cnioctl/metrics.hpp"
@@ -17,105 +16,96 @@
 namespace cnio::cnioctl {
 namespace {
 
-// What adding a verb takes.
-struct Verbs {
-  CLI::App& app;
-  LookOptions& options;
-  const bool& json;
-  std::function<Outcome()>& verb;
+template <auto member>
+constexpr Field look_field = field<&Line::look, member>;
 
-  CLI::App* add(const std::string& name, const std::string& about, const std::function<Outcome()>& run) {
-    CLI::App* added = app.add_subcommand(name, about);
-    add_look_places(added, options.places);
-    added->callback([this_verb = &verb, run] { *this_verb = run; });
-    return added;
-  }
-};
+constexpr Option kPods[] = {
+    {.name = "all", .about = "those whose sandbox is gone, too", .to = look_field<&LookOptions::all>}};
 
-Outcome run_status(const LookOptions& options, bool json) {
-  Facts facts = look_at_facts(options.places);
+constexpr Option kWho[] = {
+    {.name = "THING",
+     .about = "an address, a port of the host (8080, udp/53), a link, a pod (default/web) or a container",
+     .need = Need::kRequired,
+     .to = look_field<&LookOptions::thing>}};
+
+constexpr Option kIpam[] = {{.name = "state",
+                             .value = "STATE",
+                             .choices = "live|rebooted|gone|unknown|foreign|stale",
+                             .about = "each address of this state, and why",
+                             .to = look_field<&LookOptions::state>}};
+
+constexpr Option kCheck[] = {
+    {.name = "POD", .about = "pods (default/web) or containers; none: all", .to = look_field<&LookOptions::pods>},
+    bin_option(look_field<&LookOptions::bin>)};
+
+constexpr Option kWhy[] = {{.name = "THING",
+                            .about = "a pod (default/web), a container or a network; none: all",
+                            .to = look_field<&LookOptions::thing>}};
+
+constexpr Option kMetrics[] = {{.letter = 'o',
+                                .name = "output",
+                                .value = kFile,
+                                .about = "a file that is replaced as a whole",
+                                .to = look_field<&LookOptions::file>}};
+
+Outcome run_status(Line& line) {
+  Facts facts = look_at_facts(line.places);
   for (Attached& each : facts.world.attached) {
     if (!problems_of(each, facts).empty()) name_pod(each);
   }
-  return status(facts, lint({{options.places.conf_dir}, {}, false}), json);
+  return status(facts, lint({{line.places.conf_dir}, {}, false}), line.json);
 }
 
-Facts named(const LookOptions& options) {
-  Facts facts = look_at_facts(options.places);
+Facts named(const Line& line) {
+  Facts facts = look_at_facts(line.places);
   name_pods(facts.world);
   return facts;
 }
 
-void add_pods(Verbs& verbs, const LookOptions& options, const bool& json) {
-  CLI::App* app = verbs.add("pods", "a table of pods", [&] { return pods(named(options), options.all, json); });
-  app->add_flag("--all", verbs.options.all, "those whose sandbox is gone, too");
+Outcome run_pods(Line& line) { return pods(named(line), line.look.all, line.json); }
+
+Outcome run_who(Line& line) {
+  Facts facts = look_at_facts(line.places);
+  return who(facts, line.look.thing, line.json);
 }
 
-void add_who(Verbs& verbs, const LookOptions& options, const bool& json) {
-  CLI::App* app = verbs.add("who", "all that is known of one thing", [&] {
-    Facts facts = look_at_facts(options.places);
-    return who(facts, options.thing, json);
-  });
-  app->add_option("THING", verbs.options.thing,
-                  "an address, a port of the host (8080, udp/53), a link, a pod (default/web) or a container")
-      ->required();
+Outcome run_ipam(Line& line) {
+  const bool list = !line.look.state.empty();
+  return ipam(list ? named(line) : look_at_facts(line.places), line.look.state, line.json);
 }
 
-void add_ipam(Verbs& verbs, const LookOptions& options, const bool& json) {
-  CLI::App* app = verbs.add("ipam", "host-local's addresses by state", [&] {
-    const bool list = !options.state.empty();
-    return ipam(list ? named(options) : look_at_facts(options.places), options.state, json);
-  });
-  app->add_option("--state", verbs.options.state, "each address of this state, and why")
-      ->check(CLI::IsMember({"live", "rebooted", "gone", "unknown", "foreign", "stale"}));
+Outcome run_check(Line& line) {
+  Facts facts = look_at_facts(line.places);
+  return check(facts, {line.look.bin, protocol::Environment::of_process()}, line.look.pods, line.json);
 }
 
-void add_check(Verbs& verbs, const LookOptions& options, const bool& json) {
-  CLI::App* app = verbs.add("check", "compares pods with what ADD made", [&] {
-    Facts facts = look_at_facts(options.places);
-    return check(facts, {options.bin, protocol::Environment::of_process()}, options.pods, json);
-  });
-  app->add_option("POD", verbs.options.pods, "pods (default/web) or containers; none: all");
-  app->add_option("--bin", verbs.options.bin, "where the plugins are")->capture_default_str();
+Outcome run_tree(Line& line) { return tree(named(line), line.json); }
+
+Outcome run_why(Line& line) {
+  Facts facts = named(line);
+  facts.failures = read_failures(facts.world.blind);
+  return why(facts, line.look.thing, line.json);
 }
 
-void add_why(Verbs& verbs, const LookOptions& options, const bool& json) {
-  CLI::App* app = verbs.add("why", "calls of the plugins that failed, and what is so now", [&] {
-    Facts facts = named(options);
-    facts.failures = read_failures(facts.world.blind);
-    return why(facts, options.thing, json);
-  });
-  app->add_option("THING", verbs.options.thing, "a pod (default/web), a container or a network; none: all");
+Outcome run_metrics(Line& line) {
+  Facts facts = look_at_facts(line.places);
+  facts.failures = read_failures(facts.world.blind);
+  return metrics(facts, line.look.file, line.json);
 }
 
-void add_metrics(Verbs& verbs, const LookOptions& options, const bool& json) {
-  CLI::App* app = verbs.add("metrics", "for node exporter's textfile collector", [&] {
-    Facts facts = look_at_facts(options.places);
-    facts.failures = read_failures(facts.world.blind);
-    return metrics(facts, options.file, json);
-  });
-  app->add_option("-o,--output", verbs.options.file, "a file that is replaced as a whole");
-}
+constexpr Verb kVerbs[] = {
+    {"status", "is this node's pod network well?", {kLookPlaces}, run_status, true},
+    {"pods", "a table of pods", {kLookPlaces, kPods}, run_pods, true},
+    {"who", "all that is known of one thing", {kLookPlaces, kWho}, run_who, true},
+    {"ipam", "host-local's addresses by state", {kLookPlaces, kIpam}, run_ipam, true},
+    {"check", "compares pods with what ADD made", {kLookPlaces, kCheck}, run_check, true},
+    {"tree", "the node as a picture in the terminal", {kLookPlaces}, run_tree, true},
+    {"why", "calls of the plugins that failed, and what is so now", {kLookPlaces, kWhy}, run_why, true},
+    {"metrics", "for node exporter's textfile collector", {kLookPlaces, kMetrics}, run_metrics},
+};
 
 }  // namespace
 
-void add_look_places(CLI::App* app, Places& places) {
-  app->add_option("--data-dir", places.stores.data_dir, "host-local's")->capture_default_str();
-  app->add_option("--cache-dir", places.stores.cache_dir, "libcni's")->capture_default_str();
-  app->add_option("--conf-dir", places.conf_dir, "of the networks' files")->capture_default_str();
-  app->add_option("--network", places.networks, "this one alone; as often as wanted")->allow_extra_args(false);
-}
-
-void add_look(CLI::App& app, LookOptions& options, const bool& json, std::function<Outcome()>& verb) {
-  Verbs verbs{app, options, json, verb};
-  verbs.add("status", "is this node's pod network well?", [&] { return run_status(options, json); });
-  add_pods(verbs, options, json);
-  add_who(verbs, options, json);
-  add_ipam(verbs, options, json);
-  add_check(verbs, options, json);
-  verbs.add("tree", "the node as a picture in the terminal", [&] { return tree(named(options), json); });
-  add_why(verbs, options, json);
-  add_metrics(verbs, options, json);
-}
+std::span<const Verb> look_verbs() { return kVerbs; }
 
 }  // namespace cnio::cnioctl

@@ -1,22 +1,16 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
-#include "cnioctl/report.hpp"
-#include "cnioctl/world/facts.hpp"
-
-namespace CLI {
-class App;
-}
+#include "cnioctl/command_line/table.hpp"
 
 namespace cnio::cnioctl {
 
 // What is said to the verbs that look at the node.
 struct LookOptions {
-  Places places;
   std::string thing;                 // who, why
   std::string state;                 // ipam
   std::string file;                  // metrics
@@ -25,10 +19,7 @@ struct LookOptions {
   bool all = false;                  // pods
 };
 
-// Where is looked.
-void add_look_places(CLI::App* app, Places& places);
-
-// Adds the verbs; the one that is chosen is put into `verb`.
-void add_look(CLI::App& app, LookOptions& options, const bool& json, std::function<Outcome()>& verb);
+// status, pods, who, ipam, check, tree, why and metrics.
+std::span<const Verb> look_verbs();
 
 }  // namespace cnio::cnioctl

@@ -1,31 +1,55 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "cnioctl/cli_manual.hpp"
 
-#include <CLI/CLI.hpp>
-
+#include "cnioctl/cli.hpp"
+#include "cnioctl/command_line/complaint.hpp"
+#include "cnioctl/command_line/field.hpp"
+#include "cnioctl/command_line/help.hpp"
 #include "cnioctl/manual/completion.hpp"
 #include "cnioctl/manual/man_page.hpp"
 
 namespace cnio::cnioctl {
 namespace {
 
-std::string completion_for(const std::string& shell, const std::vector<VerbWords>& verbs) {
-  if (shell == "bash") return bash_completion(verbs);
-  return shell == "zsh" ? zsh_completion(verbs) : fish_completion(verbs);
+constexpr Option kHelp[] = {
+    {.name = "VERB", .value = kVerbName, .about = "which; none: the program", .to = field<&Line::help_for>}};
+
+constexpr Option kCompletion[] = {{.name = "SHELL",
+                                   .choices = "bash|zsh|fish",
+                                   .about = "which",
+                                   .need = Need::kRequired,
+                                   .to = field<&Line::shell>}};
+
+Outcome run_version(Line& /*line*/) { return {Exit::kWell, "cnioctl v" CNIO_VERSION "\n"}; }
+
+Outcome run_help(Line& line) {
+  const CommandLine all = command_line();
+  const Verb* verb = nullptr;
+  for (const std::string& word : line.help_for) {
+    const Verb* next = next_verb(all, verb, word);
+    if (next == nullptr) return usage(all, verb, no_such_verb(all, verb, word));
+    verb = next;
+  }
+  return {Exit::kWell, help_text(all, verb)};
 }
+
+Outcome run_completion(Line& line) {
+  const auto verbs = words_of(command_line());
+  if (line.shell == "bash") return {Exit::kWell, bash_completion(verbs)};
+  return {Exit::kWell, line.shell == "zsh" ? zsh_completion(verbs) : fish_completion(verbs)};
+}
+
+Outcome run_man_page(Line& /*line*/) { return {Exit::kWell, man_page(words_of(command_line()))}; }
+
+constexpr Verb kVerbs[] = {
+    {"version", "prints it", {}, run_version},
+    {"help", "what a verb does and takes, as --help of it", {kHelp}, run_help},
+    {"completion", "a script that completes what is typed in a shell", {kCompletion}, run_completion},
+    {"man-page", "cnioctl(8)", {}, run_man_page, false, true},
+};
 
 }  // namespace
 
-void add_manual(CLI::App& app, std::function<Outcome()>& verb) {
-  CLI::App* completion = app.add_subcommand("completion", "a script that completes what is typed in a shell");
-  CLI::Option* shell = completion->add_option("SHELL", "which");
-  shell->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
-  completion->callback([&app, &verb, shell] {
-    const auto name = shell->as<std::string>();
-    verb = [&app, name] { return Outcome{Exit::kWell, completion_for(name, words_of(app))}; };
-  });
-  CLI::App* page = app.add_subcommand("man-page", "cnioctl(8)")->group("");
-  page->callback([&app, &verb] { verb = [&app] { return Outcome{Exit::kWell, man_page(words_of(app))}; }; });
-}
+std::span<const Verb> manual_verbs() { return kVerbs; }
 
 }  // namespace cnio::cnioctl

@@ -1,18 +1,14 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <functional>
+#include <span>
 
-#include "cnioctl/report.hpp"
-
-namespace CLI {
-class App;
-}
+#include "cnioctl/command_line/table.hpp"
 
 namespace cnio::cnioctl {
 
-// Adds the verbs that speak of the program itself, which has to have all the others when one of these is run:
-// completion, and man-page, which is for scripts/lib/man-pages alone.
-void add_manual(CLI::App& app, std::function<Outcome()>& verb);
+// The verbs that speak of the program itself: version, help, completion, and man-page, which is for
+// scripts/lib/man-pages alone.
+std::span<const Verb> manual_verbs();
 
 }  // namespace cnio::cnioctl

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <ctime>
 #include <fcntl.h>
-#include <sstream>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +16,7 @@
 #include "cnioctl/plugin_call.hpp"
 #include "cnioctl/remembered.hpp"
 #include "cnioctl/runtime.hpp"
+#include "cnioctl/texts.hpp"
 #include "cnioctl/world/cache.hpp"
 
 namespace cnio::cnioctl {
@@ -107,8 +107,7 @@ namespace {
 // Those that may have come later in its list, and have been there to be called. Whoever has nothing of theirs loses
 // nothing by a DEL.
 void add_followers(const Plugins& plugins, Remembered& out) {
-  std::istringstream types(CNIO_CHAINED_PLUGINS);
-  for (std::string type; types >> type;) {
+  for (const std::string& type : split_at(CNIO_CHAINED_PLUGINS, ' ')) {
     if (!find_executable(plugins.folders, type).empty()) out.plugins.push_back({{"type", type}});
   }
 }

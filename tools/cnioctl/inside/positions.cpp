@@ -4,17 +4,13 @@
 #include <algorithm>
 #include <set>
 
+#include "cnioctl/texts.hpp"
+
 namespace cnio::cnioctl {
 namespace {
 
 constexpr size_t kMaxDepth = 12;      // no key of any plugin lies so deep
 constexpr size_t kMaxMembers = 4096;  // nor has a file so many
-
-std::string lowered(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return text;
-}
 
 }  // namespace
 
@@ -87,7 +83,7 @@ class Scanner {
 Positions::Positions(std::string_view text) { Scanner(text, *this).run(); }
 
 size_t Positions::line_of(std::string path) const {
-  for (path = lowered(std::move(path)); !path.empty();) {
+  for (path = lowered(path); !path.empty();) {
     const auto found = lines_.find(path);
     if (found != lines_.end()) return found->second;
     const size_t end = path.find_last_of(".[");

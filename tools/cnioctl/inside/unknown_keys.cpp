@@ -1,11 +1,12 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "cnioctl/inside/unknown_keys.hpp"
 
-#include <algorithm>
-#include <numeric>
 #include <string_view>
 
 #include <nlohmann/json.hpp>
+
+#include "cnioctl/nearest.hpp"
+#include "cnioctl/texts.hpp"
 
 namespace cnio::cnioctl {
 namespace {
@@ -23,29 +24,6 @@ constexpr Key kListKeys[] = {{"cniVersion"},   {"cniVersions"}, {"name"},
                              {"plugins"}};
 // Also what nobody reads, but examples of old have, which people copy.
 constexpr Key kOpenKeys[] = {{"args"}, {"runtimeConfig"}, {"cniVersions"}, {"addIf"}};
-
-std::string lowered(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
-// How many letters have to be put in, taken out or changed.
-size_t distance(const std::string& a, const std::string& b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0]++;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t changed = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, changed});
-    }
-  }
-  return row[b.size()];
-}
 
 // People and tools write remarks under keys of their own.
 bool is_remark(std::string_view key) {
@@ -86,18 +64,13 @@ class Search {
   }
 
   static std::string like(const std::vector<Keys>& tables, const std::string& name) {
-    constexpr size_t kPart = 3;  // of whose letters one may be wrong
-    std::string best;
-    size_t least = name.size() / kPart + 1;
+    Nearest nearest(name);
     for (const Keys& table : tables) {
       for (const Key& key : table) {
-        const size_t wrong = is_written(key) ? distance(lowered(name), lowered(key.name)) : least;
-        if (wrong >= least) continue;
-        least = wrong;
-        best = key.name;
+        if (is_written(key)) nearest.offer(key.name);
       }
     }
-    return best;
+    return nearest.found();
   }
 
   void look_inside(const Json& value, const Keys& members, const std::string& path) {

@@ -37,7 +37,7 @@ std::vector<OptionWords> options_of(const VerbWords& verb, const Verbs& verbs) {
 }
 
 bool takes_files(const VerbWords& verb) {
-  return std::any_of(verb.things.begin(), verb.things.end(), [](const OptionWords& each) { return each.is_file(); });
+  return std::any_of(verb.things.begin(), verb.things.end(), [](const OptionWords& each) { return each.is_file; });
 }
 
 // "ipam:--state": the option whose value comes next, behind the verb.
@@ -64,7 +64,7 @@ std::string value_cases(const Verbs& verbs, const std::string& choose, const std
   for (const VerbWords& verb : verbs) {
     for (const OptionWords& option : options_of(verb, verbs)) {
       if (!option.takes_value) continue;
-      std::string act = option.is_file() ? files : ":";
+      std::string act = option.is_file ? files : ":";
       if (!option.choices.empty()) act = choose + " " + shell_text(joined(option.choices));
       out += "    " + places_of(verb, option) + ") " + act + "; return ;;\n";
     }
@@ -147,7 +147,7 @@ std::string fish_option(const OptionWords& option) {
   for (const std::string& each : option.names) {
     out += each.starts_with("--") ? " -l " + each.substr(2) : " -s " + each.substr(1);
   }
-  if (option.takes_value) out += option.is_file() ? " -r -F" : " -x";
+  if (option.takes_value) out += option.is_file ? " -r -F" : " -x";
   if (!option.choices.empty()) out += " -a " + fish_text(joined(option.choices));
   return out + " -d " + fish_text(option.about);
 }
@@ -161,7 +161,7 @@ std::string fish_lines(const VerbWords& verb, const Verbs& verbs) {
     out += start + " -a " + next + " -d " + fish_text(about_of(path, verbs)) + "\n";
   }
   for (const OptionWords& thing : verb.things) {
-    if (thing.is_file()) out += start + " -F\n";
+    if (thing.is_file) out += start + " -F\n";
     if (!thing.choices.empty()) out += start + " -a " + fish_text(joined(thing.choices)) + "\n";
   }
   for (const OptionWords& option : options_of(verb, verbs)) out += start + fish_option(option) + "\n";

@@ -47,22 +47,20 @@ std::string escaped(const std::string& text) {
   return out;
 }
 
-// "-o, --output VALUE".
+// "-o, --output FILE".
 std::string spelling(const OptionWords& option) {
   std::string out;
   for (const std::string& each : option.names) out += (out.empty() ? "\\fB" : ", \\fB") + escaped(each) + "\\fR";
   if (!option.takes_value) return out;
   std::string value;
   for (const std::string& each : option.choices) value += (value.empty() ? "\\fB" : "|\\fB") + escaped(each) + "\\fR";
-  return out + " " + (value.empty() ? "\\fIvalue\\fR" : value);
+  return out + " " + (value.empty() ? std::string("\\fI").append(escaped(option.value)).append("\\fR") : value);
 }
 
 std::string entry(const std::string& spelled, const OptionWords& option) {
   const std::string preset = option.preset.empty() ? "" : " (without it: " + escaped(option.preset) + ")";
   return ".TP\n" + spelled + "\n" + escaped(option.about) + preset + "\n";
 }
-
-bool is_help(const OptionWords& option) { return option.names.back() == "--help"; }
 
 std::string usage(const VerbWords& verb) {
   std::string out = ".SS \\fB" + escaped(verb.name()) + "\\fR";
@@ -76,9 +74,7 @@ std::string usage(const VerbWords& verb) {
 std::string section(const VerbWords& verb) {
   std::string out = usage(verb);
   for (const OptionWords& thing : verb.things) out += entry("\\fI" + thing.names.front() + "\\fR", thing);
-  for (const OptionWords& option : verb.options) {
-    if (!is_help(option)) out += entry(spelling(option), option);
-  }
+  for (const OptionWords& option : verb.options) out += entry(spelling(option), option);
   return out;
 }
 

@@ -1,75 +1,46 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "cnioctl/manual/words.hpp"
 
-#include <CLI/CLI.hpp>
-#include <algorithm>
+#include "cnioctl/command_line/line.hpp"
+#include "cnioctl/texts.hpp"
 
 namespace cnio::cnioctl {
 namespace {
 
-// CLI11 has them in the type's name: "TEXT:{none,vxlan}".
-std::vector<std::string> choices_of(const std::string& type) {
-  const size_t from = type.find('{');
-  const size_t to = type.find('}');
-  if (from == std::string::npos || to == std::string::npos) return {};
-  return CLI::detail::split(type.substr(from + 1, to - from - 1), ',');
-}
-
-OptionWords option_of(const CLI::Option& option) {
-  OptionWords out;
-  for (const std::string& each : option.get_snames()) out.names.push_back("-" + each);
-  for (const std::string& each : option.get_lnames()) out.names.push_back("--" + each);
-  if (out.names.empty()) out.names.push_back(option.get_name(true));
-  out.about = option.get_description();
-  out.choices = choices_of(option.get_type_name());
-  out.preset = option.get_default_str();
-  out.takes_value = option.get_items_expected_max() != 0;
-  out.many = option.get_items_expected_max() > 1;
-  out.required = option.get_required();
+std::vector<std::string> choices_of(const CommandLine& all, const Option& option) {
+  std::vector<std::string> out = option.choices_list();
+  if (std::string_view(option.value) != kVerbName) return out;
+  for (const Verb* each : verbs_below(all, nullptr)) out.emplace_back(each->name());
   return out;
 }
 
-std::vector<const CLI::App*> children_of(const CLI::App& app) {
-  return app.get_subcommands([](const CLI::App*) { return true; });
+OptionWords option_of(const CommandLine& all, const Option& option) {
+  OptionWords out;
+  if (option.letter != 0) out.names.push_back(std::string("-") + option.letter);
+  out.names.push_back(option.text());
+  out.about = option.about;
+  out.value = option.value;
+  out.choices = choices_of(all, option);
+  out.preset = option.to.preset(Line());
+  out.takes_value = option.takes_value();
+  out.is_file = option.is_file();
+  out.many = option.to.kind == Kind::kTexts;
+  out.required = option.need == Need::kRequired;
+  return out;
 }
 
-// A group of options is a nameless child.
-void add_options(const CLI::App& app, VerbWords& out) {
-  for (const CLI::Option* each : app.get_options()) {
-    const bool dashed = !each->get_snames().empty() || !each->get_lnames().empty();
-    (dashed ? out.options : out.things).push_back(option_of(*each));
+VerbWords verb_of(const CommandLine& all, const Verb* verb) {
+  VerbWords out;
+  if (verb != nullptr) out.path = split_at(verb->path, ' ');
+  out.about = verb == nullptr ? all.about : verb->about;
+  for (const Option* each : options_of(all, verb)) {
+    (each->is_thing() ? out.things : out.options).push_back(option_of(all, *each));
   }
-  for (const CLI::App* child : children_of(app)) {
-    if (child->get_name().empty()) add_options(*child, out);
-  }
-}
-
-bool is_verb(const CLI::App& app) { return !app.get_name().empty() && !app.get_group().empty(); }
-
-void add_words(const CLI::App& app, const std::vector<std::string>& path, std::vector<VerbWords>& out) {
-  VerbWords words{path, app.get_description()};
-  add_options(app, words);
-  for (const CLI::App* child : children_of(app)) {
-    if (is_verb(*child)) words.verbs.push_back(child->get_name());
-  }
-  out.push_back(std::move(words));
-  for (const CLI::App* child : children_of(app)) {
-    if (!is_verb(*child)) continue;
-    std::vector<std::string> further = path;
-    further.push_back(child->get_name());
-    add_words(*child, further, out);
-  }
+  for (const Verb* each : verbs_below(all, verb)) out.verbs.emplace_back(each->name());
+  return out;
 }
 
 }  // namespace
-
-bool OptionWords::is_file() const {
-  constexpr const char* kFiles[] = {"--output",   "--apply", "--valid",    "--data-dir", "--cache-dir",
-                                    "--conf-dir", "--bin",   "--replaces", "--node",     "--with",
-                                    "FILE",       "PLACE",   "A",          "B"};
-  return std::any_of(std::begin(kFiles), std::end(kFiles),
-                     [&](const char* file) { return std::find(names.begin(), names.end(), file) != names.end(); });
-}
 
 std::string VerbWords::name() const {
   std::string out;
@@ -77,9 +48,11 @@ std::string VerbWords::name() const {
   return out;
 }
 
-std::vector<VerbWords> words_of(const CLI::App& app) {
-  std::vector<VerbWords> out;
-  add_words(app, {}, out);
+std::vector<VerbWords> words_of(const CommandLine& all) {
+  std::vector<VerbWords> out = {verb_of(all, nullptr)};
+  for (const Verb& each : all.verbs) {
+    if (!each.hidden) out.push_back(verb_of(all, &each));
+  }
   return out;
 }
 

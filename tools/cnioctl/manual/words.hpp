@@ -4,25 +4,22 @@
 #include <string>
 #include <vector>
 
-namespace CLI {
-class App;
-}
+#include "cnioctl/command_line/table.hpp"
 
-// What can be said on the command line, as plain data, from the tables by which it is parsed: for completions and the
-// manual page, which so cannot know less or more than the program.
+// What can be said on the command line, from the table by which it is parsed, as texts: for completions and the manual
+// page.
 namespace cnio::cnioctl {
 
 struct OptionWords {
   std::vector<std::string> names = {};  // "-o", "--output"; of what has no dash its one name
   std::string about = {};
+  std::string value = {};                 // what it is called
   std::vector<std::string> choices = {};  // none: whatever it is
   std::string preset = {};                // what holds without it; empty: nothing
   bool takes_value = false;
-  bool many = false;  // may be given several times
+  bool is_file = false;  // the value is a file, or a folder
+  bool many = false;     // may be given several times
   bool required = false;
-
-  // Is the value a file, or a folder?
-  [[nodiscard]] bool is_file() const;
 };
 
 struct VerbWords {
@@ -36,7 +33,7 @@ struct VerbWords {
   [[nodiscard]] std::string name() const;
 };
 
-// The program first, each verb before its own. Verbs in no group are nobody's.
-std::vector<VerbWords> words_of(const CLI::App& app);
+// The program first, each verb before its own. Hidden verbs are nobody's.
+std::vector<VerbWords> words_of(const CommandLine& all);
 
 }  // namespace cnio::cnioctl
