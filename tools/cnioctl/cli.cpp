@@ -107,7 +107,11 @@ void add_lint(CLI::App& app, Line& line) {
   CLI::App* lint = app.add_subcommand("lint", "which network file runtimes use, and which quarrel");
   lint->add_option("PLACE", line.lint.places, "files, or folders of them")->required();
   lint->add_option("--with", line.lint.with, "a file that is meant to be in the folder, and to be used");
-  add_verb(lint, line, [&line] { return outcome_of(cnioctl::lint(line.lint), line.json); });
+  lint->add_flag("--here", line.lint.here, "asks this node, too: its addresses, routes and plugins");
+  lint->add_option("--bin", line.lint.bin, "where the plugins have to be (with --here: /opt/cni/bin)");
+  lint->add_flag("--fleet", line.lint.fleet, "the places are folders with a file, or a folder, for each node");
+  lint->add_flag("--strict", line.lint.strict, "warnings end it with 1, too");
+  add_verb(lint, line, [&line] { return run_lint(line.lint, line.json); });
 }
 
 void add_places(CLI::App* app, StorePlaces& stores, std::string& plugins, std::vector<std::string>& networks) {
