@@ -36,7 +36,8 @@ class LintHere : public HostTest {
     options.here = here;
     options.bin = "/run/bin";
     std::vector<std::string> out;
-    for (const auto& each : cnioctl::lint(options).findings()) {
+    const cnioctl::Report report = cnioctl::lint(options);
+    for (const auto& each : report.findings()) {
       EXPECT_EQ(each.level, cnioctl::Level::kWarning);
       out.push_back(each.kind + ": " + each.what);
     }

@@ -82,13 +82,13 @@ TEST_F(Fleet, NamesTwoNodesOfOneSubnet) {
 
 TEST_F(Fleet, NodesMayShareASubnet) {
   const auto with = [](const std::string& part) { return "10.240.0.0/16\", " + part + ", \"dataDir\": \"/d"; };
-  put("a.conflist", NodeFile{with(R"("rangeStart": "10.240.1.1", "rangeEnd": "10.240.1.99")")}.text());
-  put("b.conflist", NodeFile{with(R"("rangeStart": "10.240.2.1", "rangeEnd": "10.240.2.99")")}.text());
+  put("a.conflist", NodeFile{with(R"("rangeStart": "10.240.1.1", "rangeEnd": "10.240.1.199")")}.text());
+  put("b.conflist", NodeFile{with(R"("rangeStart": "10.240.2.1", "rangeEnd": "10.240.2.199")")}.text());
   EXPECT_THAT(look(), IsEmpty());
-  put("c.conflist", NodeFile{with(R"("rangeStart": "10.240.2.50", "rangeEnd": "10.240.2.120")")}.text());
+  put("c.conflist", NodeFile{with(R"("rangeStart": "10.240.2.50", "rangeEnd": "10.240.2.250")")}.text());
   EXPECT_THAT(
       look(),
-      ElementsAre("fleet/c.conflist: error: 10.240.2.50-10.240.2.120 has addresses of 10.240.2.1-10.240.2.99 of "
+      ElementsAre("fleet/c.conflist: error: 10.240.2.50-10.240.2.250 has addresses of 10.240.2.1-10.240.2.199 of "
                   "b.conflist: both nodes would give them [same-subnet]"));
 }
 
@@ -124,7 +124,7 @@ TEST_F(Fleet, NamesTheOddOnes) {
   EXPECT_THAT(
       look(),
       ElementsAre(
-          "fleet/e.conflist:3: warning: the list of plugins is [\"bridge\",\"portmap\"], but [\"bridge\"] in 4 of 5 "
+          "fleet/e.conflist:2: warning: the list of plugins is [\"bridge\",\"portmap\"], but [\"bridge\"] in 4 of 5 "
           "files [differs]",
           "fleet/d.conflist:5: warning: bridge: key \"ipam.gateway\" is \"an address of its own\", but not there in "
           "4 of 5 files [differs]",

@@ -128,10 +128,7 @@ void add_gc(CLI::App& app, Line& line) {
   what->add_option("--apply", line.gc.apply, "carries this plan out, if nothing of it has changed; -: standard input");
   what->require_option(1);
   gc->add_option("-o,--output", line.gc.output, "where the plan goes");
-  gc->add_option("--valid", line.gc.valid_file, "containers that a runtime knows, one a line: these live");
-  gc->add_option("--runtime", line.gc.runtime, "asks it which containers it knows; auto: all of these that are here")
-      ->check(CLI::IsMember({"none", "auto", "crictl", "podman"}))
-      ->capture_default_str();
+  add_witness(gc, line.gc.witness);
   gc->add_flag("--include-unknown", line.gc.choice.include_unknown, "also those of which nothing tells if they live");
   gc->add_flag("--no-pods", line.gc.choice.no_pods, "it is no mistake that no pod is alive");
   add_places(gc, line.gc.stores, line.gc.plugins, line.gc.choice.networks);

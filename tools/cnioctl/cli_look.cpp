@@ -99,11 +99,19 @@ void add_metrics(Verbs& verbs, const LookOptions& options, const bool& json) {
 
 }  // namespace
 
+void add_witness(CLI::App* app, WitnessOptions& witness) {
+  app->add_option("--valid", witness.valid_file, "containers that a runtime knows, one a line: these live");
+  app->add_option("--runtime", witness.runtime, "asks it which containers it knows; auto: all of these that are here")
+      ->check(CLI::IsMember({"none", "auto", "crictl", "podman"}))
+      ->capture_default_str();
+}
+
 void add_look_places(CLI::App* app, Places& places) {
   app->add_option("--data-dir", places.stores.data_dir, "host-local's")->capture_default_str();
   app->add_option("--cache-dir", places.stores.cache_dir, "libcni's")->capture_default_str();
   app->add_option("--conf-dir", places.conf_dir, "of the networks' files")->capture_default_str();
   app->add_option("--network", places.networks, "this one alone; as often as wanted")->allow_extra_args(false);
+  add_witness(app, places.witness);
 }
 
 void add_look(CLI::App& app, LookOptions& options, const bool& json, std::function<Outcome()>& verb) {

@@ -17,15 +17,17 @@ namespace cnio::cnioctl {
 // What is said to the verbs that look at the node.
 struct LookOptions {
   Places places;
-  std::string thing;                 // who, why
-  std::string state;                 // ipam
-  std::string file;                  // metrics
+  std::string thing;  // who, why
+  std::string state;  // ipam
+  std::string file;   // metrics
   std::vector<std::string> pods;     // check
   std::string bin = "/opt/cni/bin";  // check: where the plugins are
   bool all = false;                  // pods
 };
 
-// Where is looked.
+// Who is asked who lives.
+void add_witness(CLI::App* app, WitnessOptions& witness);
+// Where is looked, and who is asked.
 void add_look_places(CLI::App* app, Places& places);
 
 // Adds the verbs; the one that is chosen is put into `verb`.
