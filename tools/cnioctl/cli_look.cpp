@@ -73,9 +73,10 @@ void add_ipam(Verbs& verbs, const LookOptions& options, const bool& json) {
 void add_check(Verbs& verbs, const LookOptions& options, const bool& json) {
   CLI::App* app = verbs.add("check", "compares pods with what ADD made", [&] {
     Facts facts = look_at_facts(options.places);
-    return check(facts, {options.bin, protocol::Environment::of_process()}, options.pods, json);
+    return check(facts, {options.bin, protocol::Environment::of_process()}, options.check, json);
   });
-  app->add_option("POD", verbs.options.pods, "pods (default/web) or containers; none: all");
+  app->add_option("POD", verbs.options.check.pods, "pods (default/web) or containers; none: all");
+  app->add_flag("--ping", verbs.options.check.ping, "also whether each pod's gateways answer an echo");
   app->add_option("--bin", verbs.options.bin, "where the plugins are")->capture_default_str();
 }
 

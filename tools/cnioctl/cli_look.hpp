@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cnioctl/check.hpp"
 #include "cnioctl/report.hpp"
 #include "cnioctl/world/facts.hpp"
 
@@ -20,7 +21,7 @@ struct LookOptions {
   std::string thing;  // who, why
   std::string state;  // ipam
   std::string file;   // metrics
-  std::vector<std::string> pods;     // check
+  CheckOptions check;
   std::string bin = "/opt/cni/bin";  // check: where the plugins are
   bool all = false;                  // pods
 };

@@ -13,6 +13,7 @@
 
 #include "cnioctl/input.hpp"
 #include "cnioctl/plugin_call.hpp"
+#include "cnioctl/progress.hpp"
 #include "cnioctl/remembered.hpp"
 #include "cnioctl/world/cache.hpp"
 
@@ -127,8 +128,9 @@ Status remove(const Plugins& plugins, const Attached& attached, const std::strin
 }
 
 struct Collection {
+  Progress progress;
   size_t removed = 0;
-  Report report;
+  Report report = {};
 };
 
 Finding left_alone(const Doomed& doomed, const Error& error) {
@@ -146,6 +148,7 @@ Status collect_some(const GcOptions& options, const Plugins& plugins, const GcPl
   for (const Doomed& each : part.remove) {
     GcPlan one = part;
     one.remove = {each};
+    out.progress.step();
     Status done = check_plan(one, now);
     if (done.ok()) done = remove(plugins, *world.find(each.who), options.stores.data_dir);
     if (done.ok()) ++out.removed;
@@ -184,7 +187,7 @@ Outcome gc_apply(const GcOptions& options, const protocol::Environment& environm
   if (!plan.ok()) return failure(plan.error(), Exit::kUsage);
   if (const Status same = check_again(options, plan.value()); !same.ok()) return failure(same.error(), Exit::kStale);
   const Plugins plugins{options.plugins, environment};
-  Collection done;
+  Collection done{{"gc", plan.value().remove.size()}};
   for (size_t begin = 0; begin < plan.value().remove.size(); begin += kAtOnce) {
     const Status went = collect_some(options, plugins, plan.value(), begin, done);
     if (went.ok()) continue;
