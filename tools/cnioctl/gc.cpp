@@ -148,9 +148,9 @@ Status collect_some(const GcOptions& options, const Plugins& plugins, const GcPl
   for (const Doomed& each : part.remove) {
     GcPlan one = part;
     one.remove = {each};
-    out.progress.step();
     Status done = check_plan(one, now);
     if (done.ok()) done = remove(plugins, *world.find(each.who), options.stores.data_dir);
+    out.progress.step();
     if (done.ok()) ++out.removed;
     if (!done.ok()) out.report.add(left_alone(each, done.error()));
   }

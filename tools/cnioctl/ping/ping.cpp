@@ -107,9 +107,11 @@ class Pinger {
     const auto result =
         remembered.ok() ? result_of(remembered.value()) : Result<protocol::AddResult>(remembered.error());
     if (!result.ok()) return note(attached, result.error().msg());
+    const std::vector<Echo::Way> ways = ways_of(attached, result.value());
+    if (ways.empty()) return {};
     CNIO_LET(const auto pod, open_pod(host_, attached, sandbox_of(attached, sandboxes_)));
     if (!pod) return note(attached, "no cable tells which sandbox is its own");
-    for (Echo::Way way : ways_of(attached, result.value())) {
+    for (Echo::Way way : ways) {
       way.link = pod->link;
       auto echo = Echo::open(pod->sandbox.netns(), way);
       if (echo.ok()) {
