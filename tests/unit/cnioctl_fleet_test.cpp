@@ -3,6 +3,7 @@
 // `cnioctl lint --fleet`: the files of many nodes.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "cnioctl/lint.hpp"
 #include "support/temp_folder.hpp"
@@ -78,6 +79,21 @@ TEST_F(Fleet, NamesTwoNodesOfOneSubnet) {
   EXPECT_THAT(look(), ElementsAre("fleet/d.conflist: error: 10.240.2.0/24 has addresses of 10.240.2.0/24 of "
                                   "b.conflist: both nodes would give them [same-subnet]"));
   EXPECT_EQ(exit_, Exit::kFound);
+}
+
+TEST_F(Fleet, IsSaidToProgramsToo) {
+  put("a.conflist", NodeFile{"10.240.1.0/24"}.text());
+  put("b.conflist", NodeFile{"10.240.1.0/24"}.text());
+  cnioctl::LintOptions options{{folder_.at("fleet")}};
+  options.fleet = true;
+  const auto said = nlohmann::json::parse(cnioctl::run_lint(options, true).out);
+  EXPECT_EQ(said.at("schema"), "cnioctl/1");
+  const nlohmann::json finding = {
+      {"where", folder_.at("fleet/b.conflist")},
+      {"level", "error"},
+      {"what", "10.240.1.0/24 has addresses of 10.240.1.0/24 of a.conflist: both nodes would give them"},
+      {"kind", "same-subnet"}};
+  EXPECT_EQ(said.at("findings"), nlohmann::json::array({finding}));
 }
 
 TEST_F(Fleet, NodesMayShareASubnet) {

@@ -100,7 +100,7 @@ class Collector {
         std::string(kPlugins).append("/") + type + (number > 1 ? "#" + std::to_string(number) : "");
     out[lowered(path)] = {kObject, type, before, true};
     for (const auto& [key, value] : plugin.items()) {
-      if (besides.count(lowered(key)) == 0) add({path + "/" + key, key, type, before}, value);
+      if (!besides.contains(lowered(key))) add({path + "/" + key, key, type, before}, value);
     }
   }
 
@@ -173,7 +173,7 @@ class Comparison {
 
   [[nodiscard]] bool has_parent(size_t file, const std::string& path) const {
     const size_t end = path.find_last_of('/');
-    return end == std::string::npos || all_[file].count(path.substr(0, end)) != 0;
+    return end == std::string::npos || all_[file].contains(path.substr(0, end));
   }
 
   void compare(const Question& question) {
