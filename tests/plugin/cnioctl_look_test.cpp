@@ -41,6 +41,11 @@ class CnioctlLook : public CnioctlTest {
     return kinds;
   }
   static Json only(const std::string& thing) { return ask({"who", thing}).at("found").at(0); }
+  /// As the reference does.
+  static void reserve(const std::string& address, const std::string& container) {
+    std::filesystem::create_directories("/var/lib/cni/networks/net");
+    write_file("/var/lib/cni/networks/net/" + address, container + "\r\neth0");
+  }
   static Json pool() { return ask({"ipam"}).at("networks").at(0).at("pools").at(0); }
 };
 
@@ -163,6 +168,45 @@ TEST_F(CnioctlLook, KnowsPodsOfTheReferenceByTheCache) {
   EXPECT_EQ(only("10.1.0.2").at("state"), "live");
   delete_netns("c1");
   EXPECT_EQ(only("10.1.0.2").at("state"), "gone");
+}
+
+// Of the reference's, of which libcni has kept nothing: what is left is whom a runtime knows.
+TEST_F(CnioctlLook, BelievesWhomARuntimeKnows) {
+  reserve("10.1.0.2", "c1");
+  reserve("10.1.0.3", "c2");
+  write_file("/run/valid", "c1\nc7\n");
+  const auto state = [](const std::string& thing) {
+    return ask({"who", thing, "--valid", "/run/valid"}).at("found").at(0).at("state").get<std::string>();
+  };
+  EXPECT_EQ(only("10.1.0.2").at("state"), "unknown");
+  EXPECT_EQ(state("10.1.0.2"), "live");
+  EXPECT_EQ(state("10.1.0.3"), "unknown");  // it may have come since
+  must_run({"touch", "-d", "1 hour ago", "/var/lib/cni/networks/net/10.1.0.3"});
+  EXPECT_EQ(state("10.1.0.3"), "gone");
+  EXPECT_EQ(only("10.1.0.3").at("state"), "unknown");  // nobody was asked
+  EXPECT_THAT(look({"ipam", "--state", "gone", "--valid", "/run/valid"}).out,
+              AllOf(HasSubstr("10.1.0.3"), HasSubstr("no runtime knows it"), Not(HasSubstr("10.1.0.2"))));
+  EXPECT_THAT(look({"metrics", "--valid", "/run/valid"}).out,
+              AllOf(HasSubstr("state=\"live\"} 1\n"), HasSubstr("state=\"gone\"} 1\n")));
+  EXPECT_EQ(look({"status"}).exit_code, 0);
+  EXPECT_EQ(look({"status", "--valid", "/run/valid"}).exit_code, 1);
+}
+
+TEST_F(CnioctlLook, AsksARuntimeIfThatIsWanted) {
+  reserve("10.1.0.2", "c1");
+  const auto list = [](const std::string& script) {
+    write_file("/run/bin/crictl", "#!/bin/sh\n" + script + "\n");
+    must_run({"chmod", "755", "/run/bin/crictl"});
+    return run({{"env", "PATH=/run/bin", tool("cnioctl"), "ipam", "--state", "live", "--conf-dir", kConf, "--runtime",
+                 "crictl"}});
+  };
+  const Outcome well = list("echo c1");
+  EXPECT_EQ(well.exit_code, 0) << describe(well);
+  EXPECT_THAT(well.out, AllOf(HasSubstr("10.1.0.2"), HasSubstr("a runtime knows it")));
+  const Outcome down = list("echo no connection >&2; exit 1");
+  EXPECT_EQ(down.exit_code, 3) << describe(down);
+  EXPECT_THAT(down.err, HasSubstr("crictl: exit status 1"));
+  EXPECT_THAT(down.out, Not(HasSubstr("10.1.0.2")));
 }
 
 TEST_F(CnioctlLook, SaysWhatItCanOfABrokenNode) {

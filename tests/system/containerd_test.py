@@ -20,6 +20,7 @@ from support.cri import Cri, Pod, Refused, messages  # noqa: E402
 
 PLUGINS = pathlib.Path(os.environ["CNIO_PLUGIN_DIR"])
 EXAMPLES = pathlib.Path(os.environ["CNIO_EXAMPLES_DIR"])
+CNIOCTL = pathlib.Path(os.environ["CNIO_BUILD_DIR"], "stage/usr/local/sbin/cnioctl")
 INSTALL = pathlib.Path(__file__).parents[2] / "scripts/install"
 NODE_FILES = ("10-bridge.conf", "99-loopback.conf")
 SUBNET = ipaddress.ip_network("10.240.1.0/24")
@@ -234,6 +235,30 @@ class PortMappings(Chain):
             self.assertEqual(self.from_outside(), f"next {outside.ADDRESS}")
         self.remove_all()
         self.assertNotIn(str(self.NODE_PORT), world.run("nft", "list", "ruleset").stdout)
+
+    def test_cnioctl_brings_back_what_a_flush_took(self) -> None:
+        """By what containerd itself has written into libcni's cache; and its pods' gateways answer."""
+        def rules() -> list[str]:
+            """But for what nobody knows any more: which interfaces had route_localnet off before."""
+            lines = world.run("nft", "--stateless", "list", "ruleset").stdout.splitlines()
+            return sorted(line for line in lines if line.strip() != 'elements = { "cni0" }')
+
+        def cnioctl(*words: pathlib.Path | str, status: int = 0) -> str:
+            done = world.run(CNIOCTL, *words, "--bin", self.bin_dir, check=False)
+            self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+            return done.stdout
+        with outside.Outside():
+            self.configure()
+            self.run_web_pod("web")
+            self.cri.run_pod("other")
+            whole = rules()
+            world.run("nft", "flush", "ruleset")
+            self.assertIn("[check]", cnioctl("check", "--ping", "--conf-dir", self.conf_dir, status=1))
+            self.assertIn("2 well, 2 put back", cnioctl("resync"))  # loopback's are well
+            self.assertEqual(rules(), whole)
+            self.assertEqual(self.from_outside(), f"web {outside.ADDRESS}")
+            self.assertNotIn("[no-ping]", cnioctl("check", "--ping", "--conf-dir", self.conf_dir))
+        self.remove_all()
 
     def test_of_one_address_of_the_node(self) -> None:
         with outside.Outside():

@@ -96,9 +96,9 @@ TEST_F(CommandLineTest, ThingsInTheirOrder) {
   verb({"diff", "a", "--json", "b"});
   EXPECT_EQ(line_.exports.before + line_.exports.after, "ab");
   verb({"check", "a", "--bin", "/x", "b", "-", ""});
-  EXPECT_THAT(line_.look.pods, ElementsAre("a", "b", "-", ""));
+  EXPECT_THAT(line_.look.check.pods, ElementsAre("a", "b", "-", ""));
   verb({"check", "a", "--", "--bin", "--", "-o"});
-  EXPECT_THAT(line_.look.pods, ElementsAre("a", "--bin", "--", "-o"));
+  EXPECT_THAT(line_.look.check.pods, ElementsAre("a", "--bin", "--", "-o"));
 }
 
 TEST_F(CommandLineTest, HelpIsOfTheVerbWhateverElseIsSaid) {
@@ -224,7 +224,7 @@ TEST_F(CommandLineTest, LongAndManyWordsAreNothingSpecial) {
   Words many = {"check"};
   many.resize(1 << 16, "pod");
   EXPECT_EQ(verb(many), "check");
-  EXPECT_THAT(line_.look.pods, SizeIs(many.size() - 1));
+  EXPECT_THAT(line_.look.check.pods, SizeIs(many.size() - 1));
 }
 
 // As execve(2) allows it.

@@ -21,13 +21,15 @@ constexpr Option kIpam[] = {{.name = "state",
                              .choices = "live|gone",
                              .about = "of this state: one",
                              .to = field<&Line::look, &LookOptions::state>}};
-constexpr Option kGc[] = {
-    {.name = "POD", .about = "which", .need = Need::kRequired, .to = field<&Line::look, &LookOptions::pods>},
-    {.letter = 'b',
-     .name = "bin",
-     .value = kFolder,
-     .about = "where it is",
-     .to = field<&Line::look, &LookOptions::bin>}};
+constexpr Option kGc[] = {{.name = "POD",
+                           .about = "which",
+                           .need = Need::kRequired,
+                           .to = field<&Line::look, &LookOptions::check, &CheckOptions::pods>},
+                          {.letter = 'b',
+                           .name = "bin",
+                           .value = kFolder,
+                           .about = "where it is",
+                           .to = field<&Line::look, &LookOptions::bin>}};
 constexpr Option kShow[] = {{.name = "FILE",
                              .value = kFile,
                              .about = "it",

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "cnioctl/ping/ping.hpp"
 #include "cnioctl/print.hpp"
 #include "cnioctl/progress.hpp"
 #include "cnioctl/world/cache.hpp"
@@ -66,6 +67,11 @@ void check_one(const Attached& attached, const Facts& facts, const Plugins& plug
   for (const Problem& each : problems_of(attached, facts)) report.add({Level::kError, where, each.what, each.kind});
 }
 
+void ping_live(std::vector<const Attached*> pods, Report& report) {
+  std::erase_if(pods, [](const Attached* each) { return each->life() != Life::kLive; });
+  ping(pods, report);
+}
+
 // What concerns all of them.
 void check_node(const Facts& facts, Report& report) {
   for (const Problem& each : find_problems(facts)) {
@@ -76,20 +82,23 @@ void check_node(const Facts& facts, Report& report) {
 
 }  // namespace
 
-Outcome check(Facts& facts, const Plugins& plugins, const std::vector<std::string>& wanted, bool json) {
+Outcome check(Facts& facts, const Plugins& plugins, const CheckOptions& options, bool json) {
+  const std::vector<std::string>& wanted = options.pods;
   name_pods(facts.world);
   Report report = facts.world.blind;
   name_missing(facts.world, wanted, report);
-  size_t count = 0;
+  std::vector<const Attached*> checked;
   Progress progress("check", facts.world.attached.size());
   for (const Attached& each : facts.world.attached) {
     progress.step();
     if (wanted.empty() ? is_stale(each.life()) : !is_wanted(each, wanted)) continue;
-    ++count;
+    checked.push_back(&each);
     check_one(each, facts, plugins, report);
   }
+  if (options.ping) ping_live(checked, report);
   check_node(facts, report);
-  if (report.exit() == Exit::kWell) report.add({Level::kOk, "check", counted(count, "interface") + " of pods", ""});
+  if (report.exit() == Exit::kWell)
+    report.add({Level::kOk, "check", counted(checked.size(), "interface") + " of pods", ""});
   return outcome_of(report, json);
 }
 

@@ -10,9 +10,14 @@
 
 namespace cnio::cnioctl {
 
+struct CheckOptions {
+  std::vector<std::string> pods = {};  // or containers; none: all that are alive
+  bool ping = false;                   // also whether their gateways answer: ping/ping.hpp
+};
+
 // Compares pods with what ADD made: CHECK of the plugins, by what libcni's cache remembers of each, and what that does
-// not see. `wanted` names pods or containers; none: all that are alive. Kinds: check (a plugin's own words), no-check
-// (its version of the specification has none, or the list forbids it), unreadable, and those of problems.
-Outcome check(Facts& facts, const Plugins& plugins, const std::vector<std::string>& wanted, bool json);
+// not see. Kinds: check (a plugin's own words), no-check (its version of the specification has none, or the list
+// forbids it), unreadable, those of problems, and those of ping.
+Outcome check(Facts& facts, const Plugins& plugins, const CheckOptions& options, bool json);
 
 }  // namespace cnio::cnioctl

@@ -7,6 +7,8 @@
 namespace cnio::cnioctl {
 namespace {
 
+template <auto member>
+constexpr Field lint_field = field<&Line::lint, member>;
 template <auto... path>
 constexpr Field gc_field = field<&Line::gc, path...>;
 template <auto... path>
@@ -14,15 +16,27 @@ constexpr Field resync_field = field<&Line::resync, path...>;
 template <auto member>
 constexpr Field explain_field = field<&Line::explain, member>;
 
-constexpr Option kLint[] = {{.name = "PLACE",
-                             .value = kFile,
-                             .about = "files, or folders of them",
-                             .need = Need::kRequired,
-                             .to = field<&Line::lint, &LintOptions::places>},
-                            {.name = "with",
-                             .value = kFile,
-                             .about = "a file that is meant to be in the folder, and to be used",
-                             .to = field<&Line::lint, &LintOptions::with>}};
+constexpr Option kLint[] = {
+    {.name = "PLACE",
+     .value = kFile,
+     .about = "files, or folders of them",
+     .need = Need::kRequired,
+     .to = lint_field<&LintOptions::places>},
+    {.name = "with",
+     .value = kFile,
+     .about = "a file that is meant to be in the folder, and to be used",
+     .to = lint_field<&LintOptions::with>},
+    {.name = "here",
+     .about = "asks this node, too: its addresses, routes and plugins",
+     .to = lint_field<&LintOptions::here>},
+    {.name = "bin",
+     .value = kFolder,
+     .about = "where the plugins have to be (with --here: /opt/cni/bin)",
+     .to = lint_field<&LintOptions::bin>},
+    {.name = "fleet",
+     .about = "the places are folders with a file, or a folder, for each node",
+     .to = lint_field<&LintOptions::fleet>},
+    {.name = "strict", .about = "warnings end it with 1, too", .to = lint_field<&LintOptions::strict>}};
 
 constexpr Option kGc[] = {
     {.name = "dry-run", .about = "plans, and changes nothing", .need = Need::kOneOf, .to = field<&Line::gc_dry_run>},
@@ -36,15 +50,8 @@ constexpr Option kGc[] = {
      .value = kFile,
      .about = "where the plan goes",
      .to = gc_field<&GcOptions::output>},
-    {.name = "valid",
-     .value = kFile,
-     .about = "containers that a runtime knows, one a line: these live",
-     .to = gc_field<&GcOptions::valid_file>},
-    {.name = "runtime",
-     .value = "RUNTIME",
-     .choices = "none|auto|crictl|podman",
-     .about = "asks it which containers it knows; auto: all of these that are here",
-     .to = gc_field<&GcOptions::runtime>},
+    valid_option(gc_field<&GcOptions::witness, &WitnessOptions::valid_file>),
+    runtime_option(gc_field<&GcOptions::witness, &WitnessOptions::runtime>),
     {.name = "include-unknown",
      .about = "also those of which nothing tells if they live",
      .to = gc_field<&GcOptions::choice, &GcChoice::include_unknown>},
@@ -82,7 +89,7 @@ constexpr Option kExplain[] = {
     {.name = "args", .value = "ARGS", .about = "CNI_ARGS: K=V;K2=V2", .to = explain_field<&ExplainOptions::args>},
     bin_option(explain_field<&ExplainOptions::plugins>)};
 
-Outcome run_lint(Line& line) { return outcome_of(lint(line.lint), line.json); }
+Outcome run_lint(Line& line) { return run_lint(line.lint, line.json); }
 
 Outcome run_gc(Line& line) {
   line.gc.json = line.json;

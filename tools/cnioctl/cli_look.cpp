@@ -1,7 +1,6 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "cnioctl/cli_look.hpp"
 
-#include "cnioctl/check.hpp"
 #include "cnioctl/command_line/common_options.hpp"
 #include "cnioctl/ipam.hpp"
 #include "cnioctl/lint.hpp"
@@ -16,8 +15,8 @@
 namespace cnio::cnioctl {
 namespace {
 
-template <auto member>
-constexpr Field look_field = field<&Line::look, member>;
+template <auto... path>
+constexpr Field look_field = field<&Line::look, path...>;
 
 constexpr Option kPods[] = {
     {.name = "all", .about = "those whose sandbox is gone, too", .to = look_field<&LookOptions::all>}};
@@ -34,9 +33,13 @@ constexpr Option kIpam[] = {{.name = "state",
                              .about = "each address of this state, and why",
                              .to = look_field<&LookOptions::state>}};
 
-constexpr Option kCheck[] = {
-    {.name = "POD", .about = "pods (default/web) or containers; none: all", .to = look_field<&LookOptions::pods>},
-    bin_option(look_field<&LookOptions::bin>)};
+constexpr Option kCheck[] = {{.name = "POD",
+                              .about = "pods (default/web) or containers; none: all",
+                              .to = look_field<&LookOptions::check, &CheckOptions::pods>},
+                             {.name = "ping",
+                              .about = "also whether each pod's gateways answer an echo",
+                              .to = look_field<&LookOptions::check, &CheckOptions::ping>},
+                             bin_option(look_field<&LookOptions::bin>)};
 
 constexpr Option kWhy[] = {{.name = "THING",
                             .about = "a pod (default/web), a container or a network; none: all",
@@ -76,7 +79,7 @@ Outcome run_ipam(Line& line) {
 
 Outcome run_check(Line& line) {
   Facts facts = look_at_facts(line.places);
-  return check(facts, {line.look.bin, protocol::Environment::of_process()}, line.look.pods, line.json);
+  return check(facts, {line.look.bin, protocol::Environment::of_process()}, line.look.check, line.json);
 }
 
 Outcome run_tree(Line& line) { return tree(named(line), line.json); }

@@ -3,18 +3,18 @@
 
 #include <span>
 #include <string>
-#include <vector>
 
+#include "cnioctl/check.hpp"
 #include "cnioctl/command_line/table.hpp"
 
 namespace cnio::cnioctl {
 
 // What is said to the verbs that look at the node.
 struct LookOptions {
-  std::string thing;                 // who, why
-  std::string state;                 // ipam
-  std::string file;                  // metrics
-  std::vector<std::string> pods;     // check
+  std::string thing;  // who, why
+  std::string state;  // ipam
+  std::string file;   // metrics
+  CheckOptions check;
   std::string bin = "/opt/cni/bin";  // check: where the plugins are
   bool all = false;                  // pods
 };

@@ -3,19 +3,17 @@
 
 #include <algorithm>
 #include <ctime>
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
 #include "cnio/base/error_list.hpp"
-#include "cnio/base/unique_fd.hpp"
 #include "cnio/base/whole_file.hpp"
 
+#include "cnioctl/input.hpp"
 #include "cnioctl/plugin_call.hpp"
+#include "cnioctl/progress.hpp"
 #include "cnioctl/remembered.hpp"
-#include "cnioctl/runtime.hpp"
 #include "cnioctl/texts.hpp"
 #include "cnioctl/world/cache.hpp"
 
@@ -24,8 +22,6 @@ namespace {
 
 using protocol::Json;
 
-constexpr size_t kMaxInput = 64 << 20;
-constexpr int64_t kYoungSeconds = 600;
 // An ADD that a plan has met in its first steps, before its cable stood, shows it by then.
 constexpr int64_t kSettlingSeconds = 2;
 // How many attachments go upon one look: between that and the last DEL are some hundredths of a second.
@@ -33,29 +29,9 @@ constexpr size_t kAtOnce = 8;
 
 int64_t seconds_now() { return static_cast<int64_t>(time(nullptr)); }
 
-FileFacts look_at_file(const std::string& path) {
-  struct stat info {};
-  if (lstat(path.c_str(), &info) != 0) return {};
-  std::string stamp = std::to_string(info.st_ino);
-  for (const timespec& each : {info.st_mtim, info.st_ctim}) {
-    stamp += " " + std::to_string(each.tv_sec) + "." + std::to_string(each.tv_nsec);
-  }
-  return {std::move(stamp), seconds_now() - info.st_mtim.tv_sec < kYoungSeconds};
-}
-
-Result<std::string> read_input(const std::string& file) {
-  return file == "-" ? read_all(STDIN_FILENO, kMaxInput, "standard input") : read_regular_file(file, kMaxInput);
-}
-
 Result<GcChoice> choice_of(const GcOptions& options) {
   GcChoice choice = options.choice;
-  if (options.runtime != "none") {
-    CNIO_LET(choice.valid, ask_runtime(options.runtime, protocol::Environment::of_process()));
-  }
-  if (options.valid_file.empty()) return choice;
-  CNIO_LET(const std::string text, read_input(options.valid_file));
-  if (!choice.valid) choice.valid.emplace();
-  choice.valid->merge(words_in(text));
+  CNIO_LET(choice.valid, call_witness(options.witness, protocol::Environment::of_process()));
   return choice;
 }
 
@@ -151,8 +127,9 @@ Status remove(const Plugins& plugins, const Attached& attached, const std::strin
 }
 
 struct Collection {
+  Progress progress;
   size_t removed = 0;
-  Report report;
+  Report report = {};
 };
 
 Finding left_alone(const Doomed& doomed, const Error& error) {
@@ -172,6 +149,7 @@ Status collect_some(const GcOptions& options, const Plugins& plugins, const GcPl
     one.remove = {each};
     Status done = check_plan(one, now);
     if (done.ok()) done = remove(plugins, *world.find(each.who), options.stores.data_dir);
+    out.progress.step();
     if (done.ok()) ++out.removed;
     if (!done.ok()) out.report.add(left_alone(each, done.error()));
   }
@@ -208,7 +186,7 @@ Outcome gc_apply(const GcOptions& options, const protocol::Environment& environm
   if (!plan.ok()) return failure(plan.error(), Exit::kUsage);
   if (const Status same = check_again(options, plan.value()); !same.ok()) return failure(same.error(), Exit::kStale);
   const Plugins plugins{options.plugins, environment};
-  Collection done;
+  Collection done{{"gc", plan.value().remove.size()}};
   for (size_t begin = 0; begin < plan.value().remove.size(); begin += kAtOnce) {
     const Status went = collect_some(options, plugins, plan.value(), begin, done);
     if (went.ok()) continue;

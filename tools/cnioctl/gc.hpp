@@ -17,8 +17,7 @@ struct GcOptions {
   std::string plugins = "/opt/cni/bin";  // as CNI_PATH
   std::string apply = {};                // a plan that is to be carried out; -: standard input
   std::string output = {};               // where a new one goes
-  std::string runtime = "none";          // whom to ask which containers it knows, as ask_runtime takes it
-  std::string valid_file = {};           // container IDs that a runtime knows, one a line; -: standard input
+  WitnessOptions witness = {};
   GcChoice choice = {};
   bool json = false;
 };

@@ -9,39 +9,11 @@ namespace {
 
 using firewall::RuleOwner;
 
-struct Judged {
-  Life life;
-  std::string reason;
-};
-
-bool is_young(const Attached& attached, const LookAtFile& look) {
-  return std::any_of(attached.addresses.begin(), attached.addresses.end(),
-                     [&](const HeldAddress& each) { return look(each.file).young; });
-}
-
-// One address of before the boot says nothing of another of which it is not known when it was given.
-bool is_all_of_known_origin(const Attached& attached) {
-  return std::all_of(attached.addresses.begin(), attached.addresses.end(),
-                     [](const HeldAddress& each) { return each.origin.has_value(); });
-}
-
-// An ADD writes its record, then makes the cable, and an address comes meanwhile: whoever has the first of these alone
-// may be in that very moment.
-bool may_be_starting(const Attached& attached, const LookAtFile& look) {
-  return attached.life() == Life::kGone && !attached.evidence.present && !attached.pairs.empty() &&
-         look(attachment::AttachmentRecord::path_of(attached.who.attachment)).young;
-}
-
-// What the world says, and the runtime.
-Judged judge(const Attached& attached, const GcChoice& choice, const LookAtFile& look) {
-  const std::string& id = attached.who.attachment.container_id;
-  if (choice.valid && choice.valid->contains(id)) return {Life::kLive, "a runtime knows it"};
-  const bool partly = attached.life() == Life::kRebooted && !is_all_of_known_origin(attached);
-  if (may_be_starting(attached, look)) return {Life::kUnknown, {}};
-  if (!partly && attached.life() != Life::kUnknown) return {attached.life(), attached.verdict.reason};
-  if (choice.include_unknown) return {Life::kGone, "nothing says where its sandbox is, and those are included"};
-  if (choice.valid && !is_young(attached, look)) return {Life::kGone, "no runtime knows it"};
-  return {Life::kUnknown, {}};
+// What the world says, and the runtime, and whoever wants those of whom nobody says anything.
+Verdict decide(const Attached& attached, const GcChoice& choice, const LookAtFile& look) {
+  Verdict said = judge(attached, choice.valid, look);
+  if (said.life != Life::kUnknown || !choice.include_unknown || may_be_starting(attached, look)) return said;
+  return {Life::kGone, "nothing says where its sandbox is, and those are included"};
 }
 
 bool is_chosen(const GcChoice& choice, const std::string& network) {
@@ -110,7 +82,7 @@ Result<GcPlan> plan_gc(const World& world, const GcChoice& choice, const LookAtF
   CNIO_TRY(require_runtimes_paths(world));
   GcPlan plan{.host = world.host, .choice = choice, .remove = {}};
   for (const Attached& each : world.attached) {
-    const Judged judged = judge(each, choice, look);
+    const Verdict judged = decide(each, choice, look);
     if (judged.life == Life::kLive) ++plan.live;  // of whatever network: it says that pods can be seen
     if (!is_chosen(choice, each.who.network)) continue;
     if (judged.life == Life::kUnknown) ++plan.unknown;

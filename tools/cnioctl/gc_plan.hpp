@@ -2,9 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,26 +9,20 @@
 #include "cnio/base/result.hpp"
 #include "cnio/firewall/owner.hpp"
 
+#include "cnioctl/world/witness.hpp"
 #include "cnioctl/world/world.hpp"
 
 namespace cnio::cnioctl {
 
 // What a person has said of it.
 struct GcChoice {
-  std::vector<std::string> networks = {};           // none: all
-  std::optional<std::set<std::string>> valid = {};  // containers that a runtime knows; nothing: none was asked
-  bool include_unknown = false;                     // also those of which nothing tells whether they live
-  bool no_pods = false;                             // that none lives is no mistake
+  std::vector<std::string> networks = {};  // none: all
+  Witness valid = {};                      // the containers that a runtime knows
+  bool include_unknown = false;            // also those of which nothing tells whether they live
+  bool no_pods = false;                    // that none lives is no mistake
 
   bool operator==(const GcChoice&) const = default;
 };
-
-// What a plan needs to know of a file, besides what the world has.
-struct FileFacts {
-  std::string stamp;   // changes with the file; empty: it is gone
-  bool young = false;  // its container may have been unknown to a runtime that was asked before
-};
-using LookAtFile = std::function<FileFacts(const std::string& path)>;
 
 // One thing that goes with an attachment.
 struct DoomedObject {

@@ -2,68 +2,19 @@
 #include "cnioctl/lint.hpp"
 
 #include <algorithm>
-#include <fcntl.h>
 #include <filesystem>
 #include <optional>
 
-#include "cnio/base/list_files.hpp"
-#include "cnio/base/unique_fd.hpp"
-
-#include "cnioctl/inside/inside.hpp"
-#include "cnioctl/network_file.hpp"
+#include "cnioctl/lint/fleet.hpp"
+#include "cnioctl/lint/here.hpp"
+#include "cnioctl/lint/seen.hpp"
 
 namespace cnio::cnioctl {
 namespace {
 
-constexpr size_t kMaxFile = 1 << 20;
+constexpr char kDefaultBin[] = "/opt/cni/bin";
 
-// One file of a folder.
-struct Seen {
-  std::string path;
-  std::string name;  // without the folder
-  std::string text = {};
-  std::optional<NetworkFile> network = {};  // nothing: it could not be read, or is no JSON
-
-  [[nodiscard]] bool ignored() const { return network && network->only_loopback(); }
-};
-
-// Runtimes pass over folders, not over links to them.
-bool is_folder(const std::string& path) {
-  std::error_code ignored;
-  return std::filesystem::symlink_status(path, ignored).type() == std::filesystem::file_type::directory;
-}
-
-std::string name_of(const std::string& path) { return std::filesystem::path(path).filename(); }
-
-void read(Seen& file, Report& report) {
-  auto text = read_file(file.path, kMaxFile);
-  if (!text.ok()) return report.blind(file.path, text.error());
-  file.text = std::move(text).value();
-  auto network = parse_network_file(file.text);
-  if (network.ok()) {
-    file.network = std::move(network).value();
-  } else {
-    report.add({Level::kWarning, file.path, network.error().msg(), "not-json"});
-  }
-}
-
-std::vector<Seen> list_folder(const std::string& path, Report& report) {
-  std::vector<Seen> files;
-  const auto fd = open_file(path, O_RDONLY | O_DIRECTORY);
-  const Status listed = !fd.ok() ? Status(fd.error()) : list_files(fd.value().get(), path, [&](const FileName& file) {
-    const std::string at = path + "/" + file.name;
-    if (is_network_file_name(file.name) && (file.may_be_regular || !is_folder(at))) files.push_back({at, file.name});
-  });
-  if (!listed.ok() && listed.error().errnum() != ENOENT) report.blind(path, listed.error());
-  return files;
-}
-
-void check_placeholder(const Seen& file, Report& report) {
-  const std::string found = find_placeholder(file.text);
-  if (!found.empty()) report.add({Level::kError, file.path, found + " was not filled in", "placeholder"});
-}
-
-void check_order(const Seen& file, const Seen& used, bool is_meant, Report& report) {
+void check_order(const SeenFile& file, const SeenFile& used, bool is_meant, Report& report) {
   if (file.ignored() || file.name == used.name) return;
   if (file.name < used.name) {
     report.add({Level::kError, file.path,
@@ -74,9 +25,11 @@ void check_order(const Seen& file, const Seen& used, bool is_meant, Report& repo
   }
 }
 
-std::string network_text(const Seen& file) { return "network " + quote(file.network->name) + " (" + file.name + ")"; }
+std::string network_text(const SeenFile& file) {
+  return "network " + quote(file.network->name) + " (" + file.name + ")";
+}
 
-void check_subnets(const Seen& file, const Seen& other, Report& report) {
+void check_subnets(const SeenFile& file, const SeenFile& other, Report& report) {
   for (const Cidr& own : file.network->subnets) {
     for (const Cidr& subnet : other.network->subnets) {
       if (!own.overlaps(subnet)) continue;
@@ -88,7 +41,7 @@ void check_subnets(const Seen& file, const Seen& other, Report& report) {
   }
 }
 
-void check_bridges(const Seen& file, const Seen& other, Report& report) {
+void check_bridges(const SeenFile& file, const SeenFile& other, Report& report) {
   for (const std::string& bridge : file.network->bridges) {
     const auto& taken = other.network->bridges;
     if (std::find(taken.begin(), taken.end(), bridge) == taken.end()) continue;
@@ -98,7 +51,7 @@ void check_bridges(const Seen& file, const Seen& other, Report& report) {
 }
 
 // Networks of one name have one store, which gives no address twice.
-void compare(const Seen& file, const Seen& other, Report& report) {
+void compare(const SeenFile& file, const SeenFile& other, Report& report) {
   if (!file.network || !other.network) return;
   if (file.network->name != other.network->name) {
     check_subnets(file, other, report);
@@ -113,60 +66,95 @@ void compare(const Seen& file, const Seen& other, Report& report) {
 
 // `used` is the one that comes first; the others are compared with those before them. Or it is the one that is meant to
 // be used, and they are compared with that one.
-void check_folder(const std::vector<Seen>& files, const Seen& used, bool is_meant, Report& report) {
-  for (const Seen& file : files) {
+void check_folder(const std::vector<SeenFile>& files, const SeenFile& used, bool is_meant, Report& report) {
+  for (const SeenFile& file : files) {
     check_placeholder(file, report);
     check_order(file, used, is_meant, report);
-    for (const Seen& other : files) {
+    for (const SeenFile& other : files) {
       if (is_meant ? &other == &used && &file != &used : other.name < file.name) compare(file, other, report);
     }
   }
 }
 
 // As libcni orders them.
-bool by_name(const Seen& a, const Seen& b) { return a.name < b.name; }
+bool by_name(const SeenFile& a, const SeenFile& b) { return a.name < b.name; }
 
-// What nobody has filled in is no value.
-void look_inside(const Seen& file, Report& report) {
-  if (file.network && find_placeholder(file.text).empty()) lint_inside(file.path, file.text, report);
-}
+// What a node is asked of the files, if it is asked.
+class Node {
+ public:
+  Node(const LintOptions& options, Report& report) : bin_(options.bin), report_(report) {
+    if (options.here) ground_ = Ground::look(report);
+    if (options.here && bin_.empty()) bin_ = kDefaultBin;
+  }
+  void look(const SeenFile& file) {
+    if (ground_) ground_->compare(file, report_);
+    if (!bin_.empty() && file.network) check_plugins(file, bin_, report_);
+  }
 
-void lint_folder(const std::string& path, const LintOptions& options, Report& report) {
+ private:
+  std::optional<Ground> ground_;
+  std::string bin_;  // empty: plugins are not looked for
+  Report& report_;
+};
+
+void lint_folder(const std::string& path, const LintOptions& options, Node& node, Report& report) {
   const std::string& with = options.with;
   const std::string meant = name_of(with);
-  std::vector<Seen> files = list_folder(path, report);
-  std::erase_if(files, [&](const Seen& file) { return file.name == meant; });
+  std::vector<SeenFile> files = list_folder(path, report);
+  std::erase_if(files, [&](const SeenFile& file) { return file.name == meant; });
   if (!with.empty()) files.push_back({with, meant});
   std::sort(files.begin(), files.end(), by_name);
-  for (Seen& file : files) read(file, report);
-  const auto used = std::find_if(files.begin(), files.end(),
-                                 [&](const Seen& file) { return with.empty() ? !file.ignored() : file.name == meant; });
+  for (SeenFile& file : files) read(file, report);
+  const auto is_used = [&](const SeenFile& file) { return with.empty() ? !file.ignored() : file.name == meant; };
+  const auto used = std::find_if(files.begin(), files.end(), is_used);
   if (used != files.end()) check_folder(files, *used, !with.empty(), report);
   // Who puts one there has made it, and the others have been there before.
-  if (!options.inside || !with.empty()) return;
-  for (const Seen& file : files) look_inside(file, report);
+  for (const SeenFile& file : files) {
+    if (options.inside && with.empty()) look_inside(file, report);
+    if (with.empty() || &file == &*used) node.look(file);
+  }
 }
 
-void lint_file(const std::string& path, const LintOptions& options, Report& report) {
-  Seen file = {path, name_of(path)};
+void lint_file(const std::string& path, const LintOptions& options, Node& node, Report& report) {
+  SeenFile file = {path, name_of(path)};
   read(file, report);
   check_placeholder(file, report);
   if (options.inside) look_inside(file, report);
+  node.look(file);
+}
+
+bool has_warning(const Report& report) {
+  const auto& all = report.findings();
+  return std::any_of(all.begin(), all.end(), [](const Finding& each) { return each.level == Level::kWarning; });
 }
 
 }  // namespace
 
 Report lint(const LintOptions& options) {
   Report report;
+  Node node(options, report);
   for (const std::string& place : options.places) {
     std::error_code ignored;
-    if (!options.with.empty() || std::filesystem::is_directory(place, ignored)) {
-      lint_folder(place, options, report);
+    if (options.fleet) {
+      lint_fleet(place, options.inside, report);
+    } else if (!options.with.empty() || std::filesystem::is_directory(place, ignored)) {
+      lint_folder(place, options, node, report);
     } else {
-      lint_file(place, options, report);
+      lint_file(place, options, node, report);
     }
   }
   return report;
+}
+
+Outcome run_lint(const LintOptions& options, bool json) {
+  if (options.fleet && (options.here || !options.with.empty() || !options.bin.empty())) {
+    return failure(Error::make(Code::kInvalidConfig, "--fleet is about other nodes: not with --here, --bin and --with"),
+                   Exit::kUsage);
+  }
+  const Report report = lint(options);
+  Outcome out = outcome_of(report, json);
+  if (options.strict && out.exit == Exit::kWell && has_warning(report)) out.exit = Exit::kFound;
+  return out;
 }
 
 }  // namespace cnio::cnioctl

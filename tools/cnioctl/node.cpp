@@ -11,6 +11,8 @@
 #include "cnio/net/route.hpp"
 #include "cnio/net/sysctl.hpp"
 
+#include "cnioctl/rivals.hpp"
+
 namespace cnio::cnioctl {
 namespace {
 
@@ -100,12 +102,11 @@ class Node {
     }
   }
 
-  // flannel and WireGuard give the overlay's interface the subnet's own address, alone.
   void check_address(const OwnedAddress& own) {
     const Cidr& cidr = own.address.cidr;
     const std::string what = cidr.to_string() + " of " + name_of(own.owner);
     for (const Cidr& subnet : subnets_.subnets) {
-      const bool of_overlay = cidr.prefix == cidr.addr.bits() && cidr.addr == subnet.network().addr;
+      const bool of_overlay = is_of_overlay(cidr, subnet);
       if (cidr.overlaps(subnet) && !of_overlay) {
         return add(Level::kError, what + " overlaps the subnet " + subnet.network().to_string(), "overlap");
       }
@@ -120,17 +121,13 @@ class Node {
     }
   }
 
-  // The kernel is asked, not all its routes read: a node may have tens of thousands.
   Status check_routes(const Cidr& subnet) {
-    for (const IpAddr& address : {subnet.network().addr.next().next(), subnet.last().previous()}) {
-      CNIO_LET(const auto route, net::match_route(host_, address));
-      if (!route || route->local || route->dst.prefix < subnet.prefix || is_bridge(route->link)) continue;
-      add(Level::kError,
-          "the route to " + route->dst.to_string() + " leads to " + name_of(route->link) +
-              ", so another node or network has addresses of " + subnet.network().to_string(),
-          "overlap");
-      return {};
-    }
+    CNIO_LET(const auto route, find_rival_route(host_, subnet, [&](IfIndex link) { return is_bridge(link); }));
+    if (!route) return {};
+    add(Level::kError,
+        "the route to " + route->dst.to_string() + " leads to " + name_of(route->link) +
+            ", so another node or network has addresses of " + subnet.network().to_string(),
+        "overlap");
     return {};
   }
 

@@ -8,12 +8,10 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cnio/attachment/identity.hpp"
-
 #include "cnioctl/plugin_call.hpp"
-#include "cnioctl/remembered.hpp"
+#include "cnioctl/progress.hpp"
+#include "cnioctl/recollection.hpp"
 #include "cnioctl/sandboxes.hpp"
-#include "cnioctl/world/cache.hpp"
 #include "cnioctl/world/world.hpp"
 
 namespace cnio::cnioctl {
@@ -41,39 +39,6 @@ bool is_wanted(const ResyncOptions& options, const Wanted& wanted, const Attache
   return named && attached.life() == Life::kLive && wanted(attached);
 }
 
-std::string sandbox_of(const Attached& attached, const std::map<int, std::string>& sandboxes) {
-  if (attached.evidence.present == true) return attached.evidence.path;
-  for (const net::Link& link : attached.host_ends) {
-    const auto known = sandboxes.find(link.peer_namespace.value_or(-1));
-    if (known != sandboxes.end()) return known->second;
-  }
-  return {};
-}
-
-// By what we have recorded of the pair that stands.
-Result<Remembered> remember_pair(const Attached& attached, const std::map<int, std::string>& sandboxes) {
-  const auto stands = [&](const attachment::RecordedPair& pair) {
-    return std::any_of(attached.host_ends.begin(), attached.host_ends.end(),
-                       [&](const net::Link& link) { return attachment::is_recorded_end(link, pair); });
-  };
-  const auto pair = std::find_if(attached.pairs.rbegin(), attached.pairs.rend(), stands);
-  if (pair == attached.pairs.rend()) {
-    return Error::make(Code::kUnknownContainer, "neither libcni's cache nor a record of ours tells how it was made");
-  }
-  const std::string netns = sandbox_of(attached, sandboxes);
-  if (netns.empty()) return Error::make(Code::kUnknownContainer, "nothing tells where its sandbox is");
-  return from_record(*pair, netns);
-}
-
-Result<Remembered> remember(const Attached& attached, const std::map<int, std::string>& sandboxes) {
-  if (attached.cache_file.empty()) return remember_pair(attached, sandboxes);
-  const auto cached = Cache::read_path(attached.cache_file);
-  auto known = cached.ok() ? from_cache(cached.value()) : Result<Remembered>(cached.error());
-  if (known.ok()) return known;
-  auto recorded = remember_pair(attached, sandboxes);
-  return recorded.ok() ? std::move(recorded) : std::move(known);
-}
-
 void say_lost(Report& report, const std::string& where, const std::string& why, const char* kind) {
   report.add({Level::kWarning, where, why, kind});
 }
@@ -87,7 +52,7 @@ std::vector<Mended> remember_all(const ResyncOptions& options, const World& worl
   std::vector<Mended> out;
   for (const Attached& each : world.attached) {
     if (!is_wanted(options, wanted, each)) continue;
-    auto remembered = remember(each, sandboxes);
+    auto remembered = remember_live(each, sandboxes);
     if (remembered.ok()) {
       out.push_back({std::move(remembered).value()});
       continue;
@@ -111,8 +76,9 @@ bool is_stranger(const Error& error) {
 
 class Crew {
  public:
-  Crew(const ResyncOptions& options, const protocol::Environment& environment)
-      : plugins_{options.plugins, environment},
+  Crew(const ResyncOptions& options, const protocol::Environment& environment, size_t calls)
+      : progress_("resync: calls of plugins", calls),
+        plugins_{options.plugins, environment},
         command_(options.dry_run ? "CHECK" : std::string(protocol::kRepairCommand)),
         size_(kEach * std::max<size_t>(2, std::thread::hardware_concurrency())) {}
 
@@ -135,6 +101,7 @@ class Crew {
       if (call.ok()) {
         busy_.push_back({&each, std::move(call).value()});
       } else {
+        progress_.step();
         each.lost.push_back(std::move(call).error());
       }
       if (busy_.size() >= size_) settle();
@@ -146,6 +113,7 @@ class Crew {
     Job job = std::move(busy_.front());
     busy_.pop_front();
     auto answer = job.call.finish();
+    progress_.step();
     if (!answer.ok() && is_stranger(answer.error())) return job.of->strangers.push_back(job.call.type());
     if (!answer.ok()) return job.of->lost.push_back(std::move(answer).error());
     std::string what = repaired_in(answer.value());
@@ -153,6 +121,7 @@ class Crew {
     if (!what.empty()) job.of->made.push_back(what.starts_with(name) ? std::move(what) : name + what);
   }
 
+  Progress progress_;
   Plugins plugins_;
   std::string command_;
   size_t size_;
@@ -214,8 +183,12 @@ Report mend(const World& world, const ResyncOptions& options, const protocol::En
   Report report = world.blind;
   std::vector<Mended> all = remember_all(options, world, wanted, report);
   size_t longest = 0;
-  for (const Mended& each : all) longest = std::max(longest, each.of.plugins.size());
-  Crew crew(options, environment);
+  size_t calls = 0;
+  for (const Mended& each : all) {
+    longest = std::max(longest, each.of.plugins.size());
+    calls += each.of.plugins.size();
+  }
+  Crew crew(options, environment, calls);
   for (size_t number = 0; number < longest; ++number) crew.work(all, number);
   for (const Mended& each : all) say(options, each, report);
   Report told = options.json ? report : shortened(report);

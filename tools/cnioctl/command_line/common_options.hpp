@@ -18,6 +18,17 @@ constexpr Option cache_dir_option(Field to) {
 constexpr Option bin_option(Field to) {
   return {.name = "bin", .value = kFolder, .about = "where the plugins are, which do the work", .to = to};
 }
+constexpr Option valid_option(Field to) {
+  return {
+      .name = "valid", .value = kFile, .about = "containers that a runtime knows, one a line: these live", .to = to};
+}
+constexpr Option runtime_option(Field to) {
+  return {.name = "runtime",
+          .value = "RUNTIME",
+          .choices = "none|auto|crictl|podman",
+          .about = "asks it which containers it knows; auto: all of these that are here",
+          .to = to};
+}
 
 // Of every verb that looks at the node.
 inline constexpr std::array kLookPlaces = {
@@ -27,6 +38,8 @@ inline constexpr std::array kLookPlaces = {
            .value = kFolder,
            .about = "of the networks' files",
            .to = field<&Line::places, &Places::conf_dir>},
-    network_option(field<&Line::places, &Places::networks>)};
+    network_option(field<&Line::places, &Places::networks>),
+    valid_option(field<&Line::places, &Places::witness, &WitnessOptions::valid_file>),
+    runtime_option(field<&Line::places, &Places::witness, &WitnessOptions::runtime>)};
 
 }  // namespace cnio::cnioctl

@@ -60,6 +60,13 @@ void add_unnamed_networks(Facts& facts) {
   for (const std::string& name : facts.world.stores) add(name, std::nullopt);
 }
 
+// What does not answer says nothing of anybody.
+void hear(const WitnessOptions& witness, World& world) {
+  const auto heard = call_witness(witness, protocol::Environment::of_process());
+  if (!heard.ok()) return world.blind.blind("runtime", heard.error());
+  if (heard.value()) believe(*heard.value(), world);
+}
+
 void look_at_machine(NodeFacts& node) {
   utsname names{};
   if (uname(&names) == 0) {
@@ -230,6 +237,7 @@ void keep_networks(const std::vector<std::string>& names, Facts& facts) {
 Facts look_at_facts(const Places& places) {
   Facts facts;
   facts.world = look_at_world(places.stores);
+  hear(places.witness, facts.world);
   facts.networks = read_networks(places.conf_dir, facts.world.blind);
   add_setups(facts);
   add_unnamed_networks(facts);

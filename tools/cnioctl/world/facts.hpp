@@ -10,6 +10,7 @@
 
 #include "cnioctl/world/failures.hpp"
 #include "cnioctl/world/setup.hpp"
+#include "cnioctl/world/witness.hpp"
 #include "cnioctl/world/world.hpp"
 
 namespace cnio::cnioctl {
@@ -18,6 +19,7 @@ struct Places {
   StorePlaces stores = {"/var/lib/cni/networks", "/var/lib/cni"};
   std::string conf_dir = "/etc/cni/net.d";
   std::vector<std::string> networks = {};  // none: all
+  WitnessOptions witness = {};             // who is asked besides
 };
 
 // A pod's address to which the node does not send by its own cable.
