@@ -106,6 +106,7 @@ TEST_F(CommandLineTest, HelpIsOfTheVerbWhateverElseIsSaid) {
                                                {"gc", "-h"},
                                                {"gc", "--dry-run", "--apply", "x", "-h", "--bogus"},
                                                {"gc", "-hx"},
+                                               {"gc", "-hh"},
                                                {"--help", "gc"},
                                                {"--help", "gc", "x"}}) {
     EXPECT_EQ(verb(words), "gc");
