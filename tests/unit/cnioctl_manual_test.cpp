@@ -15,26 +15,26 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr Option kProgram[] = {{.name = "json", .about = "for programs", .to = field<&Line::json>}};
+constexpr Option kProgram[] = {{.name = "json", .about = "for programs", .to = field<&Line::json>()}};
 constexpr Option kIpam[] = {{.name = "state",
                              .value = "STATE",
                              .choices = "live|gone",
                              .about = "of this state: one",
-                             .to = field<&Line::look, &LookOptions::state>}};
+                             .to = field<&Line::look, &LookOptions::state>()}};
 constexpr Option kGc[] = {{.name = "POD",
                            .about = "which",
                            .need = Need::kRequired,
-                           .to = field<&Line::look, &LookOptions::check, &CheckOptions::pods>},
+                           .to = field<&Line::look, &LookOptions::check, &CheckOptions::pods>()},
                           {.letter = 'b',
                            .name = "bin",
                            .value = kFolder,
                            .about = "where it is",
-                           .to = field<&Line::look, &LookOptions::bin>}};
+                           .to = field<&Line::look, &LookOptions::bin>()}};
 constexpr Option kShow[] = {{.name = "FILE",
                              .value = kFile,
                              .about = "it",
                              .need = Need::kRequired,
-                             .to = field<&Line::subnet, &SubnetOptions::file>}};
+                             .to = field<&Line::subnet, &SubnetOptions::file>()}};
 
 Outcome nothing(Line& /*line*/) { return {}; }
 

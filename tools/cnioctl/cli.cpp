@@ -13,14 +13,14 @@ namespace cnio::cnioctl {
 namespace {
 
 constexpr Option kOptions[] = {
-    {.letter = 'h', .name = "help", .about = "prints this", .ends = true, .to = field<&Line::help>},
-    {.name = "version", .about = "prints it", .ends = true, .to = field<&Line::version>},
-    {.name = "json", .about = "one object for programs, in place of text for people", .to = field<&Line::json>},
+    {.letter = 'h', .name = "help", .about = "prints this", .ends = true, .to = field<&Line::help>()},
+    {.name = "version", .about = "prints it", .ends = true, .to = field<&Line::version>()},
+    {.name = "json", .about = "one object for programs, in place of text for people", .to = field<&Line::json>()},
     {.name = "color",
      .value = "WHEN",
      .choices = "auto|always|never",
      .about = "for people at a terminal",
-     .to = field<&Line::colour>}};
+     .to = field<&Line::colour>()}};
 
 }  // namespace
 

@@ -20,48 +20,52 @@ using protocol::Json;
 
 constexpr size_t kMaxSnapshot = size_t{256} << 20;
 
-template <auto member>
-constexpr Field export_field = field<&Line::exports, member>;
-template <auto member>
-constexpr Field bundle_field = field<&Line::exports, &ExportOptions::bundle, member>;
+template <auto kMember>
+constexpr Field export_field() {
+  return field<&Line::exports, kMember>();
+}
+template <auto kMember>
+constexpr Field bundle_field() {
+  return field<&Line::exports, &ExportOptions::bundle, kMember>();
+}
 
 constexpr Option kPicture[] = {{.letter = 'o',
                                 .name = "output",
                                 .value = kFile,
                                 .about = "a file: .svg, or .dot for Graphviz; -: standard output",
                                 .need = Need::kRequired,
-                                .to = export_field<&ExportOptions::output>}};
+                                .to = export_field<&ExportOptions::output>()}};
 
 constexpr Option kSnapshot[] = {{.letter = 'o',
                                  .name = "output",
                                  .value = kFile,
                                  .about = "a file that is replaced as a whole",
-                                 .to = export_field<&ExportOptions::output>}};
+                                 .to = export_field<&ExportOptions::output>()}};
 
 constexpr Option kDiff[] = {{.name = "A",
                              .value = kFile,
                              .about = "a snapshot",
                              .need = Need::kRequired,
-                             .to = export_field<&ExportOptions::before>},
+                             .to = export_field<&ExportOptions::before>()},
                             {.name = "B",
                              .value = kFile,
                              .about = "a later one; none: the node as it is now",
-                             .to = export_field<&ExportOptions::after>}};
+                             .to = export_field<&ExportOptions::after>()}};
 
 constexpr Option kBundle[] = {{.letter = 'o',
                                .name = "output",
                                .value = kFile,
                                .about = "the tar; -: standard output",
                                .need = Need::kOneOf,
-                               .to = bundle_field<&BundleOptions::output>},
+                               .to = bundle_field<&BundleOptions::output>()},
                               {.name = "dry-run",
                                .about = "lists what would be in it",
                                .need = Need::kOneOf,
-                               .to = bundle_field<&BundleOptions::dry_run>},
+                               .to = bundle_field<&BundleOptions::dry_run>()},
                               {.name = "redact",
                                .about = "replaces names of pods and of the node, and public addresses",
-                               .to = bundle_field<&BundleOptions::redact>},
-                              bin_option(export_field<&ExportOptions::bin>)};
+                               .to = bundle_field<&BundleOptions::redact>()},
+                              bin_option(export_field<&ExportOptions::bin>())};
 
 // All that is known.
 Facts look(const Line& line) {

@@ -15,41 +15,43 @@
 namespace cnio::cnioctl {
 namespace {
 
-template <auto... path>
-constexpr Field look_field = field<&Line::look, path...>;
+template <auto... kPath>
+constexpr Field look_field() {
+  return field<&Line::look, kPath...>();
+}
 
 constexpr Option kPods[] = {
-    {.name = "all", .about = "those whose sandbox is gone, too", .to = look_field<&LookOptions::all>}};
+    {.name = "all", .about = "those whose sandbox is gone, too", .to = look_field<&LookOptions::all>()}};
 
 constexpr Option kWho[] = {
     {.name = "THING",
      .about = "an address, a port of the host (8080, udp/53), a link, a pod (default/web) or a container",
      .need = Need::kRequired,
-     .to = look_field<&LookOptions::thing>}};
+     .to = look_field<&LookOptions::thing>()}};
 
 constexpr Option kIpam[] = {{.name = "state",
                              .value = "STATE",
                              .choices = "live|rebooted|gone|unknown|foreign|stale",
                              .about = "each address of this state, and why",
-                             .to = look_field<&LookOptions::state>}};
+                             .to = look_field<&LookOptions::state>()}};
 
 constexpr Option kCheck[] = {{.name = "POD",
                               .about = "pods (default/web) or containers; none: all",
-                              .to = look_field<&LookOptions::check, &CheckOptions::pods>},
+                              .to = look_field<&LookOptions::check, &CheckOptions::pods>()},
                              {.name = "ping",
                               .about = "also whether each pod's gateways answer an echo",
-                              .to = look_field<&LookOptions::check, &CheckOptions::ping>},
-                             bin_option(look_field<&LookOptions::bin>)};
+                              .to = look_field<&LookOptions::check, &CheckOptions::ping>()},
+                             bin_option(look_field<&LookOptions::bin>())};
 
 constexpr Option kWhy[] = {{.name = "THING",
                             .about = "a pod (default/web), a container or a network; none: all",
-                            .to = look_field<&LookOptions::thing>}};
+                            .to = look_field<&LookOptions::thing>()}};
 
 constexpr Option kMetrics[] = {{.letter = 'o',
                                 .name = "output",
                                 .value = kFile,
                                 .about = "a file that is replaced as a whole",
-                                .to = look_field<&LookOptions::file>}};
+                                .to = look_field<&LookOptions::file>()}};
 
 Outcome run_status(Line& line) {
   Facts facts = look_at_facts(line.places);

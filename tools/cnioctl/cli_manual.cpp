@@ -12,13 +12,13 @@ namespace cnio::cnioctl {
 namespace {
 
 constexpr Option kHelp[] = {
-    {.name = "VERB", .value = kVerbName, .about = "which; none: the program", .to = field<&Line::help_for>}};
+    {.name = "VERB", .value = kVerbName, .about = "which; none: the program", .to = field<&Line::help_for>()}};
 
 constexpr Option kCompletion[] = {{.name = "SHELL",
                                    .choices = "bash|zsh|fish",
                                    .about = "which",
                                    .need = Need::kRequired,
-                                   .to = field<&Line::shell>}};
+                                   .to = field<&Line::shell>()}};
 
 Outcome run_version(Line& /*line*/) { return {Exit::kWell, "cnioctl v" CNIO_VERSION "\n"}; }
 

@@ -32,14 +32,14 @@ constexpr Option runtime_option(Field to) {
 
 // Of every verb that looks at the node.
 inline constexpr std::array kLookPlaces = {
-    data_dir_option(field<&Line::places, &Places::stores, &StorePlaces::data_dir>),
-    cache_dir_option(field<&Line::places, &Places::stores, &StorePlaces::cache_dir>),
+    data_dir_option(field<&Line::places, &Places::stores, &StorePlaces::data_dir>()),
+    cache_dir_option(field<&Line::places, &Places::stores, &StorePlaces::cache_dir>()),
     Option{.name = "conf-dir",
            .value = kFolder,
            .about = "of the networks' files",
-           .to = field<&Line::places, &Places::conf_dir>},
-    network_option(field<&Line::places, &Places::networks>),
-    valid_option(field<&Line::places, &Places::witness, &WitnessOptions::valid_file>),
-    runtime_option(field<&Line::places, &Places::witness, &WitnessOptions::runtime>)};
+           .to = field<&Line::places, &Places::conf_dir>()},
+    network_option(field<&Line::places, &Places::networks>()),
+    valid_option(field<&Line::places, &Places::witness, &WitnessOptions::valid_file>()),
+    runtime_option(field<&Line::places, &Places::witness, &WitnessOptions::runtime>())};
 
 }  // namespace cnio::cnioctl

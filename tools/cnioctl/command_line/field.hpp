@@ -2,12 +2,13 @@
 #pragma once
 
 #include <type_traits>
+#include <utility>
 
 #include "cnioctl/command_line/line.hpp"
 #include "cnioctl/command_line/table.hpp"
 
-// field<&Line::gc, &GcOptions::output>: what is said goes there, as the type of the member wants it, and what is there
-// before is the preset.
+// field<&Line::gc, &GcOptions::output>(): what is said goes there, as the type of the member wants it, and what is
+// there before is the preset.
 namespace cnio::cnioctl {
 namespace fields {
 
@@ -37,16 +38,14 @@ std::string preset(const T& /*nothing that has to be said*/) {
   return {};
 }
 
-template <auto... path>
-constexpr Field make() {
-  using T = std::remove_reference_t<decltype((std::declval<Line&>().*....*path))>;
-  return {kind_of<T>(), [](Line& line, const std::string& text) { return put((line.*....*path), text); },
-          [](const Line& line) { return preset((line.*....*path)); }};
-}
-
 }  // namespace fields
 
-template <auto... path>
-inline constexpr Field field = fields::make<path...>();
+template <auto... kPath>
+constexpr Field field() {
+  using T = std::remove_reference_t<decltype((std::declval<Line&>().*....*kPath))>;
+  return {fields::kind_of<T>(),
+          [](Line& line, const std::string& text) { return fields::put((line.*....*kPath), text); },
+          [](const Line& line) { return fields::preset((line.*....*kPath)); }};
+}
 
 }  // namespace cnio::cnioctl
