@@ -11,7 +11,7 @@
 //   floor tune NETNS MAC MTU KEY=VALUE...             sets sysctls, and both of eth0, after a look at what they are
 //   floor limit HOST_END IFB RATE BURST LIMIT         in bytes a second and bytes, both ways
 //   floor unlimit HOST_END IFB                        until the notification that IFB is gone
-//   floor peak PROGRAM                                runs it, and tells its peak memory in KiB on standard error
+//   floor peak PROGRAM [ARGUMENT...]                  runs it, and tells its peak memory in KiB on standard error
 //
 // The last is here because the kernel counts whoever starts a program as part of its peak, and this program has next to
 // no memory itself.
@@ -360,11 +360,11 @@ int main(int count, char** words) {
     return limit(words[2], words[3], {number(4), number(5), number(6)});
   }
   if (count == 4 && std::strcmp(words[1], "unlimit") == 0) return unlimit(words[2], words[3]);
-  if (count == 3 && std::strcmp(words[1], "peak") == 0) return peak(words + 2);
+  if (count >= 3 && std::strcmp(words[1], "peak") == 0) return peak(words + 2);
   std::fputs(
       "usage: floor empty | add BRIDGE HOST_END NETNS ADDRESS/LENGTH GATEWAY | del HOST_END | gone HOST_END |\n"
       "       announce NETNS | tune NETNS MAC MTU KEY=VALUE... | limit HOST_END IFB RATE BURST LIMIT |\n"
-      "       unlimit HOST_END IFB | peak PROGRAM\n",
+      "       unlimit HOST_END IFB | peak PROGRAM [ARGUMENT...]\n",
       stderr);
   return 2;
 }
