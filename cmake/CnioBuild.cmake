@@ -28,6 +28,11 @@ pkg_check_modules(LIBNL REQUIRED IMPORTED_TARGET libnl-3.0>=3.7 libnl-route-3.0>
 # The language of the patterns in tuning's allowlist; no other executable has it.
 pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
 
+# The order of what is linked, which costs time and nothing else: not every linker takes it.
+include(CheckLinkerFlag)
+set(CNIO_STARTUP_ORDER "-Wl,-T,${PROJECT_SOURCE_DIR}/cmake/startup.ld")
+check_linker_flag(CXX "${CNIO_STARTUP_ORDER}" CNIO_LINKER_ORDERS)
+
 add_library(cnio_options INTERFACE)
 target_compile_options(cnio_options INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor
@@ -67,8 +72,10 @@ function(cnio_add_program name library)
   if(CNIO_STATIC)
     # static_runtime.cpp says what is wrapped, and why.
     target_sources(${name} PRIVATE "${PROJECT_SOURCE_DIR}/plugins/static_runtime.cpp")
-    target_link_options(${name} PRIVATE -static
+    set_property(TARGET ${name} APPEND PROPERTY LINK_DEPENDS "${PROJECT_SOURCE_DIR}/cmake/startup.ld")
+    target_link_options(${name} PRIVATE -static $<$<BOOL:${CNIO_LINKER_ORDERS}>:${CNIO_STARTUP_ORDER}>
       -Wl,--wrap=getaddrinfo,--wrap=getnameinfo,--wrap=freeaddrinfo,--wrap=getprotobyname,--wrap=getprotobynumber
+      -Wl,--wrap=_dl_get_origin
       -Wl,--wrap=__isoc99_sscanf,--wrap=__isoc99_fscanf,--wrap=__isoc23_sscanf,--wrap=__isoc23_fscanf)
   endif()
 endfunction()

@@ -49,4 +49,11 @@ int __wrap___isoc99_fscanf(FILE* /*file*/, const char* /*format*/, ...) { std::a
 int __wrap___isoc23_sscanf(const char* /*text*/, const char* /*format*/, ...) { std::abort(); }
 int __wrap___isoc23_fscanf(FILE* /*file*/, const char* /*format*/, ...) { std::abort(); }
 }
+// Before main, glibc asks /proc where the executable is, for "$ORIGIN" in the paths of shared objects: nobody has such
+// paths here. This is its answer if it does not get to know.
+extern "C" {
+const char* __wrap__dl_get_origin();
+
+const char* __wrap__dl_get_origin() { return reinterpret_cast<const char*>(-1); }
+}
 // NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)

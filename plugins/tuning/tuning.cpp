@@ -74,13 +74,13 @@ Result<Link> find_interface(Sandbox& sandbox, const std::string& ifname, Code co
   return Error::make(code, "CNI_IFNAME " + quote(ifname) + ": no such interface in the sandbox");
 }
 
-// Whose it is. Asked from the host's namespace.
-Result<Backup> make_backup(const Request& request, const Sandbox& sandbox) {
+// Whose it is.
+Backup make_backup(const Request& request, const Sandbox& sandbox) {
   Backup backup;
   backup.network = request.network;
   backup.attachment = request.attachment;
   backup.sandbox = sandbox.netns().number();
-  CNIO_LET(backup.host, net::Namespace::own_number());
+  backup.host = sandbox.home().number();
   return backup;
 }
 
@@ -126,7 +126,7 @@ Status tune(const Request& request, const Config& config, AddResult& result, Rol
   CNIO_LET(Sandbox opened, Sandbox::open(request.netns_path));
   if (config.link.empty() && config.settings.empty()) return {};
   const auto sandbox = std::make_shared<Sandbox>(std::move(opened));
-  CNIO_LET(Backup backup, make_backup(request, *sandbox));
+  Backup backup = make_backup(request, *sandbox);
   std::optional<Link> link;
   if (!config.link.empty()) {
     CNIO_LET(link, find_interface(*sandbox, request.attachment.ifname, Code::kInvalidEnvironment));

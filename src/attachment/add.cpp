@@ -282,7 +282,7 @@ Result<AddResult> add(const Request& request, const std::shared_ptr<Driver>& kep
   Driver& driver = *kept;
   const Network& network = driver.network();
   CNIO_LET(const std::optional<Delegate> ipam, find_ipam(request, network));
-  if (!ipam) CNIO_TRY(protocol::format_result({}, request.version));  // before 0.3.0 a result needs addresses
+  if (!ipam) CNIO_TRY(protocol::check_result({}, request.version));  // before 0.3.0 a result needs addresses
   CNIO_LET(Places at, take_places(request, network, undo));
   CNIO_TRY(driver.look(at));  // before the IPAM plugin keeps what it does in its store
   CNIO_LET(Connected ready, make_and_get_addresses(request, driver, ipam, at, undo));

@@ -28,7 +28,7 @@ bool is_of_container(const AddResult& result, const protocol::IpConfig& ip, cons
 
 Result<AddResult> add_to_chain(const Request& request, const std::function<Status(AddResult& result)>& make) {
   CNIO_LET(AddResult result, require_prev_result(request));
-  CNIO_TRY(protocol::format_result(result, request.version));
+  CNIO_TRY(protocol::check_result(result, request.version));
   CNIO_TRY(make(result));
   return result;
 }

@@ -29,9 +29,13 @@ bool interrupted(int /*fd*/, short /*event*/) { return errno == EINTR; }
 Result<std::string> read_to_end(int fd, size_t expected, size_t limit, std::string_view shown,
                                 bool (*go_on)(int fd, short event)) {
   std::string data;
-  char buffer[16384];
+  // Nearly all that is read is short, and a large buffer would be memory that nothing else here touches.
+  char small[4096];
+  std::string large;
   for (;;) {
-    const ssize_t got = read(fd, buffer, sizeof buffer);
+    if (large.empty() && data.size() >= sizeof small) large.resize(size_t{16} * sizeof small);
+    char* buffer = large.empty() ? small : large.data();
+    const ssize_t got = read(fd, buffer, large.empty() ? sizeof small : large.size());
     if (got < 0 && go_on(fd, POLLIN)) continue;
     if (got < 0) return Error::sys("read " + std::string(shown), errno);
     data.append(buffer, static_cast<size_t>(got));
@@ -97,9 +101,12 @@ Result<std::optional<std::string>> read_regular(int fd, size_t limit, std::strin
   struct stat info {};
   if (fstat(fd, &info) != 0) return Error::sys("look at " + std::string(shown), errno);
   if (!S_ISREG(info.st_mode)) return std::optional<std::string>();
-  // Some file systems do not know how much there is, and say 0: only the end tells.
-  CNIO_LET(std::string data, read_to_end(fd, static_cast<size_t>(info.st_size), limit, shown, interrupted));
+  CNIO_LET(std::string data, read_sized(fd, info.st_size, limit, shown));
   return std::optional(std::move(data));
+}
+
+Result<std::string> read_sized(int fd, off_t size, size_t limit, std::string_view shown) {
+  return read_to_end(fd, static_cast<size_t>(size), limit, shown, interrupted);
 }
 
 Result<std::string> read_regular_file(const std::string& path, size_t limit) {

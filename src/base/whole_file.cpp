@@ -76,7 +76,8 @@ Result<std::optional<std::string>> read_own_file(const std::string& path, size_t
   if (fstat(file.value().get(), &info) != 0) return Error::sys("look at " + path, errno);
   if (!S_ISREG(info.st_mode) || !is_own(info) || info.st_size > static_cast<off_t>(limit))
     return std::optional<std::string>();
-  return read_regular(file.value().get(), 2 * limit, path);  // it may have grown
+  CNIO_LET(std::string text, read_sized(file.value().get(), info.st_size, 2 * limit, path));  // it may have grown
+  return std::optional(std::move(text));
 }
 
 Result<std::string> read_believed_file(const std::string& path, size_t limit) {

@@ -13,6 +13,8 @@
 #include <netlink/netlink.h>
 #include <netlink/socket.h>
 
+#include "cnio/base/unique_fd.hpp"
+
 #include "net/exchange.hpp"
 #include "net/nl_ptr.hpp"
 
@@ -90,6 +92,19 @@ int on_error(sockaddr_nl* /*from*/, nlmsgerr* error, void* context) {
   return last ? NL_STOP : NL_SKIP;
 }
 
+// Not by nl_connect, which sets what choose_sizes sets again. From here on nobody but the kernel can send us anything:
+// in its own namespace even a pod's process may try to answer for it. To connect it also gives the socket its port.
+Result<UniqueFd> open_socket(int protocol) {
+  UniqueFd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
+  if (fd.get() < 0) return Error::sys("open a netlink socket", errno, Code::kKernel);
+  sockaddr_nl kernel{};
+  kernel.nl_family = AF_NETLINK;
+  if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&kernel), sizeof kernel) < 0) {
+    return Error::sys("connect a netlink socket to the kernel", errno, Code::kKernel);
+  }
+  return fd;
+}
+
 // All that is missing in old kernels only gives shorter explanations, longer echoes and longer lists.
 void choose_sizes(nl_sock* socket, int protocol) {
   const int fd = nl_socket_get_fd(socket);
@@ -119,23 +134,14 @@ Netlink& Netlink::operator=(Netlink&&) noexcept = default;
 Netlink::~Netlink() = default;
 
 Result<Netlink> Netlink::open(int protocol, const std::vector<int>& groups) {
+  CNIO_LET(UniqueFd own, open_socket(protocol));
+  const int fd = own.get();
   Netlink netlink(checked(nl_socket_alloc()));
   nl_sock* socket = netlink.socket_.get();
-  // libnl's own socket call is close-on-exec; it keeps errno, while its return value folds most causes into one.
-  errno = 0;
-  if (const int failure = nl_connect(socket, protocol); failure < 0) {
-    const int errnum = errno;
-    if (errnum != 0) return Error::sys("open a netlink socket", errnum, Code::kKernel);
+  if (const int failure = nl_socket_set_fd(socket, protocol, fd); failure < 0) {
     return Error::make(Code::kKernel, std::string("open a netlink socket: ") + nl_geterror(failure));
   }
-  // From here on nobody but the kernel can send us anything: in its own namespace even a pod's process may try to
-  // answer for it.
-  const int fd = nl_socket_get_fd(socket);
-  sockaddr_nl kernel{};
-  kernel.nl_family = AF_NETLINK;
-  if (connect(fd, reinterpret_cast<const sockaddr*>(&kernel), sizeof kernel) < 0) {
-    return Error::sys("connect a netlink socket to the kernel", errno, Code::kKernel);
-  }
+  (void)own.release();
   choose_sizes(socket, protocol);
   for (const int group : groups) {
     if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0) {

@@ -15,7 +15,7 @@
 namespace cnio::net {
 namespace {
 
-constexpr char kOwn[] = "/proc/thread-self/ns/net";
+constexpr char kOwn[] = "/proc/self/ns/net";  // shorter to walk than thread-self, and there is one thread
 constexpr int kReturnAttempts = 10;
 
 // Returns into the namespace it was made in; aborts if that is impossible.
@@ -63,9 +63,10 @@ Result<std::optional<Namespace>> Namespace::find(const std::string& path) {
 }
 
 Result<Namespace> Namespace::current() {
-  CNIO_LET(std::optional<Namespace> own, find(kOwn));
-  if (!own) return Error::make(Code::kKernel, std::string("open the host's network namespace: no such file: ") + kOwn);
-  return *std::move(own);
+  CNIO_LET(UniqueFd fd, open_file(kOwn, O_RDONLY).context("open the host's network namespace"));
+  struct stat status {};
+  if (fstat(fd.get(), &status) < 0) return Error::sys("look at the host's network namespace", errno);
+  return Namespace(std::move(fd), status.st_dev, status.st_ino);
 }
 
 Result<uint64_t> Namespace::own_number() {
@@ -93,6 +94,10 @@ Result<Namespace> Namespace::open(const std::string& path) {
 
 Status Namespace::run(const std::function<Status()>& work) const {
   CNIO_LET(const Namespace home, current());
+  return run(work, home);
+}
+
+Status Namespace::run(const std::function<Status()>& work, const Namespace& home) const {
   if (setns(fd(), CLONE_NEWNET) < 0) return Error::sys("enter the sandbox's network namespace", errno, Code::kKernel);
   const Return back(home);
   return work();

@@ -19,19 +19,21 @@ Result<int> namespace_id(Netlink& route, const Namespace& other) {
     throw std::bad_alloc();
   }
   int id = NETNSA_NSID_NOT_ASSIGNED;
-  CNIO_TRY(route.query(message.get(), "look up the number of the sandbox's network namespace", [&](nlmsghdr& answer) {
-    const nlattr* number = nlmsg_find_attr(&answer, NLMSG_ALIGN(sizeof about), NETNSA_NSID);
-    if (number != nullptr) id = value_of<int>(number);
-  }));
+  CNIO_TRY(route.query_together(
+      {message.get()}, "look up the number of the sandbox's network namespace", [&](nlmsghdr& answer) {
+        const nlattr* number = nlmsg_find_attr(&answer, NLMSG_ALIGN(sizeof about), NETNSA_NSID);
+        if (number != nullptr) id = value_of<int>(number);
+      }));
   return id;
 }
 
-Result<Netlink> open_in(const Namespace& netns, const std::vector<int>& groups) {
+Result<Netlink> open_in(const Namespace& netns, const Namespace& home, const std::vector<int>& groups) {
   std::optional<Netlink> opened;
-  CNIO_TRY(netns.run([&]() -> Status {
+  const auto work = [&]() -> Status {
     CNIO_LET(opened, Netlink::open(NETLINK_ROUTE, groups));
     return {};
-  }));
+  };
+  CNIO_TRY(netns.run(work, home));
   return *std::move(opened);
 }
 
@@ -43,11 +45,12 @@ Result<std::optional<int>> find_number(Netlink& route, const Namespace& other) {
 }
 
 Result<Sandbox> Sandbox::enter(Namespace netns) {
-  CNIO_LET(Netlink route, open_in(netns, {}));
-  return Sandbox(std::move(netns), std::move(route));
+  CNIO_LET(Namespace home, Namespace::current());
+  CNIO_LET(Netlink route, open_in(netns, home, {}));
+  return Sandbox(std::move(netns), std::move(home), std::move(route));
 }
 
-Result<Netlink> Sandbox::listen(const std::vector<int>& groups) const { return open_in(netns_, groups); }
+Result<Netlink> Sandbox::listen(const std::vector<int>& groups) const { return open_in(netns_, home_, groups); }
 
 Result<Sandbox> Sandbox::open(const std::string& path) {
   CNIO_LET(Namespace netns, Namespace::open(path));
@@ -65,8 +68,7 @@ Result<std::optional<Sandbox>> Sandbox::find(const std::string& path) {
 Result<bool> Sandbox::holds_peer_of(Netlink& host, const Link& host_end) const {
   if (!host_end.peer_namespace) {
     // Both ends are on the host, which the sandbox may be as well (CNI_NETNS_OVERRIDE).
-    CNIO_LET(const uint64_t own, Namespace::own_number());
-    return own == netns_.number();
+    return home_.number() == netns_.number();
   }
   CNIO_LET(const int sandbox_id, namespace_id(host, netns_));
   return *host_end.peer_namespace == sandbox_id;

@@ -12,8 +12,8 @@
 namespace cnio::net {
 namespace {
 
-constexpr size_t kMaxValue = 4096;
-
+// The kernel clears as much memory as is asked for, and nearly all values are numbers.
+constexpr size_t kShortValue = 256;
 constexpr size_t kLongValue = size_t{16} * 1024;
 constexpr char kBlanks[] = " \t\n";
 
@@ -32,6 +32,19 @@ std::optional<std::string> key_of(const LinkSetting& setting) {
 
 void drop_newline(std::string& text) {
   while (!text.empty() && text.back() == '\n') text.pop_back();
+}
+
+// With its newline. As long as kLongValue: that may not be all of it.
+Result<std::string> read_value(const UniqueFd& file, const std::string& path) {
+  std::string text;
+  for (const size_t size : {kShortValue, kLongValue}) {
+    text.resize(size);
+    const ssize_t got = retry_interrupted([&] { return pread(file.get(), text.data(), size, 0); });
+    if (got < 0) return Error::sys("read " + path, errno);
+    text.resize(static_cast<size_t>(got));
+    if (text.size() < size) break;
+  }
+  return text;
 }
 
 // The next field, which is taken off the text.
@@ -72,12 +85,12 @@ Result<std::optional<OpenSysctl>> OpenSysctl::open(const std::string& key) {
 }
 
 Result<std::optional<std::string>> OpenSysctl::read() const {
-  char buffer[kLongValue];
-  const ssize_t got = retry_interrupted([&] { return pread(file_.get(), buffer, sizeof buffer, 0); });
-  if (got < 0 && errno != EBADF && errno != EIO) return Error::sys("read " + path_, errno);
+  auto value = read_value(file_, path_);
+  const int errnum = value.ok() ? 0 : value.error().errnum();
+  if (errnum == EBADF || errnum == EIO) return std::optional<std::string>();
+  CNIO_LET(std::string text, std::move(value));
   // What may not have been all of it is of no use.
-  if (got < 0 || static_cast<size_t>(got) == sizeof buffer) return std::optional<std::string>();
-  std::string text(buffer, static_cast<size_t>(got));
+  if (text.size() == kLongValue) return std::optional<std::string>();
   drop_newline(text);
   return std::optional(std::move(text));
 }
@@ -100,12 +113,12 @@ bool same_setting(std::string_view a, std::string_view b) {
 }
 
 Result<std::optional<std::string>> read_sysctl(const std::string& key) {
-  auto value = read_file(path_of(key), kMaxValue);
-  if (!value.ok()) {
-    if (value.error().errnum() == ENOENT) return std::optional<std::string>();
-    return std::move(value).error();
-  }
-  std::string text = std::move(value).value();
+  const std::string path = path_of(key);
+  const auto file = open_file(path, O_RDONLY | O_NONBLOCK);
+  if (!file.ok() && file.error().errnum() == ENOENT) return std::optional<std::string>();
+  if (!file.ok()) return file.error();
+  CNIO_LET(std::string text, read_value(file.value(), path));
+  if (text.size() == kLongValue) return Error::make(Code::kIo, "read " + path + ": is too long for a setting");
   drop_newline(text);
   return std::optional(std::move(text));
 }

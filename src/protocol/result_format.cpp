@@ -118,16 +118,19 @@ Json family_json(const AddResult& result, Family family) {
 
 Json format_routes(const std::vector<Route>& routes) { return list_json(routes, Shape::kWithVersion); }
 
+Status check_result(const AddResult& result, SpecVersion version) {
+  if (shape_of(version) != Shape::kIp4Ip6 || !result.ips.empty()) return {};
+  return Error::make(Code::kUnsupportedField,
+                     "cniVersion " + std::string(to_string(version)) + " cannot express a result without addresses")
+      .hint("use cniVersion 0.3.0 or later for networks without IPAM");
+}
+
 Result<std::string> format_result(const AddResult& result, SpecVersion version) {
+  CNIO_TRY(check_result(result, version));
   const Shape shape = shape_of(version);
   Json out = Json::object();
   out["cniVersion"] = to_string(version);
   if (shape == Shape::kIp4Ip6) {
-    if (result.ips.empty()) {
-      return Error::make(Code::kUnsupportedField,
-                         "cniVersion " + std::string(to_string(version)) + " cannot express a result without addresses")
-          .hint("use cniVersion 0.3.0 or later for networks without IPAM");
-    }
     put(out, "ip4", family_json(result, Family::kIpv4));
     put(out, "ip6", family_json(result, Family::kIpv6));
     out["dns"] = to_json(result.dns, shape);

@@ -2,6 +2,7 @@
 #include "cnio/net/sysctl.hpp"
 
 #include <cerrno>
+#include <string>
 
 #include "cnio/net/netns.hpp"
 
@@ -127,6 +128,20 @@ TEST_F(SysctlTest, ThatIsNotThereOrCannotBeWrittenIsTold) {
   const auto read_only = OpenSysctl::open("ipv4/tcp_available_congestion_control");
   ASSERT_FALSE(read_only.ok());
   EXPECT_EQ(read_only.error().errnum(), EACCES);
+}
+
+TEST_F(SysctlTest, OfAnyLengthIsReadAsAWhole) {
+  for (const int ports : {10, 52, 500}) {
+    std::string list;
+    for (int port = 0; port < ports; ++port) {
+      list.append(list.empty() ? "" : ",").append(std::to_string(10000 + 2 * port));  // neighbours would be a range
+    }
+    const auto opened = OpenSysctl::open("ipv4/ip_local_reserved_ports");
+    ASSERT_OK(opened);
+    ASSERT_OK(opened.value()->write(list));
+    EXPECT_EQ(opened.value()->read().value(), list);
+    EXPECT_EQ(read_sysctl("ipv4/ip_local_reserved_ports").value(), list);
+  }
 }
 
 TEST_F(SysctlTest, ThatCanOnlyBeWrittenHasNoValue) {

@@ -48,6 +48,10 @@ Result<std::string> read_all(int fd, size_t limit, std::string_view shown);
 // no more is read than that.
 Result<std::optional<std::string>> read_regular(int fd, size_t limit, std::string_view shown);
 
+// The same for who knows already that it is a regular one of `size` bytes. Some file systems do not know how much there
+// is, and say 0: then only the end tells.
+Result<std::string> read_sized(int fd, off_t size, size_t limit, std::string_view shown);
+
 // The same of what somebody else has named: a symbolic link is followed, but anything else than a regular file in the
 // end is not even opened, since to open a device, or what a program serves, can have effects. Errors: code 5.
 Result<std::string> read_regular_file(const std::string& path, size_t limit);

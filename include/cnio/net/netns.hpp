@@ -14,9 +14,9 @@ namespace cnio::net {
 // An open network namespace, kept alive by its descriptor (namespaces(7)).
 class Namespace {
  public:
-  // The calling thread's.
+  // The process's own. The process must be single-threaded.
   static Result<Namespace> current();
-  // The number of the calling thread's, which no other has while it is there: its file's inode number.
+  // The number of the process's own, which no other has while it is there: its file's inode number.
   static Result<uint64_t> own_number();
   // The namespace that `path` names (a bind mount, or /proc/<pid>/ns/net). Nothing if the path does not exist or is no
   // network namespace: for DEL such a sandbox is gone. Any other failure is an error.
@@ -33,6 +33,8 @@ class Namespace {
   // Runs `work` inside this namespace and returns to the current one. If returning is impossible the process aborts:
   // going on in the wrong namespace would damage the host. The process must be single-threaded.
   Status run(const std::function<Status()>& work) const;
+  // The same for who has the current one open already.
+  Status run(const std::function<Status()>& work, const Namespace& home) const;
   // Likewise in a new namespace, which vanishes with all that `work` made in it.
   static Status run_in_new(const std::function<Status()>& work);
 

@@ -28,6 +28,8 @@ class Sandbox {
 
   [[nodiscard]] Netlink& route() { return route_; }
   [[nodiscard]] const Namespace& netns() const { return netns_; }
+  // The host's: where the process was when the sandbox was opened.
+  [[nodiscard]] const Namespace& home() const { return home_; }
   // The veth on the host whose other end is `link` of this sandbox; nothing if it is no veth or its other end
   // elsewhere.
   [[nodiscard]] Result<std::optional<Link>> find_host_end(Netlink& host, const Link& link) const;
@@ -35,14 +37,16 @@ class Sandbox {
   [[nodiscard]] Result<bool> holds_peer_of(Netlink& host, const Link& host_end) const;
   // A socket that hears groups of the sandbox's notifications: a Listen.
   [[nodiscard]] Result<Netlink> listen(const std::vector<int>& groups) const;
-  // Runs `work` inside the sandbox's namespace.
-  [[nodiscard]] Status run(const std::function<Status()>& work) const { return netns_.run(work); }
+  // Runs `work` inside the sandbox's namespace, and comes back to the host's.
+  [[nodiscard]] Status run(const std::function<Status()>& work) const { return netns_.run(work, home_); }
 
  private:
-  Sandbox(Namespace netns, Netlink route) : netns_(std::move(netns)), route_(std::move(route)) {}
+  Sandbox(Namespace netns, Namespace home, Netlink route)
+      : netns_(std::move(netns)), home_(std::move(home)), route_(std::move(route)) {}
   static Result<Sandbox> enter(Namespace netns);
 
   Namespace netns_;
+  Namespace home_;
   Netlink route_;
 };
 

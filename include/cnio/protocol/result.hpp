@@ -80,5 +80,7 @@ Json format_routes(const std::vector<Route>& routes);
 // The text that ADD prints, in the shape of `version`. Error: code 2 if the shape cannot say it: before 0.3.0 a result
 // holds at most one address of each family, and needs one.
 Result<std::string> format_result(const AddResult& result, SpecVersion version);
+// Could it? For who has something to change first. Error: as above.
+Status check_result(const AddResult& result, SpecVersion version);
 
 }  // namespace cnio::protocol

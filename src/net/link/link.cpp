@@ -24,8 +24,8 @@ void put_without_counters(nl_msg* message) { must(nla_put_u32(message, IFLA_EXT_
 Result<std::optional<Link>> get_link(Netlink& route, nl_msg* message, const std::string& shown) {
   put_without_counters(message);
   std::optional<Link> found;
-  const Status status =
-      route.query(message, "look up interface " + shown, [&](nlmsghdr& answer) { found = parse_link(answer); });
+  const Status status = route.query_together({message}, "look up interface " + shown,
+                                             [&](nlmsghdr& answer) { found = parse_link(answer); });
   if (!status.ok() && !is_absent(status.error())) return status.error();
   return found;
 }
