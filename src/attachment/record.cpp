@@ -150,7 +150,7 @@ Result<AttachmentRecord> AttachmentRecord::read_file(const std::string& path) {
   if (fstat(file.value().get(), &info) != 0) return Error::sys("look at " + path, errno);
   record.foreign_ = !S_ISREG(info.st_mode) || !is_own(info) || info.st_size > static_cast<off_t>(kMaxRecord);
   if (record.foreign_) return record;
-  CNIO_LET(const std::string all, read_all(file.value().get(), 2 * kMaxRecord, path));
+  CNIO_LET(const std::string all, read_sized(file.value().get(), info.st_size, 2 * kMaxRecord, path));
   record.size_ = all.size();
   for (std::string_view rest = all; !rest.empty();) {
     const size_t end = rest.find('\n');

@@ -149,7 +149,8 @@ bool has_left_its_path(const Origin& then, const Origin& now) {
 
 std::optional<bool> is_at_its_path(const Origin& then, const Origin& now) {
   if (then.boot != now.boot || !is_same_machine(then, now) || then.inode == 0) return std::nullopt;
-  return sees_folder_of(then.netns_path) ? look_for(then) : std::nullopt;
+  const std::optional<bool> there = look_for(then);
+  return there == true || sees_folder_of(then.netns_path) ? there : std::nullopt;
 }
 
 std::optional<bool> has_namespace(const std::string& path) {

@@ -267,10 +267,13 @@ Result<std::optional<Reservation>> ReservationStore::read_holder(const Entry& en
     if (failure == ELOOP || failure == ENXIO) return std::optional(out);  // a symbolic link, a socket
     return std::move(file).error();
   }
-  const auto content = read_regular(file.value().get(), kMaxContent, path);
+  struct stat info {};
+  if (fstat(file.value().get(), &info) != 0) return Error::sys("look at " + path, errno);
+  if (!S_ISREG(info.st_mode)) return std::optional(out);
+  out.written = info.st_mtime;
+  const auto content = read_sized(file.value().get(), info.st_size, kMaxContent, path);
   if (!content.ok() && content.error().errnum() != 0) return content.error();  // else larger than any reservation
-  if (content.ok() && !content.value()) return std::optional(out);
-  if (content.ok()) parse_holder(*content.value(), out);
+  if (content.ok()) parse_holder(content.value(), out);
   if (detail == Detail::kAll) out.origin = attribute_.read(file.value().get());
   return std::optional(out);
 }

@@ -24,6 +24,7 @@ struct Reservation {
   State state = State::kForeign;
   protocol::Attachment holder;        // kHeld only; without ifname in the old format, which names the container alone
   std::optional<Origin> origin = {};  // where it was made; nothing if that is not known
+  int64_t written = 0;                // when, in seconds since 1970; 0 if that was not looked at
 
   // The old format stands for every interface of its container.
   [[nodiscard]] bool held_by(const protocol::Attachment& attachment) const;

@@ -77,9 +77,7 @@ std::string what_is_at(const std::string& path) {
 void add_reservation(Look& look, const std::string& network, const Reservation& each) {
   const std::string path = look.places.data_dir + "/" + network + "/" + each.file;
   if (each.state == Reservation::State::kHeld) {
-    struct stat info {};
-    const int64_t made = lstat(path.c_str(), &info) == 0 ? info.st_mtime : 0;
-    return look.assembly.add_address({network, each.holder}, {each.address, path, each.origin, made});
+    return look.assembly.add_address({network, each.holder}, {each.address, path, each.origin, each.written});
   }
   const bool torn = each.state == Reservation::State::kTorn;
   look.foreign.push_back({network, each.address, path, torn ? "empty" : what_is_at(path), torn});
