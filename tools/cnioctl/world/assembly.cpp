@@ -99,6 +99,7 @@ World Assembly::finish() {
     (owner != by_hash.end() ? owner->second->rules : world.rules).push_back(std::move(each));
   }
   std::set<net::IfIndex> said;
+  world.attached.reserve(attached_.size());
   for (auto& [who, attached] : attached_) {
     for (const net::Link& link : attached.host_ends) said.insert(link.index);
     world.attached.push_back(std::move(attached));

@@ -217,8 +217,10 @@ World look_at_world(const StorePlaces& places) {
   look_at_stores(look);
   World world = look.assembly.finish();
   look_at_cache(look, world);
-  std::sort(world.attached.begin(), world.attached.end(),
-            [](const Attached& a, const Attached& b) { return a.who < b.who; });
+  const auto before = [](const Attached& a, const Attached& b) { return a.who < b.who; };
+  if (!std::is_sorted(world.attached.begin(), world.attached.end(), before)) {  // few are known by the cache alone
+    std::sort(world.attached.begin(), world.attached.end(), before);
+  }
   judge_all(world);
   world.foreign = std::move(look.foreign);
   world.stores = std::move(look.stores);
