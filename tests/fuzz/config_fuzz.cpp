@@ -87,7 +87,7 @@ Result<AddResult> read_static(const Request& request) {
             ip.address.to_string());
   }
   AddResult result{{}, config.addresses, config.routes, config.dns};
-  check_result(result, request.version);
+  take_result(result, request.version);
   return result;
 }
 

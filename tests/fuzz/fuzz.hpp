@@ -83,7 +83,7 @@ inline void check_meaning(const protocol::AddResult& result) {
 }
 
 // A result can be written if the version has room for it, and what was written is read back as the same.
-inline void check_result(const protocol::AddResult& result, protocol::SpecVersion version) {
+inline void take_result(const protocol::AddResult& result, protocol::SpecVersion version) {
   check_meaning(result);
   const auto text = protocol::format_result(result, version);
   if (!text.ok()) {
