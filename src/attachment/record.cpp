@@ -140,9 +140,8 @@ void AttachmentRecord::understand(std::string_view line) {
   if (const auto pair = find(text(json, "gone")); pair != pairs_.end()) pairs_.erase(pair);
 }
 
-Result<AttachmentRecord> AttachmentRecord::read_file(const std::string& path) {
+Result<AttachmentRecord> AttachmentRecord::understand_file(const std::string& path, Result<UniqueFd> file) {
   AttachmentRecord record(path);
-  auto file = open_file(path, O_RDONLY | kFlags);
   if (!file.ok() && !means_nothing(file.error().errnum())) return std::move(file).error();
   record.foreign_ = !file.ok() && file.error().errnum() != ENOENT;
   if (!file.ok()) return record;
@@ -163,7 +162,8 @@ Result<AttachmentRecord> AttachmentRecord::read_file(const std::string& path) {
 }
 
 Result<AttachmentRecord> AttachmentRecord::read(const protocol::Attachment& attachment) {
-  return read_file(path_of(attachment));
+  const std::string path = path_of(attachment);
+  return understand_file(path, open_file(path, O_RDONLY | kFlags));
 }
 
 Result<std::vector<AttachmentRecord>> AttachmentRecord::list() {
@@ -176,7 +176,9 @@ Result<std::vector<AttachmentRecord>> AttachmentRecord::list() {
     if (is_name(file.name)) names.push_back(std::move(file.name));
   }));
   for (const std::string& name : names) {
-    CNIO_LET(AttachmentRecord record, read_file(folder() + "/" + name));
+    const std::string path = folder() + "/" + name;
+    auto file = open_file_at(opened.value().get(), name, O_RDONLY | kFlags, 0, path);
+    CNIO_LET(AttachmentRecord record, understand_file(path, std::move(file)));
     if (!record.pairs_.empty()) records.push_back(std::move(record));
   }
   return records;

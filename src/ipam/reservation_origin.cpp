@@ -79,6 +79,20 @@ bool sees_folder_of(const std::string& path) {
   return access(folder.c_str(), F_OK) == 0;
 }
 
+// Empty if there is none, or none to be read: errno says why. The kernel clears as much as is asked for, so nearly all
+// are read into less than a path has at most, 4096 bytes.
+std::string read_attribute(int fd, const char* name) {
+  errno = 0;
+  for (const size_t room : {size_t{512}, size_t{8192}}) {
+    std::string text(room, '\0');
+    const ssize_t size = fgetxattr(fd, name, text.data(), text.size());
+    if (size < 0 && errno == ERANGE) continue;
+    text.resize(size < 0 ? 0 : static_cast<size_t>(size));
+    return text;
+  }
+  return {};
+}
+
 bool is_same_machine(const Origin& a, const Origin& b) { return !a.host.empty() && a.host == b.host; }
 
 template <typename Number>
@@ -183,14 +197,10 @@ Status OriginAttribute::write(int fd, const Origin& origin) {
 }
 
 std::optional<Origin> OriginAttribute::read(int fd) {
-  std::array<char, 8192> text{};  // a path has 4096 bytes at most
-  ssize_t size = fgetxattr(fd, kAttribute, text.data(), text.size());
+  std::string text = read_attribute(fd, kAttribute);
   // To those who may not read the class the kernel says that there is none.
-  if (size < 0 && errno == ENODATA && in_user_namespace()) {
-    size = fgetxattr(fd, kUserAttribute, text.data(), text.size());
-  }
-  if (size <= 0) return std::nullopt;
-  return Origin::parse({text.data(), static_cast<size_t>(size)});
+  if (text.empty() && errno == ENODATA && in_user_namespace()) text = read_attribute(fd, kUserAttribute);
+  return text.empty() ? std::nullopt : Origin::parse(text);
 }
 
 }  // namespace cnio::ipam

@@ -1,6 +1,8 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 //
 // `cnioctl lint --here`: what a network's file quarrels about with the node.
+#include <sys/stat.h>
+
 #include <gmock/gmock.h>
 
 #include "cnioctl/lint.hpp"
@@ -23,7 +25,9 @@ class LintHere : public HostTest {
     must_run({"ip", "route", "add", "default", "via", "192.0.2.254"});
     file_ = make_folder("net.d") + "/10-x.conf";
     for (const char* plugin : {"bridge", "ptp", "macvlan", "host-local"}) {
-      must_run({"install", "-D", "/bin/true", std::string("/run/bin/") + plugin});
+      const std::string path = plugins_ + "/" + plugin;
+      write_file(path, "#!/bin/sh\n");
+      EXPECT_EQ(chmod(path.c_str(), 0755), 0);
     }
     write("bridge");
   }
@@ -34,7 +38,7 @@ class LintHere : public HostTest {
   [[nodiscard]] std::vector<std::string> look(bool here = true) const {
     cnioctl::LintOptions options{{file_}};
     options.here = here;
-    options.bin = "/run/bin";
+    options.bin = plugins_;
     std::vector<std::string> out;
     const cnioctl::Report report = cnioctl::lint(options);
     for (const auto& each : report.findings()) {
@@ -44,6 +48,7 @@ class LintHere : public HostTest {
     return out;
   }
 
+  const std::string plugins_ = make_folder("bin");
   std::string file_;
 };
 

@@ -9,6 +9,7 @@
 #include "cnio/base/ip.hpp"
 #include "cnio/base/mac.hpp"
 #include "cnio/base/result.hpp"
+#include "cnio/base/unique_fd.hpp"
 #include "cnio/net/link/link.hpp"
 #include "cnio/protocol/request.hpp"
 
@@ -62,7 +63,7 @@ class AttachmentRecord {
 
  private:
   explicit AttachmentRecord(std::string path) : path_(std::move(path)) {}
-  static Result<AttachmentRecord> read_file(const std::string& path);
+  static Result<AttachmentRecord> understand_file(const std::string& path, Result<UniqueFd> file);
   void understand(std::string_view line);
   Status append(std::string text, int flags);
   Status rewrite();
