@@ -138,9 +138,8 @@ Result<Netlink> Netlink::open(int protocol, const std::vector<int>& groups) {
   const int fd = own.get();
   Netlink netlink(checked(nl_socket_alloc()));
   nl_sock* socket = netlink.socket_.get();
-  if (const int failure = nl_socket_set_fd(socket, protocol, fd); failure < 0) {
-    return Error::make(Code::kKernel, std::string("open a netlink socket: ") + nl_geterror(failure));
-  }
+  // It asks the kernel for the socket's port. Its own answers do not tell one failure of that from another.
+  if (nl_socket_set_fd(socket, protocol, fd) < 0) return Error::sys("open a netlink socket", errno, Code::kKernel);
   (void)own.release();
   choose_sizes(socket, protocol);
   for (const int group : groups) {
