@@ -70,13 +70,14 @@ Facts named(const Line& line) {
 Outcome run_pods(Line& line) { return pods(named(line), line.look.all, line.json); }
 
 Outcome run_who(Line& line) {
-  Facts facts = look_at_facts(line.places);
+  Facts facts = look_at_facts(line.places, Depth::kPods);
   return who(facts, line.look.thing, line.json);
 }
 
 Outcome run_ipam(Line& line) {
-  const bool list = !line.look.state.empty();
-  return ipam(list ? named(line) : look_at_facts(line.places), line.look.state, line.json);
+  Facts facts = look_at_facts(line.places, Depth::kStores);
+  if (!line.look.state.empty()) name_pods(facts.world);
+  return ipam(facts, line.look.state, line.json);
 }
 
 Outcome run_check(Line& line) {

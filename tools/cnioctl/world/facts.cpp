@@ -131,7 +131,7 @@ Status look_for_misroutes(Netlink& route, Facts& facts) {
   return {};
 }
 
-void look_at_routes(Facts& facts) {
+void look_at_routes(Facts& facts, Depth depth) {
   Report& blind = facts.world.blind;
   auto opened = Netlink::open(NETLINK_ROUTE);
   if (!opened.ok()) return blind.blind("node", opened.error());
@@ -144,7 +144,8 @@ void look_at_routes(Facts& facts) {
   if (link != nullptr) facts.node.uplink = link->name;
   facts.node.forwards_ipv4 = forwards(route, Family::kIpv4, blind);
   facts.node.forwards_ipv6 = forwards(route, Family::kIpv6, blind);
-  for (const Status& looked : {look_for_drops(route, facts), look_for_misroutes(route, facts)}) {
+  const Status firewall = depth == Depth::kAll ? look_for_drops(route, facts) : Status();
+  for (const Status& looked : {firewall, look_for_misroutes(route, facts)}) {
     if (!looked.ok()) blind.blind("node", looked.error());
   }
 }
@@ -234,7 +235,7 @@ void keep_networks(const std::vector<std::string>& names, Facts& facts) {
   facts.world.unsaid.clear();  // they may be of any
 }
 
-Facts look_at_facts(const Places& places) {
+Facts look_at_facts(const Places& places, Depth depth) {
   Facts facts;
   facts.world = look_at_world(places.stores);
   hear(places.witness, facts.world);
@@ -242,7 +243,7 @@ Facts look_at_facts(const Places& places) {
   add_setups(facts);
   add_unnamed_networks(facts);
   look_at_machine(facts.node);
-  look_at_routes(facts);
+  if (depth != Depth::kStores) look_at_routes(facts, depth);
   facts.pools = count_pools(facts.world, facts.networks);
   look_for_next(places, facts);
   keep_networks(places.networks, facts);

@@ -86,7 +86,13 @@ struct Facts {
 };
 
 // All that the verbs need that only look. What cannot be looked at is in world.blind.
-Facts look_at_facts(const Places& places);
+// What a question is about: who looks at less is answered sooner, where there are a thousand pods.
+enum class Depth {
+  kStores,  // no addresses and routes of the node, and no firewall
+  kPods,    // no firewall that may drop what pods send
+  kAll,
+};
+Facts look_at_facts(const Places& places, Depth depth = Depth::kAll);
 
 // Nothing of other networks than these; of all, if there are none. What two networks quarrel about is not seen then.
 void keep_networks(const std::vector<std::string>& names, Facts& facts);
