@@ -41,7 +41,8 @@ std::string without_own(const std::string& text, const std::vector<Cidr>& own) {
   if (!cidr) return text;
   for (const Cidr& subnet : own) {
     if (!subnet.contains(cidr->addr) || cidr->prefix < subnet.prefix) continue;
-    return address ? "an address of its own" : "/" + std::to_string(cidr->prefix) + " of its own";
+    return address ? "an address of its own"
+                   : std::string("/").append(std::to_string(cidr->prefix)).append(" of its own");
   }
   return text;
 }
@@ -96,8 +97,8 @@ class Collector {
     types_.push_back(type);
     // A list may have two of one type.
     const auto number = std::count(types_.begin(), types_.end(), type);
-    const std::string path =
-        std::string(kPlugins).append("/") + type + (number > 1 ? "#" + std::to_string(number) : "");
+    const std::string path = std::string(kPlugins).append("/").append(type).append(
+        number > 1 ? std::string("#").append(std::to_string(number)) : "");
     out[lowered(path)] = {kObject, type, before, true};
     for (const auto& [key, value] : plugin.items()) {
       if (!besides.contains(lowered(key))) add({path + "/" + key, key, type, before}, value);
@@ -194,7 +195,7 @@ class Comparison {
     const auto saying = all_[file].find(question.path);
     std::string where = files_[file].path;
     if (saying != all_[file].end()) {
-      where += ":" + std::to_string(Positions(files_[file].text).line_of(saying->second.place));
+      where.append(":").append(std::to_string(Positions(files_[file].text).line_of(saying->second.place)));
     }
     report_.add({Level::kWarning, where, question.name + " is " + what, "differs"});
   }
