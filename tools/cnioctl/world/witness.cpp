@@ -43,7 +43,7 @@ FileFacts look_at_file(const std::string& path) {
   if (lstat(path.c_str(), &info) != 0) return {};
   std::string stamp = std::to_string(info.st_ino);
   for (const timespec& each : {info.st_mtim, info.st_ctim}) {
-    stamp += " " + std::to_string(each.tv_sec) + "." + std::to_string(each.tv_nsec);
+    stamp.append(" ").append(std::to_string(each.tv_sec)).append(".").append(std::to_string(each.tv_nsec));
   }
   return {std::move(stamp), static_cast<int64_t>(time(nullptr)) - info.st_mtim.tv_sec < kYoungSeconds};
 }
