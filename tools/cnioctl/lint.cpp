@@ -76,9 +76,6 @@ void check_folder(const std::vector<SeenFile>& files, const SeenFile& used, bool
   }
 }
 
-// As libcni orders them.
-bool by_name(const SeenFile& a, const SeenFile& b) { return a.name < b.name; }
-
 // What a node is asked of the files, if it is asked.
 class Node {
  public:

@@ -28,8 +28,6 @@ T or_default(Result<T> value) {
   return value.ok() ? std::move(value).value() : T();
 }
 
-bool by_name(const SeenFile& a, const SeenFile& b) { return a.name < b.name; }
-
 // The file that a node's runtime takes of its folder.
 void add_node(const std::string& folder, const std::string& node, std::vector<SeenFile>& out, Report& report) {
   std::vector<SeenFile> files = list_folder(folder, report);

@@ -16,6 +16,8 @@ constexpr size_t kMaxFile = 1 << 20;
 
 }  // namespace
 
+bool by_name(const SeenFile& a, const SeenFile& b) { return a.name < b.name; }
+
 std::string name_of(const std::string& path) { return std::filesystem::path(path).filename(); }
 
 bool is_folder(const std::string& path) {

@@ -20,6 +20,9 @@ struct SeenFile {
   [[nodiscard]] bool ignored() const { return network && network->only_loopback(); }
 };
 
+// As libcni orders them.
+bool by_name(const SeenFile& a, const SeenFile& b);
+
 // `path` without its folder.
 std::string name_of(const std::string& path);
 // Is it a folder, and no link to one? Runtimes pass over the former alone.
