@@ -5,6 +5,7 @@
 
 #include "cnioctl/cli.hpp"
 #include "support/host.hpp"
+#include "support/own_run.hpp"
 #include "support/temp_folder.hpp"
 
 namespace cnio::test {
@@ -28,6 +29,7 @@ Outcome run(std::vector<std::string> words) {
 
 class Subnet : public ::testing::Test {
  protected:
+  Subnet() { test::own_run_folder(); }
   [[nodiscard]] std::string file() const { return folder_.at("subnet.env"); }
   // More words replace nothing: they are added.
   [[nodiscard]] Outcome write(const std::string& cluster, const std::string& subnet,
