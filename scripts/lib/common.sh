@@ -18,7 +18,7 @@ VM_PACKAGES=(qemu-system-x86 xz-utils)
 # Whole runtimes and nodes: tests/system.
 # shellcheck disable=SC2034 # likewise
 SYSTEM_PACKAGES=(containerd runc podman conmon python3-grpcio python3-grpc-tools python3-yaml golang-go
-  golang-github-appc-cni-dev g++-aarch64-linux-gnu qemu-user-static strace linux-libc-dev fish zsh)
+  golang-github-appc-cni-dev g++-aarch64-linux-gnu qemu-user-static strace linux-libc-dev fish zsh systemd)
 
 # What nodes tell each other of their pods with: unpacked by scripts/lib/fetch-engines, never installed.
 # shellcheck disable=SC2034 # likewise

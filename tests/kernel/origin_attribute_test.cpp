@@ -27,7 +27,8 @@ class OriginAttributeTest : public testing::Test {
 };
 
 TEST_F(OriginAttributeTest, OfAPathOfAnyLengthIsReadAsItWasWritten) {
-  for (const size_t length : {1U, 400U, 500U, 512U, 600U, 2000U}) {  // some file systems have room for no more than a block
+  for (const size_t length :
+       {1U, 400U, 500U, 512U, 600U, 2000U}) {  // some file systems have room for no more than a block
     const Origin then{"boot-1", "node", "/" + std::string(length - 1, 'n'), 4, 4026532318, 1795286066378289407};
     EXPECT_TRUE(written_and_read(then).format() == then.format()) << length;
   }

@@ -13,10 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from support import plugin_list, reference, traces, world
+from support import libcni, plugin_list, reference, traces, world
 
 Json = dict[str, Any]
-SOURCE = pathlib.Path(__file__).parent / "libcni"
 WORK = pathlib.Path("/run/libcni-test")
 RECORDS = WORK / "cache/results"
 STORE = pathlib.Path("/var/lib/cni/networks")
@@ -26,16 +25,6 @@ SERVER = """import socket
 server = socket.create_server(("", 80))
 print("listening", flush=True)
 while True: server.accept()[0].sendall(b"here is the pod")"""
-
-
-def build_runner() -> pathlib.Path:
-    """Compiles tests/system/libcni with Debian's own Go and library, and nothing from elsewhere."""
-    folder = pathlib.Path(os.environ["CNIO_BUILD_DIR"], "libcni")
-    settings = {"GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOPROXY": "off", "GOFLAGS": "",
-                "GOCACHE": str(folder / "cache")}
-    world.run("go", "build", "-buildvcs=false", "-o", folder / "runner", ".", cwd=SOURCE, env=os.environ | settings,
-              seconds=300)
-    return folder / "runner"
 
 
 def bridge(ipam: Json | None = None, **keys: Any) -> Json:
@@ -88,7 +77,7 @@ class LibcniTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        LibcniTest.runner = build_runner()
+        LibcniTest.runner = libcni.build_runner()
 
     def setUp(self) -> None:
         self.plugins = reference.plugin_folder(WORK / "bin", ())

@@ -70,6 +70,14 @@ def cgroup_parent() -> str:
     return "/" + os.environ[INSIDE]
 
 
+def own_cgroup() -> pathlib.Path:
+    """The folder of cgroup_parent() in the hierarchy of version 2, made if it is not there."""
+    kinds = {line.split()[2]: line.split()[1] for line in pathlib.Path("/proc/self/mounts").read_text().splitlines()}
+    folder = pathlib.Path(kinds["cgroup2"] + cgroup_parent())
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 def wait_until(what: str, condition: Callable[[], Any], seconds: float = 30) -> Any:
     """Returns the first true value of condition(); AssertionError naming `what` if there is none within the time."""
     deadline = time.monotonic() + seconds

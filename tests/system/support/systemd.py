@@ -1,0 +1,83 @@
+# Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
+"""A host that systemd has booted: its process 1, in this world's network and files, with mounts and processes of its own.
+
+    with systemd.Host() as host:
+        host.run("systemctl", "start", unit)
+
+Of Debian's units it has the journal and the targets alone: nothing that would look for devices or mount anything.
+Mounts are shared among its processes, as on a real host, and units get theirs from there.
+"""
+import pathlib
+import signal
+import subprocess
+from types import TracebackType
+from typing import Any
+
+from support import world
+
+UNITS = pathlib.Path("/usr/lib/systemd/system")
+KEPT = ("*.target", "*.slice", "systemd-journald*")
+OWN_UNITS = pathlib.Path("/etc/systemd/system")
+CONSOLE = pathlib.Path("/run/systemd-console")
+# Runs in the new namespaces, as their first process: the mounts, then systemd in its place. A control group that the
+# namespace begins at is the root for who is in it.
+_BOOT = """set -e
+mount --make-rshared /
+mount --make-private /proc; mount -t proc proc /proc
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+mount --bind /run/systemd-units /usr/lib/systemd/system
+mount -t tmpfs tmpfs /usr/lib/systemd/system-generators
+export container=test
+exec /lib/systemd/systemd --system --unit=multi-user.target --log-target=console"""
+
+
+class Host:
+    """Ends with all its processes. Boots again after reboot(), with what is in /run, too, as the network's state is."""
+
+    def __init__(self) -> None:
+        world.run("rm", "-rf", "/run/systemd-units", OWN_UNITS)
+        pathlib.Path("/run/systemd-units").mkdir()
+        OWN_UNITS.mkdir()
+        for pattern in KEPT:
+            for unit in UNITS.glob(pattern):
+                world.run("cp", "-P", unit, "/run/systemd-units")
+        self._first = 0
+
+    def __enter__(self) -> "Host":
+        self.boot()
+        return self
+
+    def __exit__(self, _type: type[BaseException] | None, _error: BaseException | None,
+                 _trace: TracebackType | None) -> None:
+        self.halt()
+
+    def boot(self) -> None:
+        # Into the group first: a namespace of control groups begins where its maker is.
+        enter = (f"echo $$ >{world.own_cgroup()}/cgroup.procs && "
+                 f"exec unshare --pid --mount --cgroup --uts --fork --kill-child bash -c '{_BOOT}'")
+        with CONSOLE.open("ab") as console:
+            # pylint: disable-next=consider-using-with
+            self._process = subprocess.Popen(["bash", "-c", enter], stdin=subprocess.DEVNULL, stdout=console, stderr=console)
+        children = pathlib.Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        self._first = int(world.wait_until("the first process", lambda: children.read_text().strip()))
+        world.wait_until("booted", lambda: self.run("systemctl", "is-active", "multi-user.target", check=False).returncode == 0)
+
+    def halt(self) -> None:
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+        world.wait_until("all processes ended", lambda: not pathlib.Path(f"/proc/{self._first}").exists())
+
+    def run(self, *command: str | pathlib.Path, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
+        """On the host, as an administrator would."""
+        return world.run("nsenter", f"--target={self._first}", "--pid", "--mount", "--cgroup", *command, check=check, **options)
+
+    def property(self, unit: str, name: str) -> str:
+        return self.run("systemctl", "show", "--value", "--property", name, unit).stdout.strip()
+
+    def journal(self, unit: str) -> str:
+        return self.run("journalctl", "--no-pager", "--output=cat", "--unit", unit).stdout
+
+    def status_of(self, unit: str) -> dict[str, str]:
+        """/proc/PID/status of its process: what it may do, as the kernel says it."""
+        lines = self.run("cat", f"/proc/{self.property(unit, 'MainPID')}/status").stdout.splitlines()
+        return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
