@@ -8,7 +8,6 @@ namespace {
 
 using protocol::Fields;
 
-constexpr int64_t kBitsPerByte = 8;                               // a lower rate than one byte a second is none
 constexpr int64_t kMaxBurst = (int64_t{UINT32_MAX} - 1) * 8 + 7;  // bits: bytes that 32 bits hold, as the reference
 constexpr int64_t kMaxLatencyMs = 10'000;
 
@@ -27,7 +26,7 @@ Result<std::optional<Limit>> parse_limit(const Fields& fields, const Names& name
   if (bits == 0 && at_once == 0) return std::optional<Limit>();
   if (bits == 0) return fields.fault(names.rate, "is missing: a burst is part of a limit");
   if (at_once == 0) return fields.fault(names.burst, "is missing: a limit needs to say what may come at once");
-  if (bits < kBitsPerByte) {
+  if (bits < static_cast<int64_t>(kBitsPerByte)) {
     return fields.fault(names.rate, "must be at least 8 bits a second (got " + std::to_string(bits) + ")");
   }
   return std::optional(Limit{static_cast<uint64_t>(bits), static_cast<uint64_t>(at_once)});

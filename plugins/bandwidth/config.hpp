@@ -9,6 +9,8 @@
 
 namespace cnio::bandwidth {
 
+inline constexpr uint64_t kBitsPerByte = 8;  // a lower rate than one byte a second is none
+
 // Of one direction, as the configuration has it.
 struct Limit {
   uint64_t rate = 0;   // bits a second, from 8 on

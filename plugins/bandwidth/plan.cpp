@@ -6,7 +6,6 @@
 namespace cnio::bandwidth {
 namespace {
 
-constexpr uint64_t kBitsPerByte = 8;
 constexpr uint64_t kMillisecondsPerSecond = 1000;
 constexpr uint64_t kContainerdsBurst = UINT32_MAX;
 constexpr uint64_t kCriosBurst = 34'359'738'359;

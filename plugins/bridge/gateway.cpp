@@ -15,7 +15,7 @@ namespace {
 // Would the host lose something of its own with the gateway interface's address? What we made has none.
 Result<bool> is_hosts_own(net::Netlink& host, const Config& config, const net::Link& gateway) {
   if (config.vlan == 0 && !is_our_bridge(gateway)) return true;
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+  for (const Family family : kFamilies) {
     CNIO_LET(const std::vector<net::KernelRoute> routes, net::list_routes(host, gateway, family));
     if (std::any_of(routes.begin(), routes.end(), [](const auto& route) { return route.dst.prefix == 0; })) return true;
   }

@@ -30,7 +30,7 @@ Result<std::vector<protocol::IpConfig>> loopback_addresses(net::Sandbox& sandbox
                        "lo has the address " + address.cidr.to_string() + ", which is no loopback address");
   }
   std::vector<protocol::IpConfig> out;
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+  for (const Family family : kFamilies) {
     const auto first = std::find_if(addresses.begin(), addresses.end(),
                                     [&](const net::Address& each) { return each.cidr.family() == family; });
     if (first != addresses.end()) out.push_back({first->cidr, std::nullopt, 0});

@@ -28,7 +28,7 @@ Cidr any_network(Family family) {
 }
 
 void add_default_routes(AddResult& result) {
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+  for (const Family family : kFamilies) {
     const auto first = std::find_if(result.ips.begin(), result.ips.end(),
                                     [&](const IpConfig& ip) { return ip.address.family() == family; });
     if (first == result.ips.end() || !first->gateway || has_default_route(result, family)) continue;

@@ -100,7 +100,7 @@ Result<std::set<uint32_t>> tables_for(net::Sandbox& sandbox, const net::Link& li
 }  // namespace
 
 Status check_routes(net::Sandbox& sandbox, const net::Link& link, const std::vector<net::RouteSpec>& wanted) {
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+  for (const Family family : kFamilies) {
     CNIO_LET(const std::vector<net::KernelRoute> present, net::list_routes(sandbox.route(), link, family));
     std::optional<std::set<uint32_t>> others;
     for (const net::RouteSpec& route : wanted) {

@@ -1,6 +1,8 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "cnio/attachment/config.hpp"
 
+#include "cnio/attachment/identity.hpp"
+
 namespace cnio::attachment {
 namespace {
 
@@ -9,7 +11,6 @@ using protocol::Request;
 
 constexpr int64_t kMinMtu = 68;     // RFC 791; the kernel's ETH_MIN_MTU
 constexpr int64_t kMaxMtu = 65535;  // the kernel's ETH_MAX_MTU
-constexpr size_t kNameDigits = 8;   // behind the prefix of a host end's name
 
 // In the order of preference.
 Result<MacSource> find_mac(const Request& request, protocol::Keys keys) {

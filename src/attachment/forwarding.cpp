@@ -20,14 +20,14 @@ bool has(const std::vector<Cidr>& addresses, Family family) {
 
 Status switch_on_forwarding(net::Netlink& host, const std::vector<Cidr>& addresses, const std::string& host_prefix) {
   const auto believes = [&](const net::Link& link) { return may_believe_routers(host, link, host_prefix); };
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+  for (const Family family : kFamilies) {
     if (has(addresses, family)) CNIO_TRY(net::switch_on_forwarding(host, family, believes));
   }
   return {};
 }
 
 Status check_forwarding(net::Netlink& host, const net::Link& gateway, const std::vector<Cidr>& addresses, Code code) {
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+  for (const Family family : kFamilies) {
     if (!has(addresses, family)) continue;
     // IPv4 is forwarded by what the interface says, which the host's setting says for all when it is written.
     if (family == Family::kIpv4 && gateway.forwards_ipv4) continue;

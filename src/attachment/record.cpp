@@ -24,7 +24,7 @@ using protocol::Json;  // one kind of JSON in a program: each makes it larger by
 constexpr char kBelow[] = "attachments";
 constexpr unsigned kFileMode = 0600;
 constexpr int kFlags = O_NOFOLLOW | O_NONBLOCK;  // whatever is in its place: we neither follow it nor wait for it
-constexpr size_t kNameDigits = 32;
+constexpr size_t kFileNameDigits = 32;
 constexpr size_t kMaxConfig = size_t{16} * 1024;    // of one that is kept
 constexpr size_t kMostHistory = size_t{64} * 1024;  // a larger file is written anew, without pairs that are gone
 constexpr size_t kMaxRecord = size_t{1024} * 1024;  // a larger file is none of ours
@@ -113,13 +113,13 @@ bool means_nothing(int errnum) {
 }
 
 bool is_name(std::string_view name) {
-  return name.size() == kNameDigits && name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  return name.size() == kFileNameDigits && name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 }  // namespace
 
 std::string AttachmentRecord::path_of(const protocol::Attachment& attachment) {
-  return folder() + "/" + sha512_hex(attachment.container_id + '\0' + attachment.ifname, kNameDigits);
+  return folder() + "/" + sha512_hex(attachment.container_id + '\0' + attachment.ifname, kFileNameDigits);
 }
 
 void AttachmentRecord::understand(std::string_view line) {

@@ -18,8 +18,6 @@ using net::NftFamily;
 using net::NftStep;
 using Verdict = net::NftStep::Verdict;
 
-constexpr Family kFamilies[] = {Family::kIpv4, Family::kIpv6};
-
 bool sees(const net::NftTable& table, Family family) {
   if (table.family == NftFamily::kInet) return true;
   return table.family == (family == Family::kIpv4 ? NftFamily::kIpv4 : NftFamily::kIpv6);

@@ -14,10 +14,6 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-const std::string kPostrouting = "POSTROUTING";
-const std::string kChainPrefix = "CNI-";
-constexpr Family kFamilies[] = {Family::kIpv4, Family::kIpv6};
-
 struct IptablesRule {
   std::string chain;
   Words match;
@@ -39,7 +35,7 @@ std::vector<IptablesRule> iptables_rules(const MasqueradeSpec& spec, Family fami
   for (const Cidr& address : spec.addresses) {
     if (address.family() != family) continue;
     exceptions.push_back({chain, with_words({"-d", address.to_string(), "-j", "ACCEPT"}, comment), true});
-    jumps.push_back({kPostrouting, with_words({"-s", address.addr.to_string(), "-j", chain}, comment)});
+    jumps.push_back({kIptablesPostrouting, with_words({"-s", address.addr.to_string(), "-j", chain}, comment)});
   }
   if (jumps.empty()) return {};
   for (const Cidr& destination : spec.exclude) {
@@ -113,13 +109,13 @@ std::vector<ListedRule> parse_listing(std::string_view listing) {
 Status remove_legacy_chain(const Iptables& iptables, const SharedChain& chain, MasqueradeRecord& record) {
   CNIO_LET(const bool exists, iptables.succeeds({"-S", chain.name, "1"}));
   if (!exists) return {};
-  CNIO_LET(const std::string listing, iptables.read({"-S", kPostrouting}));
+  CNIO_LET(const std::string listing, iptables.read({"-S", kIptablesPostrouting}));
   bool still_used = false;
   RemovedSources sources;
   for (ListedRule& rule : parse_listing(listing)) {
     const bool into = rule.value_of("-j") == chain.name;
     const bool goes = into && chain.holds_jump(rule.source(), rule.value_of("--comment"));
-    if (rule.value_of("-j").starts_with(kChainPrefix)) sources.note(rule.source(), goes);
+    if (rule.value_of("-j").starts_with(kIptablesChainPrefix)) sources.note(rule.source(), goes);
     if (into && !goes) still_used = true;
     if (!goes) continue;
     rule.words[0] = "-D";
@@ -188,7 +184,7 @@ Status collect_iptables_legacy_chains(const std::string& network, const std::vec
     std::set<std::string> stale;
     for (const ListedRule& rule : parse_listing(listing)) {
       const std::string& chain = rule.words[1];
-      const bool ours = chain.starts_with(kChainPrefix) && rule.value_of("--comment").starts_with(prefix);
+      const bool ours = chain.starts_with(kIptablesChainPrefix) && rule.value_of("--comment").starts_with(prefix);
       if (ours && std::find(keep.begin(), keep.end(), chain) == keep.end()) stale.insert(chain);
     }
     for (const std::string& chain : stale) {

@@ -37,7 +37,7 @@ std::string hash_in_attachment_chain(std::string_view chain) {
 }
 
 std::string iptables_chain(const MasqueradeIdentity& who) {
-  return "CNI-" + sha512_hex(who.network + who.attachment.container_id, kIptablesChainDigits);
+  return kIptablesChainPrefix + sha512_hex(who.network + who.attachment.container_id, kIptablesChainDigits);
 }
 
 std::string iptables_comment_prefix(const std::string& network) { return "name: \"" + network + "\" id: \""; }

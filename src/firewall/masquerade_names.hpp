@@ -24,6 +24,9 @@ bool is_attachment_chain(const std::string& chain);
 // "H1H2", as owner_hash gives it, of such a name; empty if it is another.
 std::string hash_in_attachment_chain(std::string_view chain);
 
+// In the table nat of iptables: where all start, and how the chains that begin there are called.
+inline constexpr char kIptablesPostrouting[] = "POSTROUTING";
+inline constexpr char kIptablesChainPrefix[] = "CNI-";
 // The chain of all interfaces of a container in a network, in the iptables form.
 std::string iptables_chain(const MasqueradeIdentity& who);
 // The comment of each rule in the iptables form, and how it begins for all containers of a network.

@@ -21,8 +21,6 @@ const std::string kReferenceChain = "masq_checks";
 
 // The tables of iptables-nft and ip6tables-nft.
 const std::vector<net::NftTable> kIptablesTables = {{net::NftFamily::kIpv4, "nat"}, {net::NftFamily::kIpv6, "nat"}};
-const std::string kPostrouting = "POSTROUTING";
-const std::string kChainPrefix = "CNI-";
 
 Status remove_rules_once(NftConnection& nft, const std::function<bool(const NftRule&)>& unwanted,
                          RemovedSources& sources) {
@@ -46,15 +44,15 @@ Status remove_chain_once(NftConnection& nft, const net::NftTable& table, const S
   CNIO_LET(const bool exists, nft.has_chain(table, chain.name));
   if (!exists) return {};
   CNIO_LET(const uint32_t generation, nft.generation());
-  CNIO_LET(const auto rules, nft.list_rules(table, kPostrouting));
+  CNIO_LET(const auto rules, nft.list_rules(table, kIptablesPostrouting));
   NftBatch batch(table, generation);
   bool still_used = false;
   for (const NftRule& rule : rules) {
     const bool into = is_jump_to(rule, chain.name);
     const bool goes = into && chain.holds_jump(rule.source, rule.comment);
-    if (goes) batch.delete_rule(kPostrouting, rule.handle);
+    if (goes) batch.delete_rule(kIptablesPostrouting, rule.handle);
     if (into && !goes) still_used = true;
-    if (rule.target.starts_with(kChainPrefix)) sources.note(rule.source, goes);
+    if (rule.target.starts_with(kIptablesChainPrefix)) sources.note(rule.source, goes);
   }
   if (!still_used) batch.delete_chain(chain.name);
   return nft.commit(batch, "remove iptables chain " + chain.name);
@@ -79,7 +77,7 @@ Result<bool> has_jump_from(NftConnection& nft, const IpAddr& address, const std:
   const net::NftTable& table = kIptablesTables[address.is_v4() ? 0 : 1];
   CNIO_LET(const bool exists, nft.has_chain(table, chain));
   if (!exists) return false;
-  CNIO_LET(const auto rules, nft.list_rules(table, kPostrouting));
+  CNIO_LET(const auto rules, nft.list_rules(table, kIptablesPostrouting));
   return std::any_of(rules.begin(), rules.end(), [&](const NftRule& rule) {
     return is_jump_to(rule, chain) && rule.source && rule.source->contains(address);
   });
@@ -143,7 +141,8 @@ Status collect_iptables_nft_chains(NftConnection& nft, const std::string& networ
     CNIO_LET(const auto chains, nft.list_chains(table));
     for (const net::NftChain& each : chains) {
       const std::string& chain = each.name;
-      if (!chain.starts_with(kChainPrefix) || std::find(keep.begin(), keep.end(), chain) != keep.end()) continue;
+      if (!chain.starts_with(kIptablesChainPrefix) || std::find(keep.begin(), keep.end(), chain) != keep.end())
+        continue;
       const auto ours = is_chain_of(nft, table, chain, network);
       if (!ours.ok()) {
         errors.collect(ours.error());

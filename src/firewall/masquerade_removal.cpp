@@ -31,7 +31,7 @@ struct Removal {
 };
 
 Status add_elements_by_maps(NftConnection& nft, const std::string& chain, std::set<IpAddr>& elements) {
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+  for (const Family family : kFamilies) {
     CNIO_LET(const auto keys, nft.list_keys_to(kMasqueradeTable, masquerade_map(family), chain));
     for (const IpAddr& key : keys) {
       if (key.family() == family) elements.insert(key);

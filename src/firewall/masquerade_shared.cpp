@@ -17,8 +17,6 @@ using net::NftConnection;
 using net::NftRule;
 using net::NftView;
 
-constexpr Family kFamilies[] = {Family::kIpv4, Family::kIpv6};
-
 const std::string& table_name() {
   static const std::string kName = "table inet " + kMasqueradeTable.name;
   return kName;

@@ -33,7 +33,7 @@ void settle(OwnedRules& rules, std::optional<RuleOwner> said) {
 
 // The sets and maps are of one family each, which the size of a key tells.
 std::optional<IpAddr> address_in(const net::NftElement& element) {
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+  for (const Family family : kFamilies) {
     IpAddr address = IpAddr::from_bytes(family, kNoAddress.data());
     if (element.key.size() == address.size()) return IpAddr::from_bytes(family, element.key.data());
   }
@@ -129,7 +129,7 @@ Status add_port_maps(NftConnection& nft, Rules& out) {
 }
 
 Status add_pods(NftConnection& nft, Rules& out) {
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+  for (const Family family : kFamilies) {
     CNIO_LET(const auto elements, nft.list_elements(pod_table(), pod_set(family)));
     for (const net::NftElement& element : elements) {
       OwnedRules rules = commented(RuleKind::kPodFirewall, pod_table(), pod_set(family), element.comment);
@@ -153,7 +153,7 @@ Status add_members(NftConnection& nft, Rules& out) {
 
 // The rules that iptables shows are several for a pod, and say whose they are in notes.
 Status add_filter_rules(NftConnection& nft, Rules& out) {
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+  for (const Family family : kFamilies) {
     CNIO_LET(const auto rules, nft.list_programs(filter_table(family), kPodChain));
     std::set<std::string_view> seen;
     for (const net::NftProgramRule& rule : rules) {

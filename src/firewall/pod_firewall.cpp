@@ -45,7 +45,7 @@ struct Sources {
 Result<Sources> sources_of(NftConnection& nft, const Leaving& leaving) {
   Sources sources;
   CNIO_LET(const auto table, nft.find_table(pod_table()));
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+  for (const Family family : kFamilies) {
     std::vector<net::NftElement> noted;
     if (table) {
       CNIO_LET(noted, nft.list_elements(pod_table(), source_set(family)));

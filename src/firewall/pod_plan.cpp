@@ -17,8 +17,6 @@ using net::NftBatch;
 using net::NftConnection;
 using net::NftElement;
 
-constexpr Family kFamilies[] = {Family::kIpv4, Family::kIpv6};
-
 bool is_native(const PodFirewallSpec& spec) { return spec.backend == PodBackend::kNftables; }
 
 // What our own table, and iptables' chains, are to keep of the policy.

@@ -33,8 +33,6 @@ using net::NftExpression;
 using net::NftProgram;
 using net::NftSetSpec;
 
-constexpr Family kFamilies[] = {Family::kIpv4, Family::kIpv6};
-
 // Ahead of iptables' rules, which look for the mark.
 const net::NftBaseChain kForward = {"forward", net::NftBaseChain::Hook::kFilterForward, -10};
 const net::NftBaseChain kPortForward = {"forward", net::NftBaseChain::Hook::kBridgeForward, -200 /* filter */};

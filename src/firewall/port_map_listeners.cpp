@@ -16,7 +16,7 @@ bool is_wanted(const PortMapSpec& spec, uint8_t protocol) {
 
 std::vector<net::Listener> listeners_of(uint8_t protocol) {
   std::vector<net::Listener> all;
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+  for (const Family family : kFamilies) {
     auto found = net::list_listeners(protocol, family);
     if (!found.ok()) continue;
     const std::vector<net::Listener> some = std::move(found).value();

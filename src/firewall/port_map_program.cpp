@@ -249,7 +249,7 @@ Status remove(const Iptables& iptables, const std::function<std::vector<std::str
 
 Result<IptablesPrograms> require_programs(const PortMapSpec& spec, const protocol::Environment& environment) {
   IptablesPrograms programs;
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+  for (const Family family : kFamilies) {
     if (!mapped_address(spec, family)) continue;
     CNIO_LET(Iptables iptables, Iptables::find(family, environment, "backend"));
     programs.emplace_back(family, std::move(iptables));
@@ -259,7 +259,7 @@ Result<IptablesPrograms> require_programs(const PortMapSpec& spec, const protoco
 
 Result<IptablesPrograms> legacy_programs(const protocol::Environment& environment) {
   IptablesPrograms programs;
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+  for (const Family family : kFamilies) {
     CNIO_LET(const std::optional<Iptables> iptables, Iptables::find_legacy(family, environment));
     if (iptables) programs.emplace_back(family, *iptables);
   }

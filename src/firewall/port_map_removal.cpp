@@ -71,7 +71,7 @@ Result<PortMapRecord> remove(NftConnection& nft, std::string_view hash) {
 // Those of which only elements are left.
 Status collect_elements(NftConnection& nft, const StaleOwners& stale) {
   std::vector<std::string> maps;
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+  for (const Family family : kFamilies) {
     const PortMapNames& names = port_map_names(family);
     maps.insert(maps.end(), {names.hosts, names.ports, names.hosts_if, names.ports_if, names.pods, names.quiet});
   }

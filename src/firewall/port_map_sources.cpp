@@ -14,19 +14,19 @@ namespace {
 
 namespace expr = net::expr;
 
-constexpr std::string_view kArrow = " -> ";
+constexpr std::string_view kSeenAs = " -> ";
 
 unsigned words_of(Family family) { return family == Family::kIpv4 ? 1 : 4; }
 
 }  // namespace
 
-std::string MasqueradedSource::text() const { return network.to_string().append(kArrow).append(pod.to_string()); }
+std::string MasqueradedSource::text() const { return network.to_string().append(kSeenAs).append(pod.to_string()); }
 
 std::optional<MasqueradedSource> MasqueradedSource::parse(std::string_view text) {
-  const size_t arrow = text.find(kArrow);
+  const size_t arrow = text.find(kSeenAs);
   if (arrow == std::string_view::npos) return std::nullopt;
   const auto network = Cidr::parse(text.substr(0, arrow));
-  const auto pod = IpAddr::parse(text.substr(arrow + kArrow.size()));
+  const auto pod = IpAddr::parse(text.substr(arrow + kSeenAs.size()));
   if (!network || !pod || network->family() != pod->family()) return std::nullopt;
   return MasqueradedSource{*network, *pod};
 }
@@ -49,7 +49,7 @@ std::string SourcePrefix::text() const {
 }
 
 std::optional<SourcePrefix> SourcePrefix::parse(std::string_view text) {
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+  for (const Family family : kFamilies) {
     const std::string before = std::string(family_name(family)) + " /";
     if (!text.starts_with(before)) continue;
     SourcePrefix prefix{family, 0};

@@ -19,9 +19,9 @@ net::NftTable nat_table(Family family) {
 }
 
 // iptables' own chains at the hooks, where it makes them.
-const net::NftBaseChain kPrerouting = {"PREROUTING", net::NftBaseChain::Hook::kNatPrerouting, -100};
-const net::NftBaseChain kOutput = {"OUTPUT", net::NftBaseChain::Hook::kNatOutput, -100};
-const net::NftBaseChain kPostrouting = {"POSTROUTING", net::NftBaseChain::Hook::kNatPostrouting, 100};
+const net::NftBaseChain kNatPrerouting = {"PREROUTING", net::NftBaseChain::Hook::kNatPrerouting, -100};
+const net::NftBaseChain kNatOutput = {"OUTPUT", net::NftBaseChain::Hook::kNatOutput, -100};
+const net::NftBaseChain kNatPostrouting = {"POSTROUTING", net::NftBaseChain::Hook::kNatPostrouting, 100};
 
 bool is_note(const net::NftProgramRule& rule) { return !owner_text(rule.comment).empty(); }
 
@@ -53,7 +53,7 @@ class Nat {
   [[nodiscard]] std::string fault() const {
     const std::string name = std::string("table ").append(family_ == Family::kIpv4 ? "ip" : "ip6").append(" nat");
     if (view_.table && view_.table->dormant) return name + " is dormant, so the kernel ignores it";
-    for (const net::NftBaseChain* chain : {&kPrerouting, &kOutput, &kPostrouting}) {
+    for (const net::NftBaseChain* chain : {&kNatPrerouting, &kNatOutput, &kNatPostrouting}) {
       const net::NftChain* found = find(chain->name);
       const std::string mismatch = found != nullptr ? chain->mismatch(*found) : std::string();
       if (!mismatch.empty()) return "chain " + chain->name + " of " + name + " " + mismatch;
@@ -210,8 +210,8 @@ Result<std::string> ensure_mark_chain(Nat& nat, net::NftConnection& nft, const P
   }
   ensure_chain(nat, kSetMarkChain, batch);
   ensure_chain(nat, kMasqueradeChain, batch);
-  ensure_hooked(nat, kPostrouting, batch);
-  CNIO_TRY(ensure_rule(nat, kPostrouting.name, to_masquerading(), batch, true));
+  ensure_hooked(nat, kNatPostrouting, batch);
+  CNIO_TRY(ensure_rule(nat, kNatPostrouting.name, to_masquerading(), batch, true));
   CNIO_TRY(ensure_rule(nat, kMasqueradeChain, masquerade_marked(spec.mark), batch));
   CNIO_LET(const std::vector<net::NftProgramRule> marking, nat.rules(kSetMarkChain));
   const net::NftProgram wanted = program_of(set_mark(spec.mark), nat.family());
@@ -239,7 +239,7 @@ Status add_rules(Nat& nat, net::NftConnection& nft, const PortMapSpec& spec, net
     CNIO_LET(mark_chain, ensure_mark_chain(nat, nft, spec, batch));
   }
   ensure_chain(nat, kHostPortChain, batch);
-  for (const net::NftBaseChain* chain : {&kPrerouting, &kOutput}) {
+  for (const net::NftBaseChain* chain : {&kNatPrerouting, &kNatOutput}) {
     ensure_hooked(nat, *chain, batch);
     CNIO_TRY(ensure_rule(nat, chain->name, to_host_ports(), batch));
   }
@@ -281,7 +281,7 @@ Status install_visible_port_map(net::NftConnection& nft, const PortMapSpec& spec
 }
 
 Status refuse_visible_ports(net::NftConnection& nft, const PortMapSpec& spec) {
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+  for (const Family family : kFamilies) {
     CNIO_LET(Nat nat, Nat::look(nft, family, spec.owner));
     CNIO_TRY(find_predecessors(nat, nft, spec));
   }
@@ -384,11 +384,11 @@ bool same_rules(const std::vector<net::NftProgramRule>& found, const std::vector
 
 Status check_shared(Nat& nat, const PortMapSpec& spec) {
   if (const std::string fault = nat.fault(); !fault.empty()) return is_missing(nat, fault);
-  for (const net::NftBaseChain* chain : {&kPrerouting, &kOutput}) {
+  for (const net::NftBaseChain* chain : {&kNatPrerouting, &kNatOutput}) {
     CNIO_TRY(check_rule(nat, chain->name, to_host_ports()));
   }
   if (!spec.snat || !spec.set_mark_chain.empty()) return {};
-  CNIO_TRY(check_rule(nat, kPostrouting.name, to_masquerading()));
+  CNIO_TRY(check_rule(nat, kNatPostrouting.name, to_masquerading()));
   return check_rule(nat, kMasqueradeChain, masquerade_marked(spec.mark));
 }
 
@@ -407,7 +407,7 @@ Status check_pod_chain(Nat& nat, const PortMapSpec& spec, const std::string& cha
 }  // namespace
 
 Status check_visible_port_map(net::NftConnection& nft, const PortMapSpec& spec) {
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+  for (const Family family : kFamilies) {
     if (!mapped_address(spec, family)) continue;
     CNIO_LET(Nat nat, Nat::look(nft, family, spec.owner));
     CNIO_TRY(check_shared(nat, spec));

@@ -65,7 +65,7 @@ std::string why_no_gateway(const Cidr& network, const IpAddr& gateway) {
 
 Status check_room(const std::vector<Family>& families, std::string_view what, protocol::SpecVersion version) {
   if (version >= protocol::SpecVersion::k030) return {};
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+  for (const Family family : kFamilies) {
     const auto count = std::count(families.begin(), families.end(), family);
     if (count <= 1) continue;
     return Error::config("cniVersion", "must be 0.3.0 or later for " + std::to_string(count) + " " + std::string(what) +

@@ -11,14 +11,14 @@ namespace {
 
 constexpr size_t kMaxLine = size_t{64} * 1024;
 constexpr size_t kMaxFile = size_t{1024} * 1024;
-constexpr std::string_view kBlanks = " \t\r\v\f";
+constexpr std::string_view kBlanksInLine = " \t\r\v\f";
 
 std::vector<std::string> words_of(std::string_view line) {
   std::vector<std::string> words;
-  for (size_t begin = line.find_first_not_of(kBlanks); begin != std::string_view::npos;) {
-    const size_t end = std::min(line.find_first_of(kBlanks, begin), line.size());
+  for (size_t begin = line.find_first_not_of(kBlanksInLine); begin != std::string_view::npos;) {
+    const size_t end = std::min(line.find_first_of(kBlanksInLine, begin), line.size());
     words.emplace_back(line.substr(begin, end - begin));
-    begin = line.find_first_not_of(kBlanks, end);
+    begin = line.find_first_not_of(kBlanksInLine, end);
   }
   return words;
 }

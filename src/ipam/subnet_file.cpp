@@ -12,7 +12,6 @@
 namespace cnio::ipam {
 namespace {
 
-constexpr size_t kMaxFile = size_t{1024} * 1024;
 constexpr char kWriter[] = "flanneld writes this file, or whoever gives this node its subnet: look at its log";
 
 // A line of which nothing is known but that it is there.
@@ -177,7 +176,7 @@ Result<NodeSubnets> parse_subnets(std::string_view text, const std::string& show
 }
 
 Result<NodeSubnets> read_subnets(const std::string& path) {
-  auto text = read_believed_file(path, kMaxFile);
+  auto text = read_believed_file(path, kMaxSubnetFile);
   if (!text.ok()) return std::move(text).error().hint(kWriter);
   return parse_subnets(text.value(), path);
 }

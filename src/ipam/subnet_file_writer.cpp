@@ -18,7 +18,6 @@ constexpr uint32_t kMaxMtu = 65535;     // the kernel's ETH_MAX_MTU
 constexpr uint64_t kNobodys = 3;        // the network's address, the gateway's, and the broadcast address
 constexpr unsigned kFolderMode = 0755;
 constexpr mode_t kFileMode = 0644;
-constexpr size_t kMaxFile = size_t{1024} * 1024;
 
 const FamilyKeys& keys_of(Family family) { return kFamilyKeys[family == Family::kIpv4 ? 0 : 1]; }
 
@@ -116,7 +115,7 @@ std::string format_subnets(const NodeSubnets& subnets) {
 
 Result<bool> write_subnets(const std::string& path, const NodeSubnets& subnets) {
   const std::string text = format_subnets(subnets);
-  const auto now = read_regular_file(path, kMaxFile);
+  const auto now = read_regular_file(path, kMaxSubnetFile);
   if (now.ok() && now.value() == text) return false;
   const std::string folder = parent_of(path);
   CNIO_TRY(create_folder(folder, kFolderMode));

@@ -216,7 +216,7 @@ Result<std::vector<IfIndex>> list_links_with_learned_routes(Netlink& route) {
 }
 
 Result<std::optional<IfIndex>> find_default_route_link(Netlink& route) {
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+  for (const Family family : kFamilies) {
     CNIO_LET(const auto link, find_default_route_link(route, family));
     if (link) return link;
   }

@@ -12,7 +12,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr const char* kChain = "CNI-9b00b9b7c2795a8a61a6eec1";
+constexpr const char* kChainOfPod = "CNI-9b00b9b7c2795a8a61a6eec1";
 
 class MasqueradeIptables : public MasqueradeTest {
  protected:
@@ -44,12 +44,13 @@ TEST_F(MasqueradeIptables, MakesTheRulesOfTheReference) {
   PARITY("T66");
   ASSERT_OK(install(iptables_spec({"10.1.0.2/24", "fd00:1::2/64"})));
   const std::string comment = R"( -m comment --comment "name: \"n\" id: \"c1\"" )";
-  EXPECT_EQ(rules(), std::string(kEmpty) + "-N " + kChain + "\n-A POSTROUTING -s 10.1.0.2/32" + comment + "-j " +
-                         kChain + "\n-A " + kChain + " -d 10.1.0.0/24" + comment + "-j ACCEPT\n-A " + kChain +
-                         " ! -d 224.0.0.0/4" + comment + "-j MASQUERADE\n");
-  EXPECT_EQ(rules("ip6tables"), std::string(kEmpty) + "-N " + kChain + "\n-A POSTROUTING -s fd00:1::2/128" + comment +
-                                    "-j " + kChain + "\n-A " + kChain + " -d fd00:1::/64" + comment + "-j ACCEPT\n-A " +
-                                    kChain + " ! -d ff00::/8" + comment + "-j MASQUERADE\n");
+  EXPECT_EQ(rules(), std::string(kEmpty) + "-N " + kChainOfPod + "\n-A POSTROUTING -s 10.1.0.2/32" + comment + "-j " +
+                         kChainOfPod + "\n-A " + kChainOfPod + " -d 10.1.0.0/24" + comment + "-j ACCEPT\n-A " +
+                         kChainOfPod + " ! -d 224.0.0.0/4" + comment + "-j MASQUERADE\n");
+  EXPECT_EQ(rules("ip6tables"), std::string(kEmpty) + "-N " + kChainOfPod + "\n-A POSTROUTING -s fd00:1::2/128" +
+                                    comment + "-j " + kChainOfPod + "\n-A " + kChainOfPod + " -d fd00:1::/64" +
+                                    comment + "-j ACCEPT\n-A " + kChainOfPod + " ! -d ff00::/8" + comment +
+                                    "-j MASQUERADE\n");
 }
 
 TEST_F(MasqueradeIptables, InstallTwiceIsInstallOnce) {
@@ -104,7 +105,7 @@ TEST_F(MasqueradeIptables, MissingProgramIsNamedAndWhatWasMadeIsUndone) {
   const std::string only_ipv4 = path_with({"iptables"});
   EXPECT_ERROR(install(iptables_spec({"10.1.0.2/24", "fd00:1::2/64"}), environment(only_ipv4), undo),
                Code::kInvalidConfig, "ip6tables");
-  EXPECT_THAT(rules(), HasSubstr(kChain));
+  EXPECT_THAT(rules(), HasSubstr(kChainOfPod));
   EXPECT_THAT(undo.run(), IsEmpty());
   EXPECT_EQ(rules(), kEmpty);
 }
@@ -120,10 +121,10 @@ TEST_F(MasqueradeIptables, FailureOfTheProgramIsShown) {
 
 TEST_F(MasqueradeIptables, CheckNamesTheMissingRule) {
   const auto what = iptables_spec({"10.1.0.2/24", "fd00:1::2/64"}, {"192.0.2.0/24"});
-  EXPECT_ERROR(check(what), Code::kCheckFailed, kChain);
+  EXPECT_ERROR(check(what), Code::kCheckFailed, kChainOfPod);
   ASSERT_OK(install(what));
   EXPECT_OK(check(what));
-  must_run({"iptables", "-t", "nat", "-D", kChain, "2"});
+  must_run({"iptables", "-t", "nat", "-D", kChainOfPod, "2"});
   EXPECT_ERROR(check(what), Code::kCheckFailed, "10.1.0.2");
 }
 
@@ -134,8 +135,8 @@ TEST_F(MasqueradeIptables, WorksWithTheLegacyProgram) {
     std::filesystem::permissions(folder + "/" + family, std::filesystem::perms::owner_all);
   }
   ASSERT_OK(install(iptables_spec({"10.1.0.2/24", "fd00:1::2/64"}), folder));
-  EXPECT_THAT(rules("iptables-legacy"), HasSubstr(kChain));
-  EXPECT_THAT(rules("ip6tables-legacy"), HasSubstr(kChain));
+  EXPECT_THAT(rules("iptables-legacy"), HasSubstr(kChainOfPod));
+  EXPECT_THAT(rules("ip6tables-legacy"), HasSubstr(kChainOfPod));
   ASSERT_OK(remove(identity("c1"), {}, folder));
   EXPECT_EQ(rules("iptables-legacy"), kEmpty);
   EXPECT_EQ(rules("ip6tables-legacy"), kEmpty);

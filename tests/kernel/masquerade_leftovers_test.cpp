@@ -14,7 +14,7 @@ using ::testing::Not;
 // SHA-512 of "n", of "eth0:c1", of "eth1:c1", of "nc1".
 constexpr const char* kEth0 = "917148ec47923f2e-f4d01f2ef4b92245, net: n, if: eth0, id: c1";
 constexpr const char* kEth1 = "917148ec47923f2e-ce22e8fef5c0a4f4, net: n, if: eth1, id: c1";
-constexpr const char* kChain = "CNI-9b00b9b7c2795a8a61a6eec1";
+constexpr const char* kReferenceChain = "CNI-9b00b9b7c2795a8a61a6eec1";
 
 enum class Tables { kNft, kLegacy };
 
@@ -58,7 +58,7 @@ class MasqueradeLeftovers : public MasqueradeTest {
 
   /// As the reference does it for one address.
   static void add_iptables_rules(Tables tables, const std::string& address, const std::string& container = "c1",
-                                 const std::string& chain = kChain, const std::string& network = "n") {
+                                 const std::string& chain = kReferenceChain, const std::string& network = "n") {
     const bool ipv4 = address.find(':') == std::string::npos;
     const std::string family = ipv4 ? "iptables" : "ip6tables";
     const std::string text = "name: \"" + network + "\" id: \"" + container + "\"";
@@ -160,7 +160,7 @@ TEST_P(MasqueradeLeftoversOf, LinkLocalAddressAloneMeansThatNoneIsKnown) {
 TEST_P(MasqueradeLeftoversOf, ChainOfTheSameNameOfAnotherNetworkStays) {
   PARITY("D22");
   // The hash is of network and container run together: "nc" and "1" look like "n" and "c1".
-  add_iptables_rules(GetParam(), "10.1.0.2", "1", kChain, "nc");
+  add_iptables_rules(GetParam(), "10.1.0.2", "1", kReferenceChain, "nc");
   const std::string other = rules();
   add_iptables_rules(GetParam(), "10.1.0.3");
   ASSERT_OK(remove(identity("c1")));
@@ -168,7 +168,7 @@ TEST_P(MasqueradeLeftoversOf, ChainOfTheSameNameOfAnotherNetworkStays) {
   ASSERT_OK(collect("n", {}));
   EXPECT_EQ(rules(), other);
   ASSERT_OK(remove(identity("1", "eth0", "nc")));
-  EXPECT_THAT(rules(), Not(HasSubstr(kChain)));
+  EXPECT_THAT(rules(), Not(HasSubstr(kReferenceChain)));
 }
 
 TEST_P(MasqueradeLeftoversOf, JumpInTheOldFormGoesToo) {
@@ -189,7 +189,7 @@ TEST_P(MasqueradeLeftoversOf, CollectTakesChainsOfThisNetworkThatAreNotValid) {
   ASSERT_OK(collect("other", {}));
   EXPECT_EQ(rules(), valid);
   ASSERT_OK(collect("n", {}));
-  EXPECT_THAT(rules(), Not(HasSubstr(kChain)));
+  EXPECT_THAT(rules(), Not(HasSubstr(kReferenceChain)));
   EXPECT_THAT(rules(), HasSubstr("CNI-somebody"));
 }
 
@@ -216,7 +216,7 @@ TEST_F(MasqueradeLeftovers, IptablesNftNeedsNoProgram) {
   PARITY("T71");
   add_iptables_rules(Tables::kNft, "10.1.0.2");
   ASSERT_OK(remove(identity("c1"), {}, "/nonexistent"));
-  EXPECT_THAT(saved(Tables::kNft), Not(HasSubstr(kChain)));
+  EXPECT_THAT(saved(Tables::kNft), Not(HasSubstr(kReferenceChain)));
 }
 
 TEST_F(MasqueradeLeftovers, NoTableComesIntoBeing) {

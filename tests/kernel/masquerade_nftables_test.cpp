@@ -12,7 +12,7 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 
 // Names as the reference hashes them: SHA-512 of "n", of "eth0:c1".
-constexpr const char* kChain = "att-917148ec47923f2e-f4d01f2ef4b92245";
+constexpr const char* kChainInTable = "att-917148ec47923f2e-f4d01f2ef4b92245";
 
 std::string pod_address(int number) {
   return "10." + std::to_string(1 + number / 65536) + "." + std::to_string(number / 256 % 256) + "." +
@@ -41,14 +41,14 @@ TEST_F(MasqueradeNftables, PrintsAsOneReadableTable) {
 		type ipv4_addr : verdict
 		comment "source address : chain of the attachment that has it"
 		elements = { 10.1.0.2 : goto )") +
-                           kChain + R"( }
+                           kChainInTable + R"( }
 	}
 
 	map attachments6 {
 		type ipv6_addr : verdict
 		comment "source address : chain of the attachment that has it"
 		elements = { fd00:1::2 : goto )" +
-                           kChain + R"( }
+                           kChainInTable + R"( }
 	}
 
 	chain postrouting {
@@ -57,7 +57,8 @@ TEST_F(MasqueradeNftables, PrintsAsOneReadableTable) {
 		ip6 saddr vmap @attachments6
 	}
 
-	chain )" + kChain + R"( {
+	chain )" + kChainInTable +
+                           R"( {
 		comment "net: n, if: eth0, id: c1"
 		ip saddr 10.1.0.2 ip daddr 10.1.0.0/24 return comment "own subnet"
 		ip6 saddr fd00:1::2 ip6 daddr fd00:1::/64 return comment "own subnet"
@@ -176,9 +177,9 @@ TEST_F(MasqueradeNftables, RemoveNeedsNoProgram) {
 TEST_F(MasqueradeNftables, RemoveFindsElementsOfAChainThatSomebodyEmptied) {
   ASSERT_OK(install(spec("other", {"10.1.0.9/24"})));
   ASSERT_OK(install(spec("c1", {"10.1.0.2/24", "fd00:1::2/64"})));
-  must_run({"nft", "flush", "chain", "inet", "cnio_masquerade", kChain});
+  must_run({"nft", "flush", "chain", "inet", "cnio_masquerade", kChainInTable});
   ASSERT_OK(remove(identity("c1")));
-  EXPECT_THAT(ruleset(), Not(HasSubstr(kChain)));
+  EXPECT_THAT(ruleset(), Not(HasSubstr(kChainInTable)));
   EXPECT_OK(check(spec("other", {"10.1.0.9/24"})));
 }
 
@@ -217,8 +218,8 @@ TEST_F(MasqueradeNftables, CheckNamesWhatIsMissing) {
   expect_missing("chain postrouting");
   ASSERT_OK(install(what));
   ASSERT_OK(check(what));
-  must_run({"nft", "flush", "chain", "inet", "cnio_masquerade", kChain});
-  expect_missing(kChain);
+  must_run({"nft", "flush", "chain", "inet", "cnio_masquerade", kChainInTable});
+  expect_missing(kChainInTable);
   ASSERT_OK(install(what));
   must_run({"nft", "delete element inet cnio_masquerade attachments4 { 10.1.0.2 }"});
   expect_missing("10.1.0.2");

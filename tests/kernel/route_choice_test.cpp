@@ -16,7 +16,7 @@ using test::Json;
 using test::routes_to;
 
 Cidr cidr(std::string_view text) { return Cidr::parse(text).value(); }
-IpAddr address(std::string_view text) { return IpAddr::parse(text).value(); }
+IpAddr parsed(std::string_view text) { return IpAddr::parse(text).value(); }
 
 // Two links, each with a gateway of each family.
 class RouteChoice : public test::NetTest {
@@ -36,7 +36,7 @@ class RouteChoice : public test::NetTest {
     return add_route(route(), link(link_name), spec, if_there);
   }
   std::optional<RouteMatch> matched(std::string_view text) {
-    const auto match = match_route(route(), address(text));
+    const auto match = match_route(route(), parsed(text));
     EXPECT_OK(match) << text;
     return match.ok() ? match.value() : std::nullopt;
   }
@@ -91,7 +91,7 @@ TEST_F(RouteChoice, AGatewayThatIsOnTheLinkNeedsNoRoute) {
        {std::tuple("10.70.0.0/16", "10.99.0.1", "-4"), std::tuple("fd70::/32", "fd99::1", "-6")}) {
     RouteSpec spec;
     spec.dst = cidr(dst);
-    spec.gateway = address(gateway);
+    spec.gateway = parsed(gateway);
     EXPECT_FALSE(add_route(route(), link("v0"), spec).ok());
     spec.gateway_on_link = true;
     ASSERT_OK(add_route(route(), link("v0"), spec));

@@ -19,33 +19,33 @@ class BridgeCheck : public BridgeTest {
 };
 
 /// What somebody may do to an attachment, and a word that the complaint has to hold.
-struct Damage {
+struct BridgeDamage {
   std::string name;
   std::vector<std::string> words;  ///< an `ip` command
   bool in_pod;
   std::string complaint;
 };
 
-void PrintTo(const Damage& damage, std::ostream* out) { *out << damage.name; }
+void PrintTo(const BridgeDamage& damage, std::ostream* out) { *out << damage.name; }
 
-class DamagedBridge : public BridgeCheck, public ::testing::WithParamInterface<Damage> {};
+class DamagedBridge : public BridgeCheck, public ::testing::WithParamInterface<BridgeDamage> {};
 
 INSTANTIATE_TEST_SUITE_P(
     Table, DamagedBridge,
     ::testing::Values(
-        Damage{"LinkGone", {"link", "del", "eth0"}, true, "eth0"},
-        Damage{"MacChanged", {"link", "set", "eth0", "address", "02:00:00:00:00:77"}, true, "02:00:00:00:00:77"},
-        Damage{"LinkDown", {"link", "set", "eth0", "down"}, true, "eth0"},
-        Damage{"AddressGone", {"addr", "del", "10.1.0.2/24", "dev", "eth0"}, true, "10.1.0.2"},
-        Damage{"Ipv6AddressGone", {"addr", "del", "fd01::2/64", "dev", "eth0"}, true, "fd01::2"},
-        Damage{"DefaultRouteGone", {"route", "del", "default"}, true, "0.0.0.0/0"},
-        Damage{"DefaultRouteElsewhere", {"route", "replace", "default", "via", "10.1.0.77"}, true, "0.0.0.0/0"},
-        Damage{"StaticRouteGone", {"route", "del", "10.50.0.0/16"}, true, "10.50.0.0/16"},
-        Damage{"BridgeDown", {"link", "set", "br0", "down"}, false, "br0"},
-        Damage{"BridgeGone", {"link", "del", "br0"}, false, "br0"},
-        Damage{"GatewayAddressGone", {"addr", "del", "10.1.0.1/24", "dev", "br0"}, false, "10.1.0.1"},
-        Damage{"BridgeMacChanged", {"link", "set", "br0", "address", "02:00:00:00:00:88"}, false, "br0"},
-        Damage{"ForeignAddressAdded", {"addr", "add", "10.77.0.1/24", "dev", "br0"}, false, ""}),
+        BridgeDamage{"LinkGone", {"link", "del", "eth0"}, true, "eth0"},
+        BridgeDamage{"MacChanged", {"link", "set", "eth0", "address", "02:00:00:00:00:77"}, true, "02:00:00:00:00:77"},
+        BridgeDamage{"LinkDown", {"link", "set", "eth0", "down"}, true, "eth0"},
+        BridgeDamage{"AddressGone", {"addr", "del", "10.1.0.2/24", "dev", "eth0"}, true, "10.1.0.2"},
+        BridgeDamage{"Ipv6AddressGone", {"addr", "del", "fd01::2/64", "dev", "eth0"}, true, "fd01::2"},
+        BridgeDamage{"DefaultRouteGone", {"route", "del", "default"}, true, "0.0.0.0/0"},
+        BridgeDamage{"DefaultRouteElsewhere", {"route", "replace", "default", "via", "10.1.0.77"}, true, "0.0.0.0/0"},
+        BridgeDamage{"StaticRouteGone", {"route", "del", "10.50.0.0/16"}, true, "10.50.0.0/16"},
+        BridgeDamage{"BridgeDown", {"link", "set", "br0", "down"}, false, "br0"},
+        BridgeDamage{"BridgeGone", {"link", "del", "br0"}, false, "br0"},
+        BridgeDamage{"GatewayAddressGone", {"addr", "del", "10.1.0.1/24", "dev", "br0"}, false, "10.1.0.1"},
+        BridgeDamage{"BridgeMacChanged", {"link", "set", "br0", "address", "02:00:00:00:00:88"}, false, "br0"},
+        BridgeDamage{"ForeignAddressAdded", {"addr", "add", "10.77.0.1/24", "dev", "br0"}, false, ""}),
     [](const auto& test) { return test.param.name; });
 
 TEST_P(DamagedBridge, IsNoticed) {

@@ -9,7 +9,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr const char* kChain = "CNI-DN-623e1c388032b20529218";  // SHA-512 of "netc1"
+constexpr const char* kDnatChain = "CNI-DN-623e1c388032b20529218";  // SHA-512 of "netc1"
 
 class PortmapChains : public PortmapTest, public ::testing::WithParamInterface<std::string> {
  protected:
@@ -40,15 +40,16 @@ TEST_P(PortmapChains, AreTheReferences) {
     EXPECT_THAT(text, HasSubstr(line));
   }
   const std::string comment = " -m comment --comment \"dnat name: \\\"net\\\" id: \\\"c1\\\"\" -m multiport --dports ";
-  const std::string jump = std::string(" -j ") + kChain + "\n";
+  const std::string jump = std::string(" -j ") + kDnatChain + "\n";
   EXPECT_EQ(shown("CNI-HOSTPORT-DNAT"), "-N CNI-HOSTPORT-DNAT\n-A CNI-HOSTPORT-DNAT -p sctp" + comment + "9" + jump +
                                             "-A CNI-HOSTPORT-DNAT -p tcp" + comment + "8080" + jump +
                                             "-A CNI-HOSTPORT-DNAT -p udp" + comment + "53" + jump);
-  const std::string rule = std::string("-A ") + kChain;
-  EXPECT_THAT(shown(kChain), HasSubstr(rule + " -s 10.1.0.0/24 -p tcp -m tcp --dport 8080 -j CNI-HOSTPORT-SETMARK\n" +
-                                       rule + " -s 127.0.0.1/32 -p tcp -m tcp --dport 8080 -j CNI-HOSTPORT-SETMARK\n" +
-                                       rule + " -p tcp -m tcp --dport 8080 -j DNAT --to-destination 10.1.0.2:80\n"));
-  EXPECT_THAT(shown(kChain, "ip6tables"),
+  const std::string rule = std::string("-A ") + kDnatChain;
+  EXPECT_THAT(shown(kDnatChain),
+              HasSubstr(rule + " -s 10.1.0.0/24 -p tcp -m tcp --dport 8080 -j CNI-HOSTPORT-SETMARK\n" + rule +
+                        " -s 127.0.0.1/32 -p tcp -m tcp --dport 8080 -j CNI-HOSTPORT-SETMARK\n" + rule +
+                        " -p tcp -m tcp --dport 8080 -j DNAT --to-destination 10.1.0.2:80\n"));
+  EXPECT_THAT(shown(kDnatChain, "ip6tables"),
               HasSubstr(rule + " -s fd01::/64 -p tcp -m tcp --dport 8080 -j CNI-HOSTPORT-SETMARK\n" + rule +
                         " -p tcp -m tcp --dport 8080 -j DNAT --to-destination [fd01::2]:80\n"));
 }
@@ -91,11 +92,11 @@ TEST_P(PortmapChains, MarkByAChainOfSomebodyElse) {
   EXPECT_EQ(nft_objects(), before);
   must_run({"iptables", "-t", "nat", "-N", "KUBE-MARK-MASQ"});
   EXPECT_TRUE(failed(add(external, c1_), code::kConfig)) << "IPv6 has none";
-  EXPECT_EQ(shown().find(kChain), std::string::npos);
+  EXPECT_EQ(shown().find(kDnatChain), std::string::npos);
   EXPECT_FALSE(has_rules("8080"));
   must_run({"ip6tables", "-t", "nat", "-N", "KUBE-MARK-MASQ"});
   must_add(external, c1_);
-  EXPECT_THAT(shown(kChain), HasSubstr("--dport 8080 -j KUBE-MARK-MASQ"));
+  EXPECT_THAT(shown(kDnatChain), HasSubstr("--dport 8080 -j KUBE-MARK-MASQ"));
   EXPECT_EQ(shown().find("CNI-HOSTPORT-MASQ"), std::string::npos);
   EXPECT_TRUE(succeeded_silently(check(external, c1_)));
 }
@@ -121,7 +122,7 @@ TEST_P(PortmapChains, OutliveASaveAndRestore) {
   must_add(ports, c1_);
   EXPECT_EQ(shown(), before);
   must_del(ports, c1_);
-  EXPECT_EQ(shown().find(kChain), std::string::npos);
+  EXPECT_EQ(shown().find(kDnatChain), std::string::npos);
 }
 
 // podman network reload, behind its tests' flush.
@@ -146,8 +147,8 @@ TEST_P(PortmapChains, CheckSeesEachThingThatIsChanged) {
   const std::vector<std::vector<std::string>> damages = {
       {"iptables", "-t", "nat", "-F", "PREROUTING"},         {"ip6tables", "-t", "nat", "-F", "OUTPUT"},
       {"iptables", "-t", "nat", "-F", "POSTROUTING"},        {"iptables", "-t", "nat", "-F", "CNI-HOSTPORT-MASQ"},
-      {"ip6tables", "-t", "nat", "-F", "CNI-HOSTPORT-DNAT"}, {"ip6tables", "-t", "nat", "-F", kChain},
-      {"iptables", "-t", "nat", "-D", kChain, "2"},          {"nft", "delete", "table", "inet", "cnio_portmap"},
+      {"ip6tables", "-t", "nat", "-F", "CNI-HOSTPORT-DNAT"}, {"ip6tables", "-t", "nat", "-F", kDnatChain},
+      {"iptables", "-t", "nat", "-D", kDnatChain, "2"},      {"nft", "delete", "table", "inet", "cnio_portmap"},
   };
   for (const auto& damage : damages) {
     must_add(ports, c1_);
@@ -183,7 +184,7 @@ TEST_P(PortmapChains, ConditionsAreIptablesWords) {
   EXPECT_THAT(shown("CNI-HOSTPORT-DNAT"), HasSubstr("-A CNI-HOSTPORT-DNAT -s 192.0.2.2/32 -p tcp"));
   EXPECT_TRUE(succeeded_silently(check(restricted, c1_)));
   must_del(restricted, c1_);
-  EXPECT_EQ(shown().find(kChain), std::string::npos);
+  EXPECT_EQ(shown().find(kDnatChain), std::string::npos);
   restricted["conditionsV4"] = {"ip", "saddr", "192.0.2.2"};
   EXPECT_TRUE(failed(add(restricted, c1_), code::kConfig, {"conditionsV4"}));
 }
@@ -215,7 +216,7 @@ TEST_P(PortmapChains, BackendsLookForEachOthersPorts) {
   must_add(config(c1_, {mapping(8080, 80)}), c1_);
   EXPECT_TRUE(failed(add(native, c2), code::kInTheWay, {"8080", "net/c1/eth0"}));
   must_del(native, c1_);
-  EXPECT_EQ(shown().find(kChain), std::string::npos);
+  EXPECT_EQ(shown().find(kDnatChain), std::string::npos);
   must_add(native, c2);
   EXPECT_TRUE(failed(add(config(c1_, {mapping(8080, 80)}), c1_), code::kInTheWay, {"8080", "net/c2/eth0"}));
   must_add(config(c2, {mapping(8080, 80)}), c2);

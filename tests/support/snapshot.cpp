@@ -14,10 +14,6 @@ namespace {
 
 constexpr const char* kStore = "/var/lib/cni";
 
-bool made_by_kernel(const std::string& text) {
-  return text.find("\"fe80:") != std::string::npos || text.find("\"ff00::/8\"") != std::string::npos;
-}
-
 std::string link_text(const Json& link) {
   Json kept;
   // operstate and the derived flags of a bridge follow its ports; both are asserted where they matter.
@@ -41,6 +37,10 @@ std::string mode_text(const std::filesystem::path& path) {
 }
 
 }  // namespace
+
+bool made_by_kernel(const std::string& text) {
+  return text.find("\"fe80:") != std::string::npos || text.find("\"ff00::/8\"") != std::string::npos;
+}
 
 void Snapshot::add_links(const std::string& netns) {
   for (const Json& link : ip_json({"addr", "show"}, netns)) {

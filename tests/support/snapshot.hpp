@@ -8,6 +8,10 @@
 
 namespace cnio::test {
 
+/// Is it about a link-local or multicast address of IPv6, which the kernel adds in its own time? Of an object that `ip
+/// -j` printed.
+bool made_by_kernel(const std::string& object);
+
 /// The state of a namespace (and of the reservation store) as lines of text, to be compared before and after.
 ///
 /// Left out: IPv6 link-local addresses and the routes that come with them, since the kernel makes them on its own

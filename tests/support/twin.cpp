@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include "support/snapshot.hpp"
+
 namespace cnio::test {
 namespace {
 
@@ -29,10 +31,6 @@ Json steady(const Json& object) {
     if (!is_volatile(key)) kept[key] = value;
   }
   return kept;
-}
-
-bool made_by_kernel(const std::string& text) {
-  return text.find("\"fe80:") != std::string::npos || text.find("\"ff00::/8\"") != std::string::npos;
 }
 
 bool has_flag(const Json& link, const std::string& flag) {

@@ -44,9 +44,9 @@ net::Link link_of(net::IfIndex index, const std::string& name, const std::string
 }
 
 // A node with a bridge and three pods: one is well, one has lost its rules, one is gone.
-class Look : public ::testing::Test {
+class CnioctlLook : public ::testing::Test {
  protected:
-  Look() {
+  CnioctlLook() {
     facts_.node.name = "node-1";
     facts_.node.kernel = "6.1.0";
     facts_.node.up_seconds = 3 * 3600;
@@ -160,7 +160,7 @@ TEST(Duration, IsRough) {
 
 // ---- the verbs
 
-TEST_F(Look, StatusSaysWhatIsWrong) {
+TEST_F(CnioctlLook, StatusSaysWhatIsWrong) {
   const Outcome said = status(facts_, {}, false);
   EXPECT_EQ(said.exit, Exit::kFound);
   EXPECT_EQ(said.out,
@@ -172,7 +172,7 @@ TEST_F(Look, StatusSaysWhatIsWrong) {
             "  note   mynet  /store/mynet/10.1.0.9 is no reservation: link to /etc/\\x1b[2J [foreign-file]\n");
 }
 
-TEST_F(Look, StatusIsWellIfAllIs) {
+TEST_F(CnioctlLook, StatusIsWellIfAllIs) {
   of(1).rules = {masquerade("10.1.0.3")};
   facts_.world.attached.pop_back();
   count();
@@ -183,7 +183,7 @@ TEST_F(Look, StatusIsWellIfAllIs) {
   EXPECT_EQ(blind.err, "cnioctl: could not look at /somewhere: closed\\x1b\n");
 }
 
-TEST_F(Look, StatusAsJsonHasTheSame) {
+TEST_F(CnioctlLook, StatusAsJsonHasTheSame) {
   const Json said = Json::parse(status(facts_, {}, true).out);
   EXPECT_EQ(said.at("schema"), "cnioctl/1");
   EXPECT_EQ(said.at("pods"), 2);
@@ -191,7 +191,7 @@ TEST_F(Look, StatusAsJsonHasTheSame) {
   EXPECT_EQ(said.at("networks").at(0).at("gone"), 1);
 }
 
-TEST_F(Look, ProblemsHaveFixedNames) {
+TEST_F(CnioctlLook, ProblemsHaveFixedNames) {
   EXPECT_THAT(kinds(), ElementsAre("no-rule"));
   of(0).rules[0].addresses.clear();
   EXPECT_THAT(kinds(), ElementsAre("no-rule", "wrong-rule"));
@@ -204,17 +204,17 @@ TEST_F(Look, ProblemsHaveFixedNames) {
                                    "no-route"));
 }
 
-TEST_F(Look, AMissingBridgeIsOne) {
+TEST_F(CnioctlLook, AMissingBridgeIsOne) {
   std::erase_if(facts_.world.links, [](const net::Link& each) { return each.index == kBridge; });
   EXPECT_THAT(kinds(), ElementsAre("no-bridge", "no-rule"));
 }
 
-TEST_F(Look, RulesThatCouldNotBeReadAreNotMissing) {
+TEST_F(CnioctlLook, RulesThatCouldNotBeReadAreNotMissing) {
   facts_.world.knows_rules = false;
   EXPECT_THAT(kinds(), IsEmpty());
 }
 
-TEST_F(Look, APoolRunsLow) {
+TEST_F(CnioctlLook, APoolRunsLow) {
   facts_.networks[0].sets = {ipam::RangeSet({ipam::default_range(cidr("10.1.0.0/29"))})};
   of(1).rules = {masquerade("10.1.0.3")};
   count();
@@ -225,7 +225,7 @@ TEST_F(Look, APoolRunsLow) {
   EXPECT_THAT(kinds(), ElementsAre("pool-low"));
 }
 
-TEST_F(Look, PodsAreATable) {
+TEST_F(CnioctlLook, PodsAreATable) {
   EXPECT_EQ(pods(facts_, false, false).out,
             "POD           NETWORK  INTERFACE  ADDRESSES  HOST END  STATE\n"
             "default/web   mynet    eth0       10.1.0.2   veth-c1   live\n"
@@ -234,7 +234,7 @@ TEST_F(Look, PodsAreATable) {
   EXPECT_EQ(Json::parse(pods(facts_, true, true).out).at("pods").size(), 3U);
 }
 
-TEST_F(Look, WhoTellsAllOfAnAddress) {
+TEST_F(CnioctlLook, WhoTellsAllOfAnAddress) {
   const Outcome said = who(facts_, "10.1.0.2", false);
   EXPECT_EQ(said.exit, Exit::kWell);
   EXPECT_EQ(said.out,
@@ -246,7 +246,7 @@ TEST_F(Look, WhoTellsAllOfAnAddress) {
             "  reservation  /store/mynet/10.1.0.2\n");
 }
 
-TEST_F(Look, WhoTakesWhateverNamesOne) {
+TEST_F(CnioctlLook, WhoTakesWhateverNamesOne) {
   firewall::OwnedRules ports = masquerade("10.1.0.2");
   ports.kind = firewall::RuleKind::kPortMap;
   ports.ports = {{6, 8080, 80, std::nullopt}};
@@ -261,7 +261,7 @@ TEST_F(Look, WhoTakesWhateverNamesOne) {
   EXPECT_THAT(who(facts_, "10.1.0.9", false).out, HasSubstr("is no reservation: link to /etc/\\x1b"));
 }
 
-TEST_F(Look, WhoSaysThatNobodyIsIt) {
+TEST_F(CnioctlLook, WhoSaysThatNobodyIsIt) {
   for (const char* thing : {"192.0.2.99", "udp/8080", "veth9", "x\x1b[2J", "70000"}) {
     const Outcome said = who(facts_, thing, false);
     EXPECT_EQ(said.exit, Exit::kNothing) << thing;
@@ -269,7 +269,7 @@ TEST_F(Look, WhoSaysThatNobodyIsIt) {
   }
 }
 
-TEST_F(Look, WhoAsJsonHasTheSameKeysForAll) {
+TEST_F(CnioctlLook, WhoAsJsonHasTheSameKeysForAll) {
   const Json said = Json::parse(who(facts_, "c3", true).out).at("found").at(0);
   for (const char* key : {"network", "container", "ifname", "pod", "addresses", "state", "reason", "hostEnds",
                           "sandbox", "rules", "reservations", "recorded", "cache", "problems"}) {
@@ -278,7 +278,7 @@ TEST_F(Look, WhoAsJsonHasTheSameKeysForAll) {
   EXPECT_EQ(said.at("state"), "gone");
 }
 
-TEST_F(Look, IpamCountsByState) {
+TEST_F(CnioctlLook, IpamCountsByState) {
   facts_.pools[0].pools[0].next = ip("10.1.0.5");
   EXPECT_EQ(ipam(facts_, "", false).out,
             "network  range        size  live  rebooted  gone  unknown  foreign  free  next\n"
@@ -291,13 +291,13 @@ TEST_F(Look, IpamCountsByState) {
   EXPECT_EQ(Json::parse(ipam(facts_, "", true).out).at("networks").at(0).at("pools").at(0).at("free"), 249);
 }
 
-TEST_F(Look, AddressesOutsideOfAllRangesAreCounted) {
+TEST_F(CnioctlLook, AddressesOutsideOfAllRangesAreCounted) {
   add("c9", "10.9.0.2", Life::kUnknown);
   count();
   EXPECT_THAT(ipam(facts_, "", false).out, HasSubstr("in no range"));
 }
 
-TEST_F(Look, TreeHangsPodsOnTheirBridges) {
+TEST_F(CnioctlLook, TreeHangsPodsOnTheirBridges) {
   of(1).host_ends[0].master = net::IfIndex::kNone;
   EXPECT_EQ(tree(facts_, false).out,
             "node-1  eth0 192.0.2.11/24, forwarding on\n"
@@ -308,7 +308,7 @@ TEST_F(Look, TreeHangsPodsOnTheirBridges) {
   EXPECT_EQ(Json::parse(tree(facts_, true).out).at("bridges").size(), 2U);
 }
 
-TEST_F(Look, MetricsAreForPrometheus) {
+TEST_F(CnioctlLook, MetricsAreForPrometheus) {
   const std::string text = metrics(facts_, "", false).out;
   for (const char* line :
        {"cnio_addresses{network=\"mynet\",range=\"10.1.0.0/24\",state=\"live\"} 2\n",
@@ -322,7 +322,7 @@ TEST_F(Look, MetricsAreForPrometheus) {
   EXPECT_EQ(metrics(facts_, "", false).exit, Exit::kWell);
 }
 
-TEST_F(Look, MetricsGoIntoAFileAsAWhole) {
+TEST_F(CnioctlLook, MetricsGoIntoAFileAsAWhole) {
   test::TempFolder folder;
   const std::string file = folder.at("cnio.prom");
   EXPECT_EQ(metrics(facts_, file, false).exit, Exit::kWell);
@@ -330,7 +330,7 @@ TEST_F(Look, MetricsGoIntoAFileAsAWhole) {
   EXPECT_EQ(metrics(facts_, folder.at("none/cnio.prom"), false).exit, Exit::kFound);
 }
 
-TEST_F(Look, NothingHostileIsPrinted) {
+TEST_F(CnioctlLook, NothingHostileIsPrinted) {
   Attached& hostile = of(0);
   hostile.pod = "default/\x1b]0;x\x07\n";
   hostile.who.network = "net\xc2\x9b";

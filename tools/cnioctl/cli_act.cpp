@@ -115,7 +115,7 @@ Outcome run_explain(Line& line) {
   return explain_add(line.explain, protocol::Environment::of_process());
 }
 
-constexpr Verb kVerbs[] = {
+constexpr Verb kActVerbs[] = {
     {"lint", "which network file runtimes use, and which quarrel", {kLint}, run_lint, true},
     {"gc", "removes what lost pods hold: a plan first, then by the plan", {kGc}, run_gc, true},
     {"resync", "puts back what the host has lost under its pods", {kResync}, run_resync, true},
@@ -125,6 +125,6 @@ constexpr Verb kVerbs[] = {
 
 }  // namespace
 
-std::span<const Verb> act_verbs() { return kVerbs; }
+std::span<const Verb> act_verbs() { return kActVerbs; }
 
 }  // namespace cnio::cnioctl

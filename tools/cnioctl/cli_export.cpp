@@ -117,7 +117,7 @@ Outcome run_bundle(Line& line) {
   return bundle(facts, {line.exports.bin, protocol::Environment::of_process()}, line.exports.bundle);
 }
 
-constexpr Verb kVerbs[] = {
+constexpr Verb kExportVerbs[] = {
     {"picture", "the node as a picture", {kLookPlaces, kPicture}, run_picture},
     {"snapshot", "all that is known of the node, as JSON", {kLookPlaces, kSnapshot}, run_snapshot},
     {"diff", "what has changed between two snapshots, or since one", {kLookPlaces, kDiff}, run_diff, true},
@@ -126,6 +126,6 @@ constexpr Verb kVerbs[] = {
 
 }  // namespace
 
-std::span<const Verb> export_verbs() { return kVerbs; }
+std::span<const Verb> export_verbs() { return kExportVerbs; }
 
 }  // namespace cnio::cnioctl

@@ -99,7 +99,7 @@ Outcome run_metrics(Line& line) {
   return metrics(facts, line.look.file, line.json);
 }
 
-constexpr Verb kVerbs[] = {
+constexpr Verb kLookVerbs[] = {
     {"status", "is this node's pod network well?", {kLookPlaces}, run_status, true},
     {"pods", "a table of pods", {kLookPlaces, kPods}, run_pods, true},
     {"who", "all that is known of one thing", {kLookPlaces, kWho}, run_who, true},
@@ -112,6 +112,6 @@ constexpr Verb kVerbs[] = {
 
 }  // namespace
 
-std::span<const Verb> look_verbs() { return kVerbs; }
+std::span<const Verb> look_verbs() { return kLookVerbs; }
 
 }  // namespace cnio::cnioctl

@@ -41,7 +41,7 @@ Outcome run_completion(Line& line) {
 
 Outcome run_man_page(Line& /*line*/) { return {Exit::kWell, man_page(words_of(command_line()))}; }
 
-constexpr Verb kVerbs[] = {
+constexpr Verb kManualVerbs[] = {
     {"version", "prints it", {}, run_version},
     {"help", "what a verb does and takes, as --help of it", {kHelp}, run_help},
     {"completion", "a script that completes what is typed in a shell", {kCompletion}, run_completion},
@@ -50,6 +50,6 @@ constexpr Verb kVerbs[] = {
 
 }  // namespace
 
-std::span<const Verb> manual_verbs() { return kVerbs; }
+std::span<const Verb> manual_verbs() { return kManualVerbs; }
 
 }  // namespace cnio::cnioctl

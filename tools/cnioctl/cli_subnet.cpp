@@ -19,10 +19,10 @@ constexpr Option kWhich[] = {{.name = "FILE",
                               .need = Need::kRequired,
                               .to = subnet_field<&SubnetOptions::file>()}};
 
-constexpr Option kPods = {.name = "pods",
-                          .value = "N",
-                          .about = "for how many a subnet has to have room",
-                          .to = subnet_field<&SubnetOptions::pods>()};
+constexpr Option kWantedPods = {.name = "pods",
+                                .value = "N",
+                                .about = "for how many a subnet has to have room",
+                                .to = subnet_field<&SubnetOptions::pods>()};
 constexpr Option kUplink = {.name = "uplink",
                             .value = "LINK",
                             .about = "the interface to other nodes (default: that of the default route)",
@@ -33,15 +33,15 @@ constexpr Option kOverlay = {.name = "overlay",
                              .about = "what carries packets to other nodes",
                              .to = subnet_field<&SubnetOptions::overlay>()};
 
-constexpr Option kCheck[] = {
-    kPods,
+constexpr Option kCheckSubnet[] = {
+    kWantedPods,
     kUplink,
     kOverlay,
     {.name = "here", .about = "would this node carry its pods?", .to = subnet_field<&SubnetOptions::here>()},
     {.name = "bridge", .value = "LINK", .about = "that of the pods", .to = subnet_field<&SubnetOptions::bridge>()}};
 
 constexpr Option kWrite[] = {
-    kPods,
+    kWantedPods,
     kUplink,
     kOverlay,
     {.name = "cluster",
@@ -91,18 +91,18 @@ SubnetOptions& options_of(Line& line) {
 }
 
 Outcome run_show(Line& line) { return subnet_show(options_of(line)); }
-Outcome run_check(Line& line) { return subnet_check(options_of(line)); }
+Outcome run_subnet_check(Line& line) { return subnet_check(options_of(line)); }
 Outcome run_write(Line& line) { return subnet_write(options_of(line)); }
 
-constexpr Verb kVerbs[] = {
+constexpr Verb kSubnetVerbs[] = {
     {"subnet", "the file that says which subnet is this node's"},
     {"subnet show", "what it says", {kWhich}, run_show},
-    {"subnet check", "is it whole and right?", {kWhich, kCheck}, run_check},
+    {"subnet check", "is it whole and right?", {kWhich, kCheckSubnet}, run_subnet_check},
     {"subnet write", "writes it, unless pods would lose their network", {kWhich, kWrite}, run_write},
 };
 
 }  // namespace
 
-std::span<const Verb> subnet_verbs() { return kVerbs; }
+std::span<const Verb> subnet_verbs() { return kSubnetVerbs; }
 
 }  // namespace cnio::cnioctl

@@ -18,6 +18,8 @@ namespace {
 
 using protocol::Json;
 
+constexpr size_t kShortest = 4;  // of what a container's ID may be found by
+
 std::string boot_of(const HeldAddress& address, const Attached& attached) {
   if (!address.origin) return "unknown";
   return attached.life() == Life::kRebooted ? "earlier" : "this";
@@ -87,6 +89,11 @@ std::string rule_text(const firewall::OwnedRules& rules) {
 }
 
 }  // namespace
+
+bool is_called(const protocol::Attachment& attachment, std::string_view text) {
+  const std::string& id = attachment.container_id;
+  return id == text || attachment.text() == text || (text.size() >= kShortest && id.starts_with(text));
+}
 
 std::string addresses_text(const Attached& attached) {
   std::string text;

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cnio/protocol/json.hpp"
+#include "cnio/protocol/request.hpp"
 
 #include "cnioctl/report.hpp"
 #include "cnioctl/world/facts.hpp"
@@ -17,6 +19,9 @@ protocol::Json pod_json(const std::string& pod);
 protocol::Json describe(const Attached& attached, const Facts& facts);
 // A block of lines.
 std::string describe_text(const Attached& attached, const Facts& facts);
+
+// May a person mean it by this? Its ID, the beginning of that, or "ID/interface".
+bool is_called(const protocol::Attachment& attachment, std::string_view text);
 
 // "10.240.1.17, fd01::11"; "-" if there are none.
 std::string addresses_text(const Attached& attached);

@@ -10,6 +10,7 @@
 
 #include "cnio/base/unique_fd.hpp"
 
+#include "cnioctl/network_file.hpp"
 #include "cnioctl/plugin_call.hpp"
 #include "cnioctl/print.hpp"
 #include "cnioctl/rehearsal/node_image.hpp"
@@ -24,7 +25,6 @@ using net::Netlink;
 using protocol::Fields;
 using protocol::Json;
 
-constexpr size_t kMaxFile = 1 << 20;
 constexpr char kContainer[] = "cnioctl-explain";
 
 // What came of it.
@@ -49,7 +49,7 @@ struct Theatre {
 };
 
 Result<Remembered> read_network(const ExplainOptions& options) {
-  CNIO_LET(const std::string text, read_regular_file(options.file, kMaxFile));
+  CNIO_LET(const std::string text, read_regular_file(options.file, kMaxNetworkFile));
   CNIO_LET(std::vector<Json> plugins, plugin_configs(text));
   Remembered out{.who = {"", {kContainer, options.ifname}}, .args = options.args};
   CNIO_LET(out.who.network, Fields(plugins.empty() ? Json::object() : plugins.front()).text("name"));

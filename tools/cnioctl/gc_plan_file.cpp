@@ -7,14 +7,13 @@
 #include "cnio/protocol/json.hpp"
 
 #include "cnioctl/gc_plan.hpp"
+#include "cnioctl/print.hpp"
 
 namespace cnio::cnioctl {
 namespace {
 
 using protocol::Fields;
 using protocol::Json;
-
-constexpr char kSchema[] = "cnioctl/1";
 
 // Names may be any bytes, and a plan must find them again.
 std::string packed(const std::string& text) { return attachment::to_json_text(text); }

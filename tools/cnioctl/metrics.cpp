@@ -29,7 +29,7 @@ struct Metric {
 };
 
 // As the format has it: a backslash before a backslash, a quote and a line break.
-std::string escaped(const std::string& text) {
+std::string escaped_label(const std::string& text) {
   std::string out;
   for (const char c : shown(text)) {
     if (c == '\\' || c == '"') out += '\\';
@@ -124,7 +124,7 @@ std::string text_of(const std::vector<Metric>& metrics) {
     for (const Sample& sample : metric.samples) {
       std::string labels;
       for (const auto& [name, value] : sample.labels) {
-        labels += (labels.empty() ? "{" : ",") + name + "=\"" + escaped(value) + "\"";
+        labels += (labels.empty() ? "{" : ",") + name + "=\"" + escaped_label(value) + "\"";
       }
       out += metric.name + labels + (labels.empty() ? " " : "} ") + std::to_string(sample.value) + "\n";
     }

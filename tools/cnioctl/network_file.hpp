@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,9 @@
 #include "cnio/base/result.hpp"
 
 namespace cnio::cnioctl {
+
+// Whoever reads one reads no more than this.
+inline constexpr size_t kMaxNetworkFile = 1 << 20;
 
 // What a configuration of a network, or a list of them, says that two of them may quarrel about.
 struct NetworkFile {

@@ -27,22 +27,22 @@ constexpr std::chrono::milliseconds kSecondLook{250};
 constexpr int kRestFactor = 9;
 constexpr std::chrono::milliseconds kLongestRest{400};
 
-struct Look {
+struct Sight {
   World world;
   Inventory inventory;
 };
 
 std::vector<std::string> forwarding(net::Netlink& route) {
   std::vector<std::string> out;
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+  for (const Family family : kFamilies) {
     const auto on = net::is_forwarding(route, family);
     if (on.ok() && on.value()) out.push_back("forwards " + std::string(family_name(family)));
   }
   return out;
 }
 
-Result<Look> look(const ResyncOptions& options) {
-  Look out{look_at_world(options.stores), {}};
+Result<Sight> look(const ResyncOptions& options) {
+  Sight out{look_at_world(options.stores), {}};
   CNIO_LET(net::Netlink route, net::Netlink::open(NETLINK_ROUTE));
   CNIO_LET(const auto addresses, net::list_addresses(route));
   out.inventory = take_inventory(out.world, addresses, forwarding(route));
@@ -72,7 +72,7 @@ class Watch {
 
   // Never well: it has no end of its own.
   Status run() {
-    CNIO_LET(const Look first, look(options_));
+    CNIO_LET(const Sight first, look(options_));
     const Losses all{true};
     CNIO_TRY(repair(first.world, all, true));
     for (;;) CNIO_TRY(turn());
@@ -82,7 +82,7 @@ class Watch {
   Status turn() {
     CNIO_LET(Heard heard, ears_.wait(-1));
     const auto begin = Clock::now();
-    CNIO_LET(const Look first, look(options_));
+    CNIO_LET(const Sight first, look(options_));
     const auto took = Clock::now() - begin;
     const Losses seen = lost(first, heard);
     if (!seen.any()) {
@@ -95,11 +95,11 @@ class Watch {
 
   Status look_again(const Losses& seen, const Heard& heard) {
     std::this_thread::sleep_for(kSecondLook);
-    CNIO_LET(const Look second, look(options_));
+    CNIO_LET(const Sight second, look(options_));
     return repair(second.world, both(seen, lost(second, heard)), false);
   }
 
-  [[nodiscard]] Losses lost(const Look& now, const Heard& heard) const {
+  [[nodiscard]] Losses lost(const Sight& now, const Heard& heard) const {
     Losses out = find_losses(known_, now.inventory);
     out.of_node = out.of_node || (heard.all() && !now.inventory.attached.empty());
     out.attached.merge(owners_of(heard.touched, known_, now.world));
@@ -115,7 +115,7 @@ class Watch {
       });
       if (first || !quiet) CNIO_TRY(say(report));
     }
-    CNIO_LET(Look after, look(options_));
+    CNIO_LET(Sight after, look(options_));
     settle(std::move(after.inventory), losses);
     return {};
   }

@@ -19,8 +19,6 @@ namespace {
 
 using protocol::Json;
 
-constexpr size_t kShortest = 4;  // of what a container's ID may be found by
-
 // What was found besides attachments: what it is, as a sentence.
 struct Answer {
   std::vector<Attached*> attached;
@@ -119,11 +117,7 @@ void find_link(Facts& facts, const std::string& name, Answer& answer) {
 }
 
 void find_container(Facts& facts, const std::string& text, Answer& answer) {
-  add(facts, answer, [&](const Attached& each) {
-    const protocol::Attachment& id = each.who.attachment;
-    return id.container_id == text || id.text() == text ||
-           (text.size() >= kShortest && id.container_id.starts_with(text));
-  });
+  add(facts, answer, [&](const Attached& each) { return is_called(each.who.attachment, text); });
 }
 
 void find_pod(Facts& facts, const std::string& text, Answer& answer) {

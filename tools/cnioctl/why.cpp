@@ -17,7 +17,6 @@ namespace {
 using protocol::Failure;
 using protocol::Json;
 
-constexpr size_t kShortest = 4;         // of what a container's ID may be found by
 constexpr size_t kShownContainer = 13;  // of its ID
 constexpr size_t kLater = 64;           // how many calls others may have made before a plugin has passed a failure on
 
@@ -30,8 +29,7 @@ struct Group {
 
 bool is_of(const std::string& thing, const std::string& pod, const protocol::Attachment& id) {
   if (thing == pod || (!pod.empty() && pod.ends_with("/" + thing))) return true;
-  const bool begins = thing.size() >= kShortest && id.container_id.starts_with(thing);
-  return !id.container_id.empty() && (thing == id.container_id || thing == id.text() || begins);
+  return !id.container_id.empty() && is_called(id, thing);
 }
 
 bool is_wanted(const Failure& failure, const std::string& thing) {

@@ -11,6 +11,7 @@
 namespace cnio {
 
 enum class Family : uint8_t { kIpv4, kIpv6 };
+inline constexpr Family kFamilies[] = {Family::kIpv4, Family::kIpv6};
 
 // "IPv4" or "IPv6".
 std::string_view family_name(Family family);

@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -15,6 +16,7 @@ namespace cnio::ipam {
 
 // What flanneld writes, and flannel reads by default.
 inline constexpr char kSubnetFile[] = "/run/flannel/subnet.env";
+inline constexpr size_t kMaxSubnetFile = size_t{1024} * 1024;
 
 struct NodeSubnets {
   // Of the cluster (FLANNEL_NETWORK, FLANNEL_IPV6_NETWORK) and of the node (FLANNEL_SUBNET, FLANNEL_IPV6_SUBNET), each
@@ -32,7 +34,7 @@ struct NodeSubnets {
 // or only a subnet. Errors: code 6.
 Result<NodeSubnets> parse_subnets(std::string_view text, const std::string& shown);
 
-// Errors: code 5 for what is no regular file, cannot be read, or is larger than 1 MiB; those of parse_subnets.
+// Errors: code 5 for what is no regular file, cannot be read, or is larger than kMaxSubnetFile; those of parse_subnets.
 Result<NodeSubnets> read_subnets(const std::string& path);
 
 // For whoever writes such a file, and so sees further than who reads it: subnets that lie in a network of the cluster,

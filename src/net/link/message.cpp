@@ -18,7 +18,7 @@ namespace {
 
 // Attributes of a message as a table by type; kMax is the highest one that is read.
 template <int kMax>
-struct Attributes {
+struct AttributeTable {
   nlattr* at[kMax + 1] = {};
 
   bool parse(nlmsghdr& header, size_t fixed) {
@@ -28,17 +28,17 @@ struct Attributes {
 };
 
 void parse_kind(nlattr* linkinfo, Link& link) {
-  Attributes<IFLA_INFO_SLAVE_DATA> info;
+  AttributeTable<IFLA_INFO_SLAVE_DATA> info;
   if (!info.parse_nested(linkinfo)) return;
   if (info.at[IFLA_INFO_KIND] != nullptr) link.kind = text_of(info.at[IFLA_INFO_KIND]);
   if (link.kind == "vrf" && info.at[IFLA_INFO_DATA] != nullptr) {
-    Attributes<IFLA_VRF_TABLE> vrf;
+    AttributeTable<IFLA_VRF_TABLE> vrf;
     if (vrf.parse_nested(info.at[IFLA_INFO_DATA]) && vrf.at[IFLA_VRF_TABLE] != nullptr) {
       link.vrf_table = value_of<uint32_t>(vrf.at[IFLA_VRF_TABLE]);
     }
   }
   if (link.kind == "bridge" && info.at[IFLA_INFO_DATA] != nullptr) {
-    Attributes<IFLA_BR_VLAN_FILTERING> bridge;
+    AttributeTable<IFLA_BR_VLAN_FILTERING> bridge;
     if (bridge.parse_nested(info.at[IFLA_INFO_DATA]) && bridge.at[IFLA_BR_VLAN_FILTERING] != nullptr) {
       link.vlan_filtering = value_of<uint8_t>(bridge.at[IFLA_BR_VLAN_FILTERING]) != 0;
     }
@@ -47,7 +47,7 @@ void parse_kind(nlattr* linkinfo, Link& link) {
       info.at[IFLA_INFO_SLAVE_DATA] == nullptr) {
     return;
   }
-  Attributes<IFLA_BRPORT_ISOLATED> port;
+  AttributeTable<IFLA_BRPORT_ISOLATED> port;
   if (!port.parse_nested(info.at[IFLA_INFO_SLAVE_DATA])) return;
   if (port.at[IFLA_BRPORT_MODE] != nullptr) link.hairpin = value_of<uint8_t>(port.at[IFLA_BRPORT_MODE]) != 0;
   if (port.at[IFLA_BRPORT_ISOLATED] != nullptr) link.isolated = value_of<uint8_t>(port.at[IFLA_BRPORT_ISOLATED]) != 0;
@@ -63,15 +63,15 @@ int setting(const nlattr* table, size_t number) {
 }
 
 void parse_settings(nlattr* families, Link& link) {
-  Attributes<AF_INET6> family;
+  AttributeTable<AF_INET6> family;
   if (!family.parse_nested(families)) return;
-  Attributes<IFLA_INET_CONF> ipv4;
+  AttributeTable<IFLA_INET_CONF> ipv4;
   if (family.at[AF_INET] != nullptr && ipv4.parse_nested(family.at[AF_INET]) && ipv4.at[IFLA_INET_CONF] != nullptr) {
     const nlattr* table = ipv4.at[IFLA_INET_CONF];
     link.forwards_ipv4 = setting(table, IPV4_DEVCONF_FORWARDING - 1) != 0;  // they count from 1
     link.announces_ipv4 = setting(table, IPV4_DEVCONF_ARP_NOTIFY - 1) != 0;
   }
-  Attributes<IFLA_INET6_CONF> ipv6;
+  AttributeTable<IFLA_INET6_CONF> ipv6;
   if (family.at[AF_INET6] != nullptr && ipv6.parse_nested(family.at[AF_INET6]) && ipv6.at[IFLA_INET6_CONF] != nullptr) {
     const nlattr* table = ipv6.at[IFLA_INET6_CONF];
     link.ipv6 = Ipv6Settings{.accept_ra = setting(table, DEVCONF_ACCEPT_RA),
@@ -110,7 +110,7 @@ void put_no_ipv6_address(nl_msg* message) {
 
 std::optional<Link> parse_link(nlmsghdr& header) {
   if (header.nlmsg_type != RTM_NEWLINK) return std::nullopt;
-  Attributes<IFLA_MAX_MTU> attributes;
+  AttributeTable<IFLA_MAX_MTU> attributes;
   if (!attributes.parse(header, sizeof(ifinfomsg)) || attributes.at[IFLA_IFNAME] == nullptr) return std::nullopt;
   const auto* info = static_cast<const ifinfomsg*>(nlmsg_data(&header));
   const auto& at = attributes.at;

@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <arpa/inet.h>  // ahead of linux/netfilter.h, which then does not define the same types
+#include <linux/if.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nf_tables_compat.h>
 #include <map>
-#include <net/if.h>
 
 #include <netlink/attr.h>
 
@@ -18,22 +18,22 @@ namespace cnio::net {
 namespace {
 
 // Attributes one after the other.
-class Attributes {
+class AttributeBytes {
  public:
-  explicit Attributes(std::string bytes = {}) : bytes_(std::move(bytes)) {}
+  explicit AttributeBytes(std::string bytes = {}) : bytes_(std::move(bytes)) {}
 
-  Attributes& put(int type, std::string_view content) {
+  AttributeBytes& put(int type, std::string_view content) {
     const nlattr header = {static_cast<uint16_t>(NLA_HDRLEN + content.size()), static_cast<uint16_t>(type)};
     bytes_.append(reinterpret_cast<const char*>(&header), sizeof header).append(content);
     bytes_.resize(NLA_ALIGN(bytes_.size()));
     return *this;
   }
-  Attributes& put(int type, uint32_t value) { return put(type, expr::bytes_of_u32(htonl(value))); }
-  Attributes& put_text(int type, std::string_view text) { return put(type, std::string(text).append(1, '\0')); }
-  Attributes& put_value(int type, std::string_view value) {
-    return put(type, Attributes().put(NFTA_DATA_VALUE, value).take());
+  AttributeBytes& put(int type, uint32_t value) { return put(type, expr::bytes_of_u32(htonl(value))); }
+  AttributeBytes& put_text(int type, std::string_view text) { return put(type, std::string(text).append(1, '\0')); }
+  AttributeBytes& put_value(int type, std::string_view value) {
+    return put(type, AttributeBytes().put(NFTA_DATA_VALUE, value).take());
   }
-  Attributes& put_register(int type, unsigned at) { return put(type, number_of(at)); }
+  AttributeBytes& put_register(int type, unsigned at) { return put(type, number_of(at)); }
 
   std::string take() { return std::move(bytes_); }
 
@@ -125,15 +125,15 @@ std::string bytes_of_interface(std::string_view name) {
 }
 
 NftExpression load_meta(uint32_t key, unsigned at) {
-  return {"meta", Attributes().put_register(NFTA_META_DREG, at).put(NFTA_META_KEY, key).take()};
+  return {"meta", AttributeBytes().put_register(NFTA_META_DREG, at).put(NFTA_META_KEY, key).take()};
 }
 
 NftExpression set_meta(uint32_t key, unsigned at) {
-  return {"meta", Attributes().put_register(NFTA_META_SREG, at).put(NFTA_META_KEY, key).take()};
+  return {"meta", AttributeBytes().put_register(NFTA_META_SREG, at).put(NFTA_META_KEY, key).take()};
 }
 
 NftExpression load_payload(uint32_t header, uint32_t offset, uint32_t length, unsigned at) {
-  return {"payload", Attributes()
+  return {"payload", AttributeBytes()
                          .put_register(NFTA_PAYLOAD_DREG, at)
                          .put(NFTA_PAYLOAD_BASE, header)
                          .put(NFTA_PAYLOAD_OFFSET, offset)
@@ -155,11 +155,11 @@ NftExpression load_destination(Family family, unsigned at) {
 NftExpression load_destination_port(unsigned at) { return load_payload(NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, at); }
 
 NftExpression load_tracking(uint32_t key, unsigned at) {
-  return {"ct", Attributes().put_register(NFTA_CT_DREG, at).put(NFTA_CT_KEY, key).take()};
+  return {"ct", AttributeBytes().put_register(NFTA_CT_DREG, at).put(NFTA_CT_KEY, key).take()};
 }
 
 NftExpression load_destination_type(unsigned at) {
-  return {"fib", Attributes()
+  return {"fib", AttributeBytes()
                      .put_register(NFTA_FIB_DREG, at)
                      .put(NFTA_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE)
                      .put(NFTA_FIB_FLAGS, NFTA_FIB_F_DADDR)
@@ -169,7 +169,7 @@ NftExpression load_destination_type(unsigned at) {
 NftExpression mask(std::string_view mask, std::string_view flip, unsigned at) {
   std::string flipped(flip);
   flipped.resize(mask.size());
-  return {"bitwise", Attributes()
+  return {"bitwise", AttributeBytes()
                          .put_register(NFTA_BITWISE_SREG, at)
                          .put_register(NFTA_BITWISE_DREG, at)
                          .put(NFTA_BITWISE_LEN, static_cast<uint32_t>(mask.size()))
@@ -179,7 +179,7 @@ NftExpression mask(std::string_view mask, std::string_view flip, unsigned at) {
 }
 
 NftExpression compare(std::string_view value, unsigned at, bool equal) {
-  return {"cmp", Attributes()
+  return {"cmp", AttributeBytes()
                      .put_register(NFTA_CMP_SREG, at)
                      .put(NFTA_CMP_OP, equal ? NFT_CMP_EQ : NFT_CMP_NEQ)
                      .put_value(NFTA_CMP_DATA, value)
@@ -187,7 +187,7 @@ NftExpression compare(std::string_view value, unsigned at, bool equal) {
 }
 
 NftExpression in_range(std::string_view first, std::string_view last, unsigned at) {
-  return {"range", Attributes()
+  return {"range", AttributeBytes()
                        .put_register(NFTA_RANGE_SREG, at)
                        .put(NFTA_RANGE_OP, NFT_RANGE_EQ)
                        .put_value(NFTA_RANGE_FROM_DATA, first)
@@ -196,7 +196,7 @@ NftExpression in_range(std::string_view first, std::string_view last, unsigned a
 }
 
 NftExpression look_up(std::string_view set, unsigned at, bool negated) {
-  return {"lookup", Attributes()
+  return {"lookup", AttributeBytes()
                         .put_text(NFTA_LOOKUP_SET, set)
                         .put_register(NFTA_LOOKUP_SREG, at)
                         .put(NFTA_LOOKUP_FLAGS, negated ? uint32_t{NFT_LOOKUP_F_INV} : 0)
@@ -204,7 +204,7 @@ NftExpression look_up(std::string_view set, unsigned at, bool negated) {
 }
 
 NftExpression map_to(std::string_view map, unsigned from, unsigned to) {
-  return {"lookup", Attributes()
+  return {"lookup", AttributeBytes()
                         .put_text(NFTA_LOOKUP_SET, map)
                         .put_register(NFTA_LOOKUP_SREG, from)
                         .put_register(NFTA_LOOKUP_DREG, to)
@@ -212,7 +212,7 @@ NftExpression map_to(std::string_view map, unsigned from, unsigned to) {
 }
 
 NftExpression map_to_verdict(std::string_view map, unsigned from) {
-  return {"lookup", Attributes()
+  return {"lookup", AttributeBytes()
                         .put_text(NFTA_LOOKUP_SET, map)
                         .put_register(NFTA_LOOKUP_SREG, from)
                         .put(NFTA_LOOKUP_DREG, NFT_REG_VERDICT)
@@ -220,20 +220,22 @@ NftExpression map_to_verdict(std::string_view map, unsigned from) {
 }
 
 NftExpression set_immediate(std::string_view value, unsigned at) {
-  return {"immediate", Attributes().put_register(NFTA_IMMEDIATE_DREG, at).put_value(NFTA_IMMEDIATE_DATA, value).take()};
+  return {"immediate",
+          AttributeBytes().put_register(NFTA_IMMEDIATE_DREG, at).put_value(NFTA_IMMEDIATE_DATA, value).take()};
 }
 
 NftExpression verdict(int code, std::string_view chain) {
-  Attributes verdict;
+  AttributeBytes verdict;
   verdict.put(NFTA_VERDICT_CODE, static_cast<uint32_t>(code));
   if (!chain.empty()) verdict.put_text(NFTA_VERDICT_CHAIN, chain);
-  const std::string data = Attributes().put(NFTA_DATA_VERDICT, verdict.take()).take();
-  return {"immediate", Attributes().put(NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT).put(NFTA_IMMEDIATE_DATA, data).take()};
+  const std::string data = AttributeBytes().put(NFTA_DATA_VERDICT, verdict.take()).take();
+  return {"immediate",
+          AttributeBytes().put(NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT).put(NFTA_IMMEDIATE_DATA, data).take()};
 }
 
 // Each range has one address and one port. The kernel sets these flags by itself, and tells them.
 NftExpression dnat(Family family, unsigned address_at, std::optional<unsigned> port_at) {
-  Attributes attributes;
+  AttributeBytes attributes;
   attributes.put(NFTA_NAT_TYPE, NFT_NAT_DNAT).put(NFTA_NAT_FAMILY, nft::protocol_of(family));
   attributes.put_register(NFTA_NAT_REG_ADDR_MIN, address_at).put_register(NFTA_NAT_REG_ADDR_MAX, address_at);
   uint32_t flags = NF_NAT_RANGE_MAP_IPS;
@@ -249,14 +251,17 @@ NftExpression masquerade() { return {"masq", {}}; }
 NftExpression counter() { return {"counter", {}}; }
 
 NftExpression match(std::string_view name, uint32_t revision, std::string_view info) {
-  return {"match",
-          Attributes().put_text(NFTA_MATCH_NAME, name).put(NFTA_MATCH_REV, revision).put(NFTA_MATCH_INFO, info).take()};
+  return {
+      "match",
+      AttributeBytes().put_text(NFTA_MATCH_NAME, name).put(NFTA_MATCH_REV, revision).put(NFTA_MATCH_INFO, info).take()};
 }
 
 NftExpression target(std::string_view name, uint32_t revision, std::string_view info) {
-  return {
-      "target",
-      Attributes().put_text(NFTA_TARGET_NAME, name).put(NFTA_TARGET_REV, revision).put(NFTA_TARGET_INFO, info).take()};
+  return {"target", AttributeBytes()
+                        .put_text(NFTA_TARGET_NAME, name)
+                        .put(NFTA_TARGET_REV, revision)
+                        .put(NFTA_TARGET_INFO, info)
+                        .take()};
 }
 
 }  // namespace expr

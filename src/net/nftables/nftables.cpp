@@ -93,12 +93,12 @@ MsgPtr make_chain_get(const NftTable& table, const std::string& chain) {
   return message;
 }
 
-struct Element {
+struct VerdictElement {
   IpAddr key;
   std::string chain;
 };
 
-std::optional<Element> parse_element(nlattr* element) {
+std::optional<VerdictElement> parse_verdict(nlattr* element) {
   nlattr* at[NFTA_SET_ELEM_MAX + 1] = {};
   nla_parse_nested(at, NFTA_SET_ELEM_MAX, element, nullptr);
   if (at[NFTA_SET_ELEM_KEY] == nullptr || at[NFTA_SET_ELEM_DATA] == nullptr) return std::nullopt;
@@ -110,7 +110,7 @@ std::optional<Element> parse_element(nlattr* element) {
   nlattr* verdict[NFTA_VERDICT_MAX + 1] = {};
   nla_parse_nested(verdict, NFTA_VERDICT_MAX, data[NFTA_DATA_VERDICT], nullptr);
   const nlattr* chain = verdict[NFTA_VERDICT_CHAIN];
-  return Element{to_ip(key[NFTA_DATA_VALUE]), chain != nullptr ? text_of(chain) : std::string()};
+  return VerdictElement{to_ip(key[NFTA_DATA_VALUE]), chain != nullptr ? text_of(chain) : std::string()};
 }
 
 template <class Visit>
@@ -120,7 +120,7 @@ void for_each_element(nlmsghdr& message, Visit visit) {
   nlattr* element = nullptr;
   int remaining = 0;
   nla_for_each_nested(element, attributes.at[NFTA_SET_ELEM_LIST_ELEMENTS], remaining) {
-    if (const auto parsed = parse_element(element)) visit(*parsed);
+    if (const auto parsed = parse_verdict(element)) visit(*parsed);
   }
 }
 
@@ -277,7 +277,7 @@ Result<std::optional<std::string>> NftConnection::find_goto(const NftTable& tabl
   std::optional<std::string> chain;
   const std::string operation = "look for " + key.to_string() + " in map " + map;
   CNIO_TRY(look_up(netlink_, message.get(), operation, [&](nlmsghdr& answer) {
-    for_each_element(answer, [&](const Element& element) { chain = element.chain; });
+    for_each_element(answer, [&](const VerdictElement& element) { chain = element.chain; });
   }));
   return chain;
 }
@@ -289,7 +289,7 @@ Result<std::vector<IpAddr>> NftConnection::list_keys_to(const NftTable& table, c
   put_text(message.get(), NFTA_SET_ELEM_LIST_SET, map);
   std::vector<IpAddr> keys;
   const auto keep = [&](nlmsghdr& answer) {
-    for_each_element(answer, [&](const Element& element) {
+    for_each_element(answer, [&](const VerdictElement& element) {
       if (element.chain == chain) keys.push_back(element.key);
     });
   };

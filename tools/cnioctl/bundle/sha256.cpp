@@ -8,7 +8,7 @@
 namespace cnio::cnioctl {
 namespace {
 
-constexpr size_t kBlock = 64;
+constexpr size_t kHashBlock = 64;
 constexpr size_t kRounds = 64;
 constexpr size_t kLengthSize = 8;
 
@@ -68,16 +68,16 @@ void add_block(State& state, std::string_view block) {
 
 // 5.1.1: what is left of the data, a bit, and the length in bits at the end of a block.
 std::string padded_tail(std::string_view data) {
-  std::string tail(data.substr(data.size() - data.size() % kBlock));
+  std::string tail(data.substr(data.size() - data.size() % kHashBlock));
   tail += '\x80';
-  while (tail.size() % kBlock != kBlock - kLengthSize) tail += '\0';
+  while (tail.size() % kHashBlock != kHashBlock - kLengthSize) tail += '\0';
   const uint64_t bits = uint64_t{8} * data.size();
   for (size_t i = kLengthSize; i-- > 0;) tail += static_cast<char>((bits >> (8 * i)) & 0xFFU);
   return tail;
 }
 
 void add_blocks(State& state, std::string_view data) {
-  for (; data.size() >= kBlock; data.remove_prefix(kBlock)) add_block(state, data.substr(0, kBlock));
+  for (; data.size() >= kHashBlock; data.remove_prefix(kHashBlock)) add_block(state, data.substr(0, kHashBlock));
 }
 
 }  // namespace

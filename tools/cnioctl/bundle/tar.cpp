@@ -9,29 +9,29 @@
 namespace cnio::cnioctl {
 namespace {
 
-constexpr size_t kBlock = 512;
+constexpr size_t kTarBlock = 512;
 
 // pax(1), "ustar Header Block".
-struct Field {
+struct HeaderField {
   size_t at;
   size_t size;
 };
-constexpr Field kName{0, 100};
-constexpr Field kMode{100, 8};
-constexpr Field kUser{108, 8};
-constexpr Field kGroup{116, 8};
-constexpr Field kSize{124, 12};
-constexpr Field kTime{136, 12};
-constexpr Field kSum{148, 8};
-constexpr Field kType{156, 1};
-constexpr Field kMagic{257, 8};  // with the version
+constexpr HeaderField kName{0, 100};
+constexpr HeaderField kMode{100, 8};
+constexpr HeaderField kUser{108, 8};
+constexpr HeaderField kGroup{116, 8};
+constexpr HeaderField kSize{124, 12};
+constexpr HeaderField kTime{136, 12};
+constexpr HeaderField kSum{148, 8};
+constexpr HeaderField kType{156, 1};
+constexpr HeaderField kMagic{257, 8};  // with the version
 
-void put(std::string& header, const Field& field, std::string_view text) {
+void put(std::string& header, const HeaderField& field, std::string_view text) {
   header.replace(field.at, std::min(field.size, text.size()), text.substr(0, field.size));
 }
 
 // Octal digits and a NUL.
-void put_number(std::string& header, const Field& field, uint64_t number) {
+void put_number(std::string& header, const HeaderField& field, uint64_t number) {
   std::array<char, 32> text{};
   const int digits = static_cast<int>(field.size) - 1;
   std::snprintf(text.data(), text.size(), "%0*llo", digits, static_cast<unsigned long long>(number));
@@ -47,7 +47,7 @@ void put_sum(std::string& header) {
 }
 
 std::string header_of(const TarFile& file, int64_t seconds) {
-  std::string header(kBlock, '\0');
+  std::string header(kTarBlock, '\0');
   put(header, kName, file.name);
   put_number(header, kMode, 0600);
   put_number(header, kUser, 0);
@@ -69,9 +69,9 @@ std::string tar_of(const std::vector<TarFile>& files, int64_t seconds) {
   std::string out;
   for (const TarFile& each : files) {
     out += header_of(each, seconds) + each.content;
-    out.append((kBlock - out.size() % kBlock) % kBlock, '\0');
+    out.append((kTarBlock - out.size() % kTarBlock) % kTarBlock, '\0');
   }
-  return out.append(2 * kBlock, '\0');
+  return out.append(2 * kTarBlock, '\0');
 }
 
 }  // namespace cnio::cnioctl

@@ -8,13 +8,10 @@
 #include "cnio/base/unique_fd.hpp"
 
 #include "cnioctl/inside/inside.hpp"
+#include "cnioctl/network_file.hpp"
 
 namespace cnio::cnioctl {
-namespace {
-
-constexpr size_t kMaxFile = 1 << 20;
-
-}  // namespace
+namespace {}  // namespace
 
 bool by_name(const SeenFile& a, const SeenFile& b) { return a.name < b.name; }
 
@@ -26,7 +23,7 @@ bool is_folder(const std::string& path) {
 }
 
 void read(SeenFile& file, Report& report) {
-  auto text = read_file(file.path, kMaxFile);
+  auto text = read_file(file.path, kMaxNetworkFile);
   if (!text.ok()) return report.blind(file.path, text.error());
   file.text = std::move(text).value();
   auto network = parse_network_file(file.text);

@@ -18,9 +18,10 @@ namespace {
 using net::Link;
 using net::Netlink;
 
-constexpr std::array<const char*, 6> kSettings = {"ipv6/conf/all/disable_ipv6",  "ipv4/ip_forward",
-                                                  "ipv6/conf/all/forwarding",    "ipv4/conf/all/rp_filter",
-                                                  "ipv4/conf/default/rp_filter", "bridge/bridge-nf-call-iptables"};
+constexpr std::array<const char*, 6> kCopiedSettings = {
+    "ipv6/conf/all/disable_ipv6",  "ipv4/ip_forward",
+    "ipv6/conf/all/forwarding",    "ipv4/conf/all/rp_filter",
+    "ipv4/conf/default/rp_filter", "bridge/bridge-nf-call-iptables"};
 constexpr char kLoopback[] = "lo";
 
 // Pods' cables, and those that a bridge's gateway in a VLAN stands on. A node in a container has a cable, too; of that
@@ -37,7 +38,7 @@ bool is_left_out(const NodeImage::OneLink& of) {
 Result<NodeImage::OneLink> take_link(Netlink& route, const Link& link) {
   NodeImage::OneLink out{link, {}, {}};
   CNIO_LET(out.addresses, net::list_addresses(route, link));
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+  for (const Family family : kFamilies) {
     CNIO_LET(const std::vector<net::KernelRoute> routes, net::list_routes(route, link, family));
     out.routes.insert(out.routes.end(), routes.begin(), routes.end());
   }
@@ -105,7 +106,7 @@ Status add_routes(Netlink& route, const NodeImage::OneLink& like) {
 
 Result<NodeImage> take_image(Netlink& route) {
   NodeImage out;
-  for (const char* key : kSettings) {
+  for (const char* key : kCopiedSettings) {
     CNIO_LET(const auto value, net::read_sysctl(key));
     if (value) out.settings.emplace_back(key, *value);
   }

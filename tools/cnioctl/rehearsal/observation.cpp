@@ -23,8 +23,8 @@ using net::Link;
 using net::Netlink;
 
 constexpr std::array<std::string_view, 5> kWheres = {"host", "pod", "nft", "sysctl", "file"};
-constexpr std::array<const char*, 4> kSettings = {"ipv4/ip_forward", "ipv6/conf/all/forwarding",
-                                                  "ipv4/conf/all/route_localnet", "ipv4/conf/all/arp_notify"};
+constexpr std::array<const char*, 4> kObservedSettings = {"ipv4/ip_forward", "ipv6/conf/all/forwarding",
+                                                          "ipv4/conf/all/route_localnet", "ipv4/conf/all/arp_notify"};
 
 // What an interface is, as people call it.
 std::string link_text(const Link& link, const std::map<net::IfIndex, std::string>& names) {
@@ -53,7 +53,7 @@ std::string route_text(const net::KernelRoute& route, const Link& link) {
 bool is_made_by_kernel(const Cidr& cidr) { return cidr.addr.is_link_local_unicast() || cidr.addr.is_multicast(); }
 
 Status observe_routes(Netlink& route, const Link& link, Thing::Where where, Things& out) {
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+  for (const Family family : kFamilies) {
     CNIO_LET(const std::vector<net::KernelRoute> routes, net::list_routes(route, link, family));
     for (const net::KernelRoute& each : routes) {
       if (!is_made_by_kernel(each.dst)) out.insert({where, route_text(each, link)});
@@ -131,7 +131,7 @@ Status observe_settings(Netlink& route, Things& out) {
   const auto add = [&](const std::string& name, const std::optional<std::string>& value) {
     if (value && *value != "0") out.insert({Thing::Where::kSettings, name + " = " + *value});
   };
-  for (const char* key : kSettings) {
+  for (const char* key : kObservedSettings) {
     CNIO_LET(const auto value, net::read_sysctl(key));
     add(std::string("net/") + key, value);
   }

@@ -18,7 +18,6 @@ namespace {
 
 using protocol::Json;
 
-constexpr size_t kMaxFile = 1 << 20;
 constexpr char kLeftOut[] = "(left out)";
 // What names of secrets have in them, in small letters.
 constexpr std::array<std::string_view, 8> kSecretWords = {"password", "passwd",     "passphrase", "secret",
@@ -40,7 +39,7 @@ bool names_a_secret(const std::string& name) {
 }
 
 Result<Json> read_json(const std::string& path) {
-  CNIO_LET(const std::string text, read_file(path, kMaxFile));
+  CNIO_LET(const std::string text, read_file(path, kMaxNetworkFile));
   return protocol::parse_json(text);
 }
 

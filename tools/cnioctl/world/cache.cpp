@@ -17,7 +17,7 @@ namespace {
 using firewall::RuleOwner;
 using protocol::Json;
 
-constexpr size_t kMaxFile = 4 << 20;
+constexpr size_t kMaxCacheFile = 4 << 20;
 
 std::string text_of(const Json& object, const char* key) {
   const auto found = object.find(key);
@@ -85,7 +85,7 @@ std::string Cache::path_of(const RuleOwner& who) const {
 }
 
 Result<CachedAdd> Cache::read_path(const std::string& path) {
-  CNIO_LET(const std::string text, read_file(path, kMaxFile));
+  CNIO_LET(const std::string text, read_file(path, kMaxCacheFile));
   auto cached = parse_cached(text);
   if (cached.ok()) return cached;
   return std::move(cached).error().context(path);

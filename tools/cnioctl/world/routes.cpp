@@ -24,7 +24,7 @@ bool is_own_subnet(const net::KernelRoute& route, const net::Link& link, const N
 }
 
 Status add_by_link(net::Netlink& netlink, const net::Link& link, NodeFacts& node) {
-  for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+  for (const Family family : kFamilies) {
     CNIO_LET(const auto routes, net::list_routes(netlink, link, family));
     for (const net::KernelRoute& each : routes) {
       if (each.table != RT_TABLE_MAIN || is_own_subnet(each, link, node) || each.dst.addr.is_multicast()) continue;

@@ -17,8 +17,6 @@ namespace {
 using protocol::Fields;
 using protocol::Json;
 
-constexpr size_t kMaxFile = 1 << 20;
-
 template <class T>
 T or_default(Result<T> value) {
   return value.ok() ? std::move(value).value() : T();
@@ -48,7 +46,7 @@ Status understand_pools(const Json& plugin, NetworkView& out) {
 }
 
 Result<NetworkView> read_network(const std::string& path) {
-  CNIO_LET(const std::string text, read_file(path, kMaxFile));
+  CNIO_LET(const std::string text, read_file(path, kMaxNetworkFile));
   CNIO_LET(NetworkFile file, parse_network_file(text));
   NetworkView out{file.name, path};
   if (file.only_loopback()) return NetworkView{};
@@ -57,7 +55,7 @@ Result<NetworkView> read_network(const std::string& path) {
 }
 
 void read_pools(NetworkView& network, Report& report) {
-  const auto text = read_file(network.file, kMaxFile);
+  const auto text = read_file(network.file, kMaxNetworkFile);
   const auto plugins = text.ok() ? plugin_configs(text.value()) : Result<std::vector<Json>>(text.error());
   if (!plugins.ok() || plugins.value().empty()) return;
   const Status understood = understand_pools(plugins.value().front(), network);

@@ -26,7 +26,7 @@ using ipam::Reservation;
 using ipam::ReservationStore;
 
 // What the collecting of a world has come to.
-struct Look {
+struct Collected {
   StorePlaces places;
   Assembly assembly = {};
   Report blind = {};
@@ -37,14 +37,14 @@ struct Look {
 };
 
 // A pair is recorded before it is made, so each link that is seen has its record by then.
-void look_at_links(Look& look) {
+void look_at_links(Collected& look) {
   auto route = net::Netlink::open(NETLINK_ROUTE);
   auto links = route.ok() ? net::list_links(route.value()) : Result<std::vector<net::Link>>(route.error());
   if (!links.ok()) return look.blind.blind("links", links.error());
   look.assembly.add_links(std::move(links).value());
 }
 
-void look_at_records(Look& look) {
+void look_at_records(Collected& look) {
   const auto host = net::Namespace::own_number();
   if (!host.ok()) return look.blind.blind("records", host.error());
   look.host = host.value();
@@ -53,7 +53,7 @@ void look_at_records(Look& look) {
   for (const AttachmentRecord& record : records.value()) look.assembly.add_pairs(record.pairs_on(look.host));
 }
 
-void look_at_rules(Look& look) {
+void look_at_rules(Collected& look) {
   auto nft = net::NftConnection::open();
   if (nft.ok() && !nft.value()) return;
   auto rules = nft.ok() ? firewall::list_owned_rules(*nft.value()) : Result<std::vector<OwnedRules>>(nft.error());
@@ -74,7 +74,7 @@ std::string what_is_at(const std::string& path) {
   return "link to " + target;
 }
 
-void add_reservation(Look& look, const std::string& network, const Reservation& each) {
+void add_reservation(Collected& look, const std::string& network, const Reservation& each) {
   const std::string path = look.places.data_dir + "/" + network + "/" + each.file;
   if (each.state == Reservation::State::kHeld) {
     return look.assembly.add_address({network, each.holder}, {each.address, path, each.origin, each.written});
@@ -83,7 +83,7 @@ void add_reservation(Look& look, const std::string& network, const Reservation& 
   look.foreign.push_back({network, each.address, path, torn ? "empty" : what_is_at(path), torn});
 }
 
-void look_at_stores(Look& look) {
+void look_at_stores(Collected& look) {
   for (const std::string& network : stores_in(look.places.data_dir, look.blind)) {
     const std::string folder = look.places.data_dir + "/" + network;
     auto store = ReservationStore::peek(folder);
@@ -98,7 +98,7 @@ void look_at_stores(Look& look) {
 }
 
 // Those that name an attachment which is known by something else are not read: a node has a thousand.
-void look_at_cache(Look& look, World& world) {
+void look_at_cache(Collected& look, World& world) {
   const Cache cache(look.places.cache_dir);
   const std::vector<std::string> paths = cache.paths(look.blind);
   std::set<std::string> unread(paths.begin(), paths.end());
@@ -210,7 +210,7 @@ const net::Link* World::find_link(const std::string& name) const {
 }
 
 World look_at_world(const StorePlaces& places) {
-  Look look{places};
+  Collected look{places};
   look_at_links(look);
   look_at_records(look);
   look_at_rules(look);
