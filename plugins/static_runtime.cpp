@@ -54,6 +54,7 @@ int __wrap___isoc23_fscanf(FILE* /*file*/, const char* /*format*/, ...) { std::a
 extern "C" {
 const char* __wrap__dl_get_origin();
 
+// A pointer that is none, as glibc has it. NOLINTNEXTLINE(performance-no-int-to-ptr)
 const char* __wrap__dl_get_origin() { return reinterpret_cast<const char*>(-1); }
 }
 // NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)

@@ -10,7 +10,7 @@ key=$({
   echo "$checks"
   cat .clang-tidy "$source"
   { find include src plugins tools -name '*.hpp' -print0; sed -n 's/^#include "\(.*\.cpp\)"$/\1/p' "$source" | tr '\n' '\0'; } | sort -z | xargs -0 cat
-  jq -c --arg source "$source" '.[] | select(.file == $source) | .command' "$folder/compile_commands.json"
+  jq -c --arg source "$source" 'first(.[] | select(.file == $source)) | .command' "$folder/compile_commands.json"
 } | sha256sum | cut -d' ' -f1)
 stamp=$folder/tidy/$key
 [[ ! -e $stamp ]] || exit 0
@@ -18,7 +18,7 @@ stamp=$folder/tidy/$key
 # Headers that were precompiled by another compiler than clang 14, or not yet, are read as everybody reads them.
 commands=$(mktemp -d)
 trap 'rm -rf "$commands"' EXIT
-jq --arg source "$source" '[.[] | select(.file == $source) |
+jq --arg source "$source" '[first(.[] | select(.file == $source)) |
   .command |= gsub("-Xclang -include(-pch)? -Xclang [^ ]*cmake_pch\\.hxx(\\.pch)? |-include [^ ]*cmake_pch\\.hxx |-Winvalid-pch "; "")]' \
   "$folder/compile_commands.json" >"$commands/compile_commands.json"
 clang-tidy-14 -p "$commands" --quiet ${checks:+"--checks=$checks"} "$source"
