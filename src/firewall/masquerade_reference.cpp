@@ -141,8 +141,8 @@ Status collect_iptables_nft_chains(NftConnection& nft, const std::string& networ
     CNIO_LET(const auto chains, nft.list_chains(table));
     for (const net::NftChain& each : chains) {
       const std::string& chain = each.name;
-      if (!chain.starts_with(kIptablesChainPrefix) || std::find(keep.begin(), keep.end(), chain) != keep.end())
-        continue;
+      const bool kept = std::find(keep.begin(), keep.end(), chain) != keep.end();
+      if (kept || !chain.starts_with(kIptablesChainPrefix)) continue;
       const auto ours = is_chain_of(nft, table, chain, network);
       if (!ours.ok()) {
         errors.collect(ours.error());

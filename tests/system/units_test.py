@@ -37,8 +37,8 @@ class UnitsTest(unittest.TestCase):
     host: systemd.Host
 
     def setUp(self) -> None:
-        self.addCleanup(self.clean)
         self.host = systemd.Host()
+        self.addCleanup(self.clean)
         self.host.boot()
         self.pods = 0
 
@@ -132,12 +132,18 @@ class Resync(UnitsTest):
         self.whole_again(whole)
         self.assertEqual(self.host.property(RESYNC, "NRestarts"), "1")
         self.host.halt()
-        world.run("nft", "flush", "ruleset")
+        world.run("nft", "flush", "ruleset")  # as a boot does
         self.host.boot()
         self.assertEqual(self.host.property(RESYNC, "ActiveState"), "active")
+        self.add_pod("later")
+        whole = self.state()
+        self.host.run("nft", "flush", "ruleset")
+        self.whole_again(whole)
 
     def test_is_off_until_it_is_enabled_and_once_it_is_stopped(self) -> None:
+        self.assertEqual(self.host.property(RESYNC, "ActiveState"), "inactive")
         self.enable()
+        self.assertEqual(self.host.property(RESYNC, "ActiveState"), "active")
         self.host.run("systemctl", "disable", "--now", RESYNC)
         self.assertEqual((self.host.property(RESYNC, "ActiveState"), self.host.property(RESYNC, "Result")),
                          ("inactive", "success"))

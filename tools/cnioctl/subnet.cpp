@@ -23,7 +23,7 @@ namespace {
 using ipam::NodeSubnets;
 using protocol::Json;
 
-constexpr size_t kMaxNodeFile = 16 << 20;  // far more than the API server takes for an object
+constexpr size_t kMaxInput = 16 << 20;  // far more than the API server takes for an object
 
 Result<Wire> wire_of(const SubnetOptions& options) {
   const auto overlay = overlay_of(options.overlay);
@@ -73,8 +73,8 @@ Result<uint32_t> mtu_of(const SubnetOptions& options) {
 
 Result<std::vector<std::string>> subnets_of(const SubnetOptions& options) {
   if (options.node_file.empty()) return options.subnets;
-  CNIO_LET(const std::string text, options.node_file == "-" ? read_all(STDIN_FILENO, kMaxNodeFile, "stdin")
-                                                            : read_file(options.node_file, kMaxNodeFile));
+  CNIO_LET(const std::string text, options.node_file == "-" ? read_all(STDIN_FILENO, kMaxInput, "stdin")
+                                                            : read_file(options.node_file, kMaxInput));
   return parse_pod_cidrs(text, options.node_name);
 }
 
@@ -147,7 +147,7 @@ std::vector<Cidr> former_subnets(const std::string& path, Report& report) {
 
 // Of the network's file, which is about to be replaced, too. What is wrong with it is none of our business.
 std::vector<Cidr> configured_subnets(const std::string& path) {
-  const auto text = read_file(path, kMaxNodeFile);
+  const auto text = read_file(path, kMaxInput);
   auto network = text.ok() ? parse_network_file(text.value()) : Result<NetworkFile>(text.error());
   return network.ok() ? std::move(network).value().subnets : std::vector<Cidr>();
 }

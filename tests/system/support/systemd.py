@@ -1,8 +1,10 @@
 # Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 """A host that systemd has booted: its process 1, in this world's network and files, with mounts and processes of its own.
 
-    with systemd.Host() as host:
-        host.run("systemctl", "start", unit)
+    host = systemd.Host()
+    host.boot()
+    host.run("systemctl", "start", unit)
+    host.halt()
 
 Of Debian's units it has the journal and the targets alone: nothing that would look for devices or mount anything.
 Mounts are shared among its processes, as on a real host, and units get theirs from there.
@@ -10,7 +12,6 @@ Mounts are shared among its processes, as on a real host, and units get theirs f
 import pathlib
 import signal
 import subprocess
-from types import TracebackType
 from typing import Any
 
 from support import world
@@ -32,7 +33,8 @@ exec /lib/systemd/systemd --system --unit=multi-user.target --log-target=console
 
 
 class Host:
-    """Ends with all its processes. Boots again after reboot(), with what is in /run, too, as the network's state is."""
+    """It can be booted again after it was halted. Then its processes and mounts are gone, and so are namespaces that only these
+    held; the network and what is in files stays, in /run, too."""
 
     def __init__(self) -> None:
         world.run("rm", "-rf", "/run/systemd-units", OWN_UNITS)
@@ -42,14 +44,6 @@ class Host:
             for unit in UNITS.glob(pattern):
                 world.run("cp", "-P", unit, "/run/systemd-units")
         self._first = 0
-
-    def __enter__(self) -> "Host":
-        self.boot()
-        return self
-
-    def __exit__(self, _type: type[BaseException] | None, _error: BaseException | None,
-                 _trace: TracebackType | None) -> None:
-        self.halt()
 
     def boot(self) -> None:
         # Into the group first: a namespace of control groups begins where its maker is.
@@ -75,7 +69,8 @@ class Host:
         return self.run("systemctl", "show", "--value", "--property", name, unit).stdout.strip()
 
     def journal(self, unit: str) -> str:
-        return self.run("journalctl", "--no-pager", "--output=cat", "--unit", unit).stdout
+        """As far as it can be told: asked when something has failed."""
+        return self.run("journalctl", "--no-pager", "--output=cat", "--unit", unit, check=False).stdout
 
     def status_of(self, unit: str) -> dict[str, str]:
         """/proc/PID/status of its process: what it may do, as the kernel says it."""

@@ -11,8 +11,6 @@
 #include "cnioctl/network_file.hpp"
 
 namespace cnio::cnioctl {
-namespace {}  // namespace
-
 bool by_name(const SeenFile& a, const SeenFile& b) { return a.name < b.name; }
 
 std::string name_of(const std::string& path) { return std::filesystem::path(path).filename(); }

@@ -38,7 +38,7 @@ constexpr std::pair<const char*, const char*> kExits[] = {
     {"5", "there is no such thing"}};
 
 // What roff takes for its own is none of it.
-std::string escaped_roff(const std::string& text) {
+std::string roff(const std::string& text) {
   std::string out = text.starts_with('.') || text.starts_with('\'') ? "\\&" : "";
   for (const char c : text) {
     if (c == '-' || c == '\\') out += '\\';
@@ -50,26 +50,25 @@ std::string escaped_roff(const std::string& text) {
 // "-o, --output FILE".
 std::string spelling(const OptionWords& option) {
   std::string out;
-  for (const std::string& each : option.names) out += (out.empty() ? "\\fB" : ", \\fB") + escaped_roff(each) + "\\fR";
+  for (const std::string& each : option.names) out += (out.empty() ? "\\fB" : ", \\fB") + roff(each) + "\\fR";
   if (!option.takes_value) return out;
   std::string value;
-  for (const std::string& each : option.choices)
-    value += (value.empty() ? "\\fB" : "|\\fB") + escaped_roff(each) + "\\fR";
-  return out + " " + (value.empty() ? std::string("\\fI").append(escaped_roff(option.value)).append("\\fR") : value);
+  for (const std::string& each : option.choices) value += (value.empty() ? "\\fB" : "|\\fB") + roff(each) + "\\fR";
+  return out + " " + (value.empty() ? std::string("\\fI").append(roff(option.value)).append("\\fR") : value);
 }
 
 std::string entry(const std::string& spelled, const OptionWords& option) {
-  const std::string preset = option.preset.empty() ? "" : " (without it: " + escaped_roff(option.preset) + ")";
-  return ".TP\n" + spelled + "\n" + escaped_roff(option.about) + preset + "\n";
+  const std::string preset = option.preset.empty() ? "" : " (without it: " + roff(option.preset) + ")";
+  return ".TP\n" + spelled + "\n" + roff(option.about) + preset + "\n";
 }
 
 std::string usage(const VerbWords& verb) {
-  std::string out = ".SS \\fB" + escaped_roff(verb.name()) + "\\fR";
+  std::string out = ".SS \\fB" + roff(verb.name()) + "\\fR";
   for (const OptionWords& thing : verb.things) {
     const std::string name = "\\fI" + thing.names.front() + "\\fR" + (thing.many ? "..." : "");
     out += thing.required ? " " + name : " [" + name + "]";
   }
-  return out + "\n" + escaped_roff(verb.about) + "\n";
+  return out + "\n" + roff(verb.about) + "\n";
 }
 
 std::string section(const VerbWords& verb) {

@@ -37,29 +37,29 @@ struct Collected {
 };
 
 // A pair is recorded before it is made, so each link that is seen has its record by then.
-void look_at_links(Collected& look) {
+void look_at_links(Collected& collected) {
   auto route = net::Netlink::open(NETLINK_ROUTE);
   auto links = route.ok() ? net::list_links(route.value()) : Result<std::vector<net::Link>>(route.error());
-  if (!links.ok()) return look.blind.blind("links", links.error());
-  look.assembly.add_links(std::move(links).value());
+  if (!links.ok()) return collected.blind.blind("links", links.error());
+  collected.assembly.add_links(std::move(links).value());
 }
 
-void look_at_records(Collected& look) {
+void look_at_records(Collected& collected) {
   const auto host = net::Namespace::own_number();
-  if (!host.ok()) return look.blind.blind("records", host.error());
-  look.host = host.value();
+  if (!host.ok()) return collected.blind.blind("records", host.error());
+  collected.host = host.value();
   const auto records = AttachmentRecord::list();
-  if (!records.ok()) return look.blind.blind("records", records.error());
-  for (const AttachmentRecord& record : records.value()) look.assembly.add_pairs(record.pairs_on(look.host));
+  if (!records.ok()) return collected.blind.blind("records", records.error());
+  for (const AttachmentRecord& record : records.value()) collected.assembly.add_pairs(record.pairs_on(collected.host));
 }
 
-void look_at_rules(Collected& look) {
+void look_at_rules(Collected& collected) {
   auto nft = net::NftConnection::open();
   if (nft.ok() && !nft.value()) return;
   auto rules = nft.ok() ? firewall::list_owned_rules(*nft.value()) : Result<std::vector<OwnedRules>>(nft.error());
-  look.knows_rules = rules.ok();
-  if (!rules.ok()) return look.blind.blind("nf_tables", rules.error());
-  look.assembly.add_rules(std::move(rules).value());
+  collected.knows_rules = rules.ok();
+  if (!rules.ok()) return collected.blind.blind("nf_tables", rules.error());
+  collected.assembly.add_rules(std::move(rules).value());
 }
 
 // What is there in place of a reservation. Nothing of it is opened.
@@ -74,33 +74,33 @@ std::string what_is_at(const std::string& path) {
   return "link to " + target;
 }
 
-void add_reservation(Collected& look, const std::string& network, const Reservation& each) {
-  const std::string path = look.places.data_dir + "/" + network + "/" + each.file;
+void add_reservation(Collected& collected, const std::string& network, const Reservation& each) {
+  const std::string path = collected.places.data_dir + "/" + network + "/" + each.file;
   if (each.state == Reservation::State::kHeld) {
-    return look.assembly.add_address({network, each.holder}, {each.address, path, each.origin, each.written});
+    return collected.assembly.add_address({network, each.holder}, {each.address, path, each.origin, each.written});
   }
   const bool torn = each.state == Reservation::State::kTorn;
-  look.foreign.push_back({network, each.address, path, torn ? "empty" : what_is_at(path), torn});
+  collected.foreign.push_back({network, each.address, path, torn ? "empty" : what_is_at(path), torn});
 }
 
-void look_at_stores(Collected& look) {
-  for (const std::string& network : stores_in(look.places.data_dir, look.blind)) {
-    const std::string folder = look.places.data_dir + "/" + network;
+void look_at_stores(Collected& collected) {
+  for (const std::string& network : stores_in(collected.places.data_dir, collected.blind)) {
+    const std::string folder = collected.places.data_dir + "/" + network;
     auto store = ReservationStore::peek(folder);
-    if (!store.ok()) look.blind.blind(folder, store.error());
+    if (!store.ok()) collected.blind.blind(folder, store.error());
     if (!store.ok() || !store.value()) continue;
-    look.stores.push_back(network);
+    collected.stores.push_back(network);
     ErrorList failures;
-    for (const Reservation& each : store.value()->reservations(failures)) add_reservation(look, network, each);
+    for (const Reservation& each : store.value()->reservations(failures)) add_reservation(collected, network, each);
     const Status read = failures.status();
-    if (!read.ok()) look.blind.blind(folder, read.error());
+    if (!read.ok()) collected.blind.blind(folder, read.error());
   }
 }
 
 // Those that name an attachment which is known by something else are not read: a node has a thousand.
-void look_at_cache(Collected& look, World& world) {
-  const Cache cache(look.places.cache_dir);
-  const std::vector<std::string> paths = cache.paths(look.blind);
+void look_at_cache(Collected& collected, World& world) {
+  const Cache cache(collected.places.cache_dir);
+  const std::vector<std::string> paths = cache.paths(collected.blind);
   std::set<std::string> unread(paths.begin(), paths.end());
   for (Attached& attached : world.attached) {
     const std::string path = cache.path_of(attached.who);
@@ -109,7 +109,7 @@ void look_at_cache(Collected& look, World& world) {
   for (const std::string& path : unread) {
     const auto cached = Cache::read_path(path);
     if (!cached.ok()) {
-      look.blind.blind(path, cached.error());
+      collected.blind.blind(path, cached.error());
       continue;
     }
     Attached attached{cached.value().who};
@@ -210,23 +210,23 @@ const net::Link* World::find_link(const std::string& name) const {
 }
 
 World look_at_world(const StorePlaces& places) {
-  Collected look{places};
-  look_at_links(look);
-  look_at_records(look);
-  look_at_rules(look);
-  look_at_stores(look);
-  World world = look.assembly.finish();
-  look_at_cache(look, world);
+  Collected collected{places};
+  look_at_links(collected);
+  look_at_records(collected);
+  look_at_rules(collected);
+  look_at_stores(collected);
+  World world = collected.assembly.finish();
+  look_at_cache(collected, world);
   const auto before = [](const Attached& a, const Attached& b) { return a.who < b.who; };
   if (!std::is_sorted(world.attached.begin(), world.attached.end(), before)) {  // few are known by the cache alone
     std::sort(world.attached.begin(), world.attached.end(), before);
   }
   judge_all(world);
-  world.foreign = std::move(look.foreign);
-  world.stores = std::move(look.stores);
-  world.host = look.host;
-  world.knows_rules = look.knows_rules;
-  world.blind = std::move(look.blind);
+  world.foreign = std::move(collected.foreign);
+  world.stores = std::move(collected.stores);
+  world.host = collected.host;
+  world.knows_rules = collected.knows_rules;
+  world.blind = std::move(collected.blind);
   return world;
 }
 
