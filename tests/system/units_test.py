@@ -43,9 +43,6 @@ class UnitsTest(unittest.TestCase):
         self.pods = 0
 
     def clean(self) -> None:
-        """A failure is explained by what systemd and the unit have said."""
-        if not self._outcome.success:  # type: ignore[attr-defined]
-            print(systemd.CONSOLE.read_text(), self.host.journal("cnio-*"))
         self.host.halt()
         world.sweep()
         shutil.rmtree(SNAPSHOTS, ignore_errors=True)
@@ -88,7 +85,7 @@ class UnitsTest(unittest.TestCase):
         try:
             world.wait_until("all is back", lambda: not missing())
         except AssertionError as late:
-            raise AssertionError(f"{late}: {missing()}") from late
+            raise AssertionError(f"{late}: {missing()}\nThe unit said:\n{self.host.journal(RESYNC)}") from late
         self.assertEqual(self.host.run("cnioctl", "check").returncode, 0)
 
     def enable(self) -> None:

@@ -54,7 +54,10 @@ class Host:
             self._process = subprocess.Popen(["bash", "-c", enter], stdin=subprocess.DEVNULL, stdout=console, stderr=console)
         children = pathlib.Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
         self._first = int(world.wait_until("the first process", lambda: children.read_text().strip()))
-        world.wait_until("booted", lambda: self.run("systemctl", "is-active", "multi-user.target", check=False).returncode == 0)
+        try:
+            world.wait_until("booted", lambda: self.run("systemctl", "is-active", "multi-user.target", check=False).returncode == 0)
+        except AssertionError as late:
+            raise AssertionError(f"{late}\n{CONSOLE.read_text()}") from late
 
     def halt(self) -> None:
         self._process.send_signal(signal.SIGKILL)
