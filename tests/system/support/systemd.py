@@ -43,6 +43,9 @@ class Host:
         for pattern in KEPT:
             for unit in UNITS.glob(pattern):
                 world.run("cp", "-P", unit, "/run/systemd-units")
+        wanted = OWN_UNITS / "multi-user.target.wants"
+        wanted.mkdir()
+        (wanted / "systemd-journald.service").symlink_to(UNITS / "systemd-journald.service")
         self._first = 0
 
     def boot(self) -> None:
