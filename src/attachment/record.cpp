@@ -184,11 +184,13 @@ Result<std::vector<AttachmentRecord>> AttachmentRecord::list() {
   return records;
 }
 
-std::vector<RecordedPair> AttachmentRecord::pairs_on(uint64_t host) const {
-  std::vector<RecordedPair> out;
-  std::copy_if(pairs_.begin(), pairs_.end(), std::back_inserter(out),
-               [&](const RecordedPair& pair) { return pair.host == host; });
-  return out;
+std::vector<RecordedPair> AttachmentRecord::pairs_on(uint64_t host) const& {
+  return AttachmentRecord(*this).pairs_on(host);
+}
+
+std::vector<RecordedPair> AttachmentRecord::pairs_on(uint64_t host) && {
+  std::erase_if(pairs_, [&](const RecordedPair& pair) { return pair.host != host; });
+  return std::move(pairs_);
 }
 
 // In one piece: whoever reads it meanwhile sees all of it or nothing. Opened anew each time: somebody may have removed

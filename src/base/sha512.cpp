@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "cnio/base/sha512.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -8,7 +9,9 @@
 namespace cnio {
 namespace {
 
-using Block = std::array<uint8_t, 128>;
+constexpr size_t kBlock = 128;
+constexpr size_t kLength = 16;  // bytes, at the end of the last block
+using Block = std::array<uint8_t, kBlock>;
 using State = std::array<uint64_t, 8>;
 
 // FIPS 180-4, 4.2.3.
@@ -62,23 +65,25 @@ std::string sha512_hex(std::string_view data, size_t digits) {
   // Padding (5.1.2): one bit, zeros, and the length in bits as a 128-bit number, of which 64 bits are enough here.
   std::string padded(data);
   padded += '\x80';
-  while (padded.size() % 128 != 112) padded += '\0';
-  padded.append(8, '\0');
+  padded.append((2 * kBlock - kLength - padded.size() % kBlock) % kBlock, '\0');
   const uint64_t length = static_cast<uint64_t>(data.size()) * 8;
+  padded.append(kLength - sizeof length, '\0');
   for (unsigned shift = 64; shift != 0; shift -= 8) padded += static_cast<char>((length >> (shift - 8)) & 0xffU);
 
   State state = kInitial;
-  for (size_t at = 0; at < padded.size(); at += 128) {
+  for (size_t at = 0; at < padded.size(); at += kBlock) {
     Block block{};
     padded.copy(reinterpret_cast<char*>(block.data()), block.size(), at);
     compress(state, block);
   }
   static constexpr char kHex[] = "0123456789abcdef";
-  std::string out;
-  for (const uint64_t word : state) {
-    for (unsigned shift = 64; shift != 0; shift -= 4) out += kHex[(word >> (shift - 4)) & 15U];
+  constexpr size_t kWordDigits = 16;
+  std::string out(std::min(digits, state.size() * kWordDigits), '\0');
+  for (size_t i = 0; i < out.size(); ++i) {
+    const size_t shift = 4 * (kWordDigits - 1 - i % kWordDigits);
+    out[i] = kHex[(state[i / kWordDigits] >> shift) & 15U];
   }
-  return out.substr(0, digits);
+  return out;
 }
 
 }  // namespace cnio

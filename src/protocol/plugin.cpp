@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "cnio/protocol/plugin.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <ctime>
 #include <exception>
@@ -18,8 +19,6 @@ namespace cnio::protocol {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-constexpr size_t kMaxStdin = 1 << 20;
 
 // What is known of the call that is being served.
 struct Call {
@@ -67,6 +66,10 @@ void keep(const Call& call, const Error& error) {
   call.keep(failure);
 }
 
+Error internal_error(const std::exception& fault) {
+  return Error::make(Code::kInternal, std::string("internal error: ") + fault.what());
+}
+
 // The answer is out, and must stay the only one.
 void keep_quietly(const Call& call, const Error& error) {
   try {
@@ -75,13 +78,18 @@ void keep_quietly(const Call& call, const Error& error) {
   }
 }
 
-int answer_error(const Call& call, const Error& error) {
+Json error_object(const Call& call, const Error& error) {
   Json object = Json::object();
   object["cniVersion"] = to_string(call.version);
   object["code"] = static_cast<unsigned>(error.code());
   object["msg"] = one_line(std::string(call.plugin.name) + ": " + error.msg());
   if (!error.details().empty()) object["details"] = error.details();
-  (void)answer(call.streams, format_json(object));  // the status is 1 either way, and stderr has heard of it
+  return object;
+}
+
+int answer_error(const Call& call, const Error& error) {
+  (void)answer(call.streams,
+               format_json(error_object(call, error)));  // the status is 1 either way, and stderr has heard of it
   keep_quietly(call, error);
   return 1;
 }
@@ -135,12 +143,14 @@ int answer_version(const Streams& streams) {
   return answer(streams, object.dump() + "\n").ok() ? 0 : 1;
 }
 
-Status read_stdin(Request& request, const Streams& streams) {
+Result<std::string> read_stdin(const Streams& streams) {
   auto data = read_all(streams.in, kMaxStdin, "the configuration from stdin");
-  if (!data.ok() && data.error().errnum() == 0) {
-    return Error::make(Code::kDecode, "the configuration on stdin is larger than 1 MiB");
-  }
-  CNIO_LET(std::string text, std::move(data));
+  if (data.ok() || data.error().errnum() != 0) return data;
+  return Error::make(Code::kDecode, "the configuration on stdin is larger than 1 MiB");
+}
+
+Status take_config(Request& request, Result<std::string> read) {
+  CNIO_LET(std::string text, std::move(read));
   return parse_stdin(request, std::move(text));
 }
 
@@ -168,12 +178,11 @@ Status run_verb(const Plugin& plugin, const Request& request) {
 }
 
 // {"repaired": "bridge cni0: expected a bridge, found no interface of that name"}; empty: nothing had to be.
-int serve_repair(const Call& call, const Request& request) {
-  const Result<std::string> done = call.plugin.repair ? call.plugin.repair(request) : std::string();
-  if (!done.ok()) return answer_error(call, done.error());
+Result<Json> repair(const Plugin& plugin, const Request& request) {
+  CNIO_LET(const std::string done, plugin.repair ? plugin.repair(request) : std::string());
   Json object = Json::object();
-  object["repaired"] = one_line(done.value());
-  return answer(call.streams, format_json(object)).ok() ? 0 : 1;
+  object["repaired"] = one_line(done);
+  return object;
 }
 
 void roll_back(Rollback& undo, const Streams& streams) {
@@ -187,7 +196,7 @@ int serve_add(const Call& call, const Request& request) {
     try {
       return run_add(call.plugin, request, undo);
     } catch (const std::exception& fault) {
-      return Error::make(Code::kInternal, std::string("internal error: ") + fault.what());
+      return internal_error(fault);
     }
   }();
   // One that could not be written need not keep its reason from being written.
@@ -213,26 +222,77 @@ Status settle_sandbox(Request& request, const Plugin& plugin, const Streams& str
   return needed ? check_not_own_sandbox(request) : Status();
 }
 
-int serve(Call& call) {
-  const Plugin& plugin = call.plugin;
-  const Environment& environment = call.environment;
-  // It has to know what an ADD has to, and is of no version of the specification.
-  const bool repairs = environment.get("CNI_COMMAND") == kRepairCommand;
-  auto parsed = parse_environment(repairs ? Environment(environment.with("CNI_COMMAND", "ADD")) : environment);
-  if (!parsed.ok()) return answer_error(call, parsed.error());
-  Request request = std::move(parsed).value();
-  request.plugin = plugin.name;
-  if (request.command == Command::kVersion) return answer_version(call.streams);
-  Status ready = read_stdin(request, call.streams);
+// Gives the request its configuration; `call` learns what answers need to know of it.
+Status prepare(Call& call, Request& request, Result<std::string> read) {
+  request.plugin = call.plugin.name;
+  Status ready = take_config(request, std::move(read));
   if (request.config) call.version = request.version;
   call.network = request.network;
-  if (Status known = check_command(request); !known.ok()) ready = std::move(known);
-  if (ready.ok()) ready = settle_sandbox(request, plugin, call.streams);
+  CNIO_TRY(check_command(request));
+  CNIO_TRY(std::move(ready));
+  return settle_sandbox(request, call.plugin, call.streams);
+}
+
+int serve(Call& call) {
+  auto parsed = parse_environment(call.environment);
+  if (!parsed.ok()) return answer_error(call, parsed.error());
+  Request request = std::move(parsed).value();
+  if (request.command == Command::kVersion) return answer_version(call.streams);
+  const Status ready = prepare(call, request, read_stdin(call.streams));
   if (!ready.ok()) return answer_error(call, ready.error());
-  if (repairs) return serve_repair(call, request);
   if (request.command == Command::kAdd) return serve_add(call, request);
-  const Status done = run_verb(plugin, request);
+  const Status done = run_verb(call.plugin, request);
   return done.ok() ? 0 : answer_error(call, done.error());
+}
+
+// It has to know what an ADD has to, and is of no version of the specification.
+Result<Json> repair_by(Call& call, const Environment& environment, Result<std::string> read) {
+  CNIO_LET(Request request, parse_environment(Environment(environment.with("CNI_COMMAND", "ADD"))));
+  CNIO_TRY(prepare(call, request, std::move(read)));
+  return repair(call.plugin, request);
+}
+
+int serve_repair(Call& call) {
+  const Result<Json> done = repair_by(call, call.environment, read_stdin(call.streams));
+  if (!done.ok()) return answer_error(call, done.error());
+  return answer(call.streams, format_json(done.value())).ok() ? 0 : 1;
+}
+
+Result<Json> repair_line(Call& call, std::string_view text) {
+  CNIO_LET(RepairLine line, RepairLine::parse(text));
+  Environment environment = call.environment;
+  for (const auto& [name, value] : {std::pair("CNI_CONTAINERID", line.attachment.container_id),
+                                    {"CNI_IFNAME", line.attachment.ifname},
+                                    {"CNI_NETNS", line.netns_path},
+                                    {"CNI_ARGS", line.cni_args}}) {
+    environment = Environment(environment.with(name, value));
+  }
+  try {
+    return repair_by(call, environment, std::move(line.config));
+  } catch (const std::exception& fault) {
+    return internal_error(fault);
+  }
+}
+
+// One that fails says nothing of the next.
+int serve_repair_each(const Call& call) {
+  const Result<std::string> lines = read_stdin(call.streams);
+  if (!lines.ok()) return answer_error(call, lines.error());
+  for (std::string_view rest = lines.value(); !rest.empty();) {
+    const size_t end = std::min(rest.find('\n'), rest.size());
+    Call one = call;
+    const Result<Json> done = repair_line(one, rest.substr(0, end));
+    const Json object = done.ok() ? done.value() : error_object(one, done.error());
+    if (!write_all(call.streams.out, compact_json(object) + "\n", "stdout").ok()) return 1;
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return 0;
+}
+
+int serve_command(Call& call) {
+  const std::string command = call.environment.get("CNI_COMMAND");
+  if (command == kRepairCommand) return serve_repair(call);
+  return command == kRepairEachCommand ? serve_repair_each(call) : serve(call);
 }
 
 // A closed descriptor 0, 1 or 2 would be given to the next file that is opened, and its contents mixed up with ours.
@@ -252,6 +312,29 @@ void note(std::string_view plugin, std::string_view text) {
   say(STDERR_FILENO, std::string(plugin).append(": ").append(text));
 }
 
+std::string RepairLine::format() const {
+  Json line = Json::object();
+  line["containerID"] = attachment.container_id;
+  line["ifname"] = attachment.ifname;
+  line["netns"] = netns_path;
+  line["args"] = cni_args;
+  line["config"] = config;
+  return compact_json(line) + "\n";
+}
+
+Result<RepairLine> RepairLine::parse(std::string_view line) {
+  CNIO_LET(const Json object, parse_json(line));
+  if (!object.is_object()) return Error::make(Code::kDecode, "a line of stdin is no JSON object");
+  const Fields fields(object, {}, Code::kDecode);
+  RepairLine out;
+  CNIO_LET(out.attachment.container_id, fields.text("containerID"));
+  CNIO_LET(out.attachment.ifname, fields.text("ifname"));
+  CNIO_LET(out.netns_path, fields.text("netns"));
+  CNIO_LET(out.cni_args, fields.text("args"));
+  CNIO_LET(out.config, fields.text("config"));
+  return out;
+}
+
 std::function<Status(const Request&)> nothing_to_do(std::string_view /*why*/) {
   return [](const Request&) { return Status(); };
 }
@@ -263,9 +346,9 @@ int run_plugin(const Plugin& plugin, int argc, const char* const* argv, const En
   }
   Call call{plugin, environment, streams, keep, Clock::now()};
   try {
-    return serve(call);
+    return serve_command(call);
   } catch (const std::exception& fault) {
-    return answer_error(call, Error::make(Code::kInternal, std::string("internal error: ") + fault.what()));
+    return answer_error(call, internal_error(fault));
   }
 }
 

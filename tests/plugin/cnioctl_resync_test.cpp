@@ -1,6 +1,10 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 //
 // `cnioctl resync`: after it, CHECK of every pod is content again, and no pod was touched.
+#include <algorithm>
+#include <filesystem>
+#include <thread>
+
 #include "plugin/cnioctl_fixture.hpp"
 #include "support/talk.hpp"
 
@@ -17,6 +21,21 @@ class CnioctlResync : public CnioctlTest {
     std::vector<std::string> all = {"resync"};
     all.insert(all.end(), words.begin(), words.end());
     return act(all);
+  }
+  /// A folder of all plugins but this one.
+  static std::string plugins_without(const std::string& absent) {
+    const std::string folder = make_folder("other-plugins");
+    for (const std::string& name : all_plugins()) {
+      if (name != absent) std::filesystem::create_symlink(plugin_dir() + "/" + name, folder + "/" + name);
+    }
+    return folder;
+  }
+  /// The same with a script in its place, which calls "$plugin" for it.
+  static std::string plugins_with(const std::string& name, const std::string& script) {
+    std::string folder = plugins_without(name);
+    write_file(folder + "/" + name, "#!/bin/sh\nplugin=" + plugin_dir() + "/" + name + "\n" + script);
+    std::filesystem::permissions(folder + "/" + name, std::filesystem::perms::owner_all);
+    return folder;
   }
   static std::string inside(const std::string& id) {
     const std::string netns = pod(id).netns;
@@ -116,15 +135,41 @@ TEST_F(CnioctlResync, LeavesPodsThatAreGoneAlone) {
 
 TEST_F(CnioctlResync, NamesPluginsOfOthers) {
   const Pod only = add_pod(full_list(), "c1", 8001);
-  const std::string folder = make_folder("other-plugins");
-  for (const std::string& name : all_plugins()) {
-    std::filesystem::create_symlink(plugin_dir() + "/" + name, folder + "/" + name);
-  }
-  std::filesystem::remove(folder + "/portmap");
+  const std::string folder = plugins_without("portmap");
   std::filesystem::create_symlink(reference_dir() + "/portmap", folder + "/portmap");
   const Outcome outcome = cnioctl({"resync", "--bin", folder});
   EXPECT_EQ(outcome.exit_code, 0) << describe(outcome);
   EXPECT_THAT(outcome.out, AllOf(HasSubstr("\"portmap\" cannot mend"), HasSubstr("[no-repair]")));
+}
+
+// Those of before repair one attachment at a time.
+TEST_F(CnioctlResync, TakesWhatAPluginOfBeforeCanDo) {
+  for (const char* id : {"c1", "c2", "c3", "c4", "c5"}) add_pod(list_of({full_config()}), id);
+  must_run({"nft", "flush", "ruleset"});
+  const std::string folder = plugins_with("bridge",
+                                          R"(if [ "$CNI_COMMAND" = CNIO_REPAIR_EACH ]; then
+echo '{"cniVersion": "1.1.0", "code": 4, "msg": "bridge: invalid environment: CNI_COMMAND is none of ADD, DEL"}'
+exit 1
+fi
+exec "$plugin"
+)");
+  const Outcome outcome = cnioctl({"resync", "--bin", folder});
+  EXPECT_EQ(outcome.exit_code, 0) << describe(outcome);
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("5 put back"), Not(HasSubstr("no-repair"))));
+}
+
+TEST_F(CnioctlResync, SaysOfWhomAPluginThatDiedHasSaidNothing) {
+  // More than there are processes at once, so that some have one together.
+  const size_t pods = 4 * std::max<size_t>(2, std::thread::hardware_concurrency());
+  for (size_t number = 0; number < pods; ++number) add_pod(list_of({full_config()}), "c" + std::to_string(number));
+  must_run({"nft", "flush", "ruleset"});
+  const std::string folder = plugins_with("bridge", "head -n 1 | \"$plugin\"\nkill -KILL $$\n");
+  const Outcome outcome = cnioctl({"resync", "--bin", folder});
+  EXPECT_EQ(outcome.exit_code, 1) << describe(outcome);
+  const std::string half = std::to_string(pods / 2);
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr(half + " put back, " + half + " not put back"),
+                                 HasSubstr("bridge: killed by signal 9, without a reason"), HasSubstr("[lost]")));
+  EXPECT_EQ(resync().exit_code, 0);
 }
 
 TEST_F(CnioctlResync, PrintsNothingThatDrivesATerminal) {

@@ -76,7 +76,7 @@ TEST_F(CommandLineTest, AValueIsTheNextWordOrInTheSame) {
 
 TEST_F(CommandLineTest, WithoutAnyOptionThePresetsHold) {
   EXPECT_EQ(verb({"subnet", "check", "F"}), "subnet check");
-  EXPECT_EQ(line_.subnet.pods, kPods);
+  EXPECT_EQ(line_.subnet.pods, kKubeletPods);
   EXPECT_EQ(line_.subnet.overlay, "none");
   EXPECT_EQ(line_.places.conf_dir, "/etc/cni/net.d");
 }

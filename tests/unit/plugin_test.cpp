@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
+#include <sstream>
 #include <stdexcept>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -436,10 +437,75 @@ TEST_F(RunPlugin, TellsOfFailuresWhenTheAnswerIsOut) {
   EXPECT_EQ(kept[0].details, "make some");
 }
 
+RepairLine line_of(const std::string& container, const std::string& config = kConfig) {
+  return {{container, "eth0"}, "/run/netns/" + container, "K8S_POD_NAME=" + container, config};
+}
+
+TEST(RepairLine, SaysTheSameWhenItIsReadAgain) {
+  const RepairLine line = {{"c\n1", "e\"0"}, "/run/\x01", "A=b\\", "{\n \"name\": \"\u00e4\"\n}"};
+  const std::string text = line.format();
+  EXPECT_EQ(text.find('\n'), text.size() - 1);
+  const auto read = RepairLine::parse(text);
+  ASSERT_TRUE(read.ok());
+  EXPECT_EQ(read.value().attachment, line.attachment);
+  EXPECT_EQ(read.value().netns_path, line.netns_path);
+  EXPECT_EQ(read.value().cni_args, line.cni_args);
+  EXPECT_EQ(read.value().config, line.config);
+  for (const char* bad : {"", "x", "[]", R"({"containerID": 1})", R"({"config": {}})"}) {
+    EXPECT_FALSE(RepairLine::parse(bad).ok()) << bad;
+  }
+}
+
+TEST_F(RunPlugin, RepairsEachByItself) {
+  plugin_.repair = [this](const Request& request) -> Result<std::string> {
+    calls_.push_back(request.attachment.container_id + " in " + request.netns_path + " with " + request.cni_args);
+    if (request.attachment.container_id == "broken") throw std::runtime_error("no memory");
+    if (request.attachment.container_id == "lost") return Error::make(Code::kCheckFailed, "its port is gone", "see");
+    return request.attachment.container_id == "well" ? std::string() : "a rule";
+  };
+  std::string lines;
+  for (const char* each : {"well", "broken", "lost", "../x"}) lines += line_of(each).format();
+  lines += "garbage\n" + line_of("old", R"({"cniVersion": "9.0.0", "name": "n"})").format() + line_of("last").format();
+  lines.pop_back();  // an end that is missing
+  const Answer answer = run("CNIO_REPAIR_EACH", lines);
+  EXPECT_EQ(answer.status, 0);
+  std::vector<Json> said;
+  std::istringstream stream(answer.out);
+  for (std::string line; std::getline(stream, line);) said.push_back(parse_json(line).value());
+  ASSERT_EQ(said.size(), 7U);
+  EXPECT_EQ(said[0], (Json{{"repaired", ""}}));
+  EXPECT_EQ(said[1].at("code"), 999U);
+  EXPECT_EQ(said[2].at("msg"), "fake: its port is gone");
+  EXPECT_EQ(said[2].at("code"), static_cast<unsigned>(Code::kCheckFailed));
+  EXPECT_EQ(said[3].at("code"), 4U);
+  EXPECT_EQ(said[4].at("code"), 6U);
+  EXPECT_EQ(said[5].at("code"), 1U);
+  EXPECT_EQ(said[6], (Json{{"repaired", "a rule"}}));
+  EXPECT_THAT(calls_, ElementsAre("well in /run/netns/well with K8S_POD_NAME=well",
+                                  "broken in /run/netns/broken with K8S_POD_NAME=broken",
+                                  "lost in /run/netns/lost with K8S_POD_NAME=lost",
+                                  "last in /run/netns/last with K8S_POD_NAME=last"));
+}
+
+// Whoever reads the answers sees those that were finished, however the call ends.
+TEST_F(RunPlugin, AnswersALineWhenItIsKnown) {
+  std::string before;
+  plugin_.repair = [&](const Request& request) -> Result<std::string> {
+    if (request.attachment.container_id == "c2") {
+      std::string text(4096, '\0');
+      const ssize_t size = pread(out_fd_, text.data(), text.size(), 0);
+      before = text.substr(0, size < 0 ? 0 : static_cast<size_t>(size));
+    }
+    return std::string();
+  };
+  run("CNIO_REPAIR_EACH", line_of("c1").format() + line_of("c2").format());
+  EXPECT_EQ(before, "{\"repaired\":\"\"}\n");
+}
+
 TEST_F(RunPlugin, TellsOfNothingElse) {
   const auto keep = [](const Failure& failure) { FAIL() << failure.verb; };
   plugin_.repair = [](const Request&) -> Result<std::string> { return Error::make(Code::kCheckFailed, "lost"); };
-  for (const std::string command : {"ADD", "DEL", "VERSION", "CNIO_REPAIR", "NONSENSE"}) {
+  for (const std::string command : {"ADD", "DEL", "VERSION", "CNIO_REPAIR", "CNIO_REPAIR_EACH", "NONSENSE"}) {
     const UniqueFd in = memory_file(kConfig);
     const UniqueFd out = memory_file();
     const char* argv[] = {"fake"};

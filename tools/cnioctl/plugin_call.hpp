@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cnio/base/process.hpp"
 #include "cnio/base/result.hpp"
@@ -38,6 +39,28 @@ class PluginCall {
   std::string input_;
   std::optional<RunningProcess> process_;
 };
+
+// protocol::kRepairEachCommand of a plugin.
+class RepairCall {
+ public:
+  // Errors: code 101 if the plugin is not in the folders.
+  static Result<RepairCall> start(const Plugins& plugins, const std::string& type, std::string lines, size_t count);
+  // What it answers to each line; to those that it did not come to, why. Nothing if it does not know the command: it
+  // has answered to none, and ended by itself.
+  Result<std::optional<std::vector<Result<std::string>>>> finish();
+
+ private:
+  RepairCall(std::string type, std::string lines, size_t count)
+      : type_(std::move(type)), lines_(std::move(lines)), count_(count) {}
+
+  std::string type_;
+  std::string lines_;
+  size_t count_;
+  std::optional<RunningProcess> process_;
+};
+// What one has to be given of an attachment, and which plugin it is. Errors: code 7.
+Result<protocol::RepairLine> repair_line(const Remembered& of, size_t number);
+Result<std::string> type_of(const Remembered& of, size_t number);
 
 // What one has to be given on stdin. Errors: code 6, 7.
 Result<std::string> input_of(const Remembered& of, size_t number);

@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <thread>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -22,6 +23,8 @@ using protocol::Json;
 constexpr size_t kShownPods = 20;  // people read no more
 // Of calls for each processor: while the oldest is waited for, the others go on.
 constexpr size_t kEach = 2;
+// To start a process takes as long as to repair an attachment; more than so many save next to nothing.
+constexpr size_t kMostTogether = 32;
 
 // What came of one attachment, plugin by plugin.
 struct Mended {
@@ -89,20 +92,92 @@ class Crew {
   }
 
  private:
+  using Batch = std::vector<Mended*>;
   struct Job {
     Mended* of;
     PluginCall call;
   };
+  struct SharedJob {
+    Batch of;
+    RepairCall call;
+  };
 
   void work(std::vector<Mended>& all, size_t number, bool whole) {
+    std::map<std::string, Batch> by_type;
     for (Mended& each : all) {
       if (number >= each.of.plugins.size() || each.of.whole != whole) continue;
-      auto call = PluginCall::start(plugins_, each.of, number, command_);
-      if (call.ok()) {
-        busy_.push_back({&each, std::move(call).value()});
+      auto type = type_of(each.of, number);
+      if (type.ok()) {
+        by_type[type.value()].push_back(&each);
       } else {
-        progress_.step();
-        each.lost.push_back(std::move(call).error());
+        fail(each, std::move(type).error());
+      }
+    }
+    for (const auto& [type, of] : by_type) {
+      // One that does not know how to do it together does it one by one, or not at all.
+      const Batch left = command_ == protocol::kRepairCommand ? work_together(type, of, number) : of;
+      work_alone(left, number);
+    }
+  }
+
+  // Returns those that the plugin cannot take in this way.
+  Batch work_together(const std::string& type, const Batch& all, size_t number) {
+    const size_t most = std::min((all.size() + size_ - 1) / size_, kMostTogether);
+    std::deque<SharedJob> busy;
+    Batch left;
+    Batch batch;
+    std::string lines;
+    const auto start = [&] {
+      if (batch.empty()) return;
+      auto call = RepairCall::start(plugins_, type, std::exchange(lines, {}), batch.size());
+      if (call.ok()) {
+        busy.push_back({batch, std::move(call).value()});
+      } else {
+        for (Mended* each : batch) fail(*each, call.error());
+      }
+      batch.clear();
+      if (busy.size() >= size_) settle(type, busy, left);
+    };
+    for (Mended* each : all) {
+      if (!left.empty()) {
+        left.push_back(each);
+        continue;
+      }
+      const auto line = repair_line(each->of, number);
+      if (!line.ok()) {
+        fail(*each, line.error());
+        continue;
+      }
+      const std::string text = line.value().format();
+      if (batch.size() >= most || lines.size() + text.size() > protocol::kMaxStdin) start();
+      batch.push_back(each);
+      lines += text;
+    }
+    start();
+    while (!busy.empty()) settle(type, busy, left);
+    return left;
+  }
+
+  void settle(const std::string& type, std::deque<SharedJob>& busy, Batch& left) {
+    SharedJob job = std::move(busy.front());
+    busy.pop_front();
+    auto answers = job.call.finish();
+    if (answers.ok() && !answers.value()) {
+      left.insert(left.end(), job.of.begin(), job.of.end());
+      return;
+    }
+    for (size_t i = 0; i < job.of.size(); ++i) {
+      take(type, *job.of[i], answers.ok() ? std::move((*answers.value())[i]) : Result<std::string>(answers.error()));
+    }
+  }
+
+  void work_alone(const Batch& all, size_t number) {
+    for (Mended* each : all) {
+      auto call = PluginCall::start(plugins_, each->of, number, command_);
+      if (call.ok()) {
+        busy_.push_back({each, std::move(call).value()});
+      } else {
+        fail(*each, std::move(call).error());
       }
       if (busy_.size() >= size_) settle();
     }
@@ -113,12 +188,24 @@ class Crew {
     Job job = std::move(busy_.front());
     busy_.pop_front();
     auto answer = job.call.finish();
+    take(job.call.type(), *job.of, std::move(answer));
+  }
+
+  void fail(Mended& of, Error error) {
     progress_.step();
-    if (!answer.ok() && is_stranger(answer.error())) return job.of->strangers.push_back(job.call.type());
-    if (!answer.ok()) return job.of->lost.push_back(std::move(answer).error());
+    of.lost.push_back(std::move(error));
+  }
+
+  void take(const std::string& type, Mended& of, Result<std::string> answer) {
+    if (!answer.ok() && is_stranger(answer.error())) {
+      progress_.step();
+      return of.strangers.push_back(type);
+    }
+    if (!answer.ok()) return fail(of, std::move(answer).error());
+    progress_.step();
     std::string what = repaired_in(answer.value());
-    const std::string name = job.call.type() + ": ";
-    if (!what.empty()) job.of->made.push_back(what.starts_with(name) ? std::move(what) : name + what);
+    const std::string name = type + ": ";
+    if (!what.empty()) of.made.push_back(what.starts_with(name) ? std::move(what) : name + what);
   }
 
   Progress progress_;

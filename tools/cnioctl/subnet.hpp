@@ -11,11 +11,11 @@
 namespace cnio::cnioctl {
 
 // What the kubelet runs on a node if nobody says otherwise (maxPods).
-inline constexpr uint64_t kPods = 110;
+inline constexpr uint64_t kKubeletPods = 110;
 
 struct SubnetOptions {
   std::string file;
-  uint64_t pods = kPods;         // for how many a subnet has to have room
+  uint64_t pods = kKubeletPods;  // for how many a subnet has to have room
   std::string uplink = {};       // of the node, to others; empty: that of the default route
   std::string overlay = "none";  // vxlan, wireguard: what takes room of each packet
   bool json = false;

@@ -52,7 +52,9 @@ class AttachmentRecord {
   static std::string path_of(const protocol::Attachment& attachment);
 
   // The pairs on the host of this number that may be there still, oldest first.
-  [[nodiscard]] std::vector<RecordedPair> pairs_on(uint64_t host) const;
+  [[nodiscard]] std::vector<RecordedPair> pairs_on(uint64_t host) const&;
+  // The same of a record that nobody needs any more.
+  [[nodiscard]] std::vector<RecordedPair> pairs_on(uint64_t host) &&;
 
   // Before the pair is made. Errors: code 5.
   Status add(const RecordedPair& pair);

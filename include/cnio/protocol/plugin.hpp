@@ -36,8 +36,25 @@ struct Plugin {
   Keys keys = {};  // of its own; kCommonKeys come besides
 };
 
-// In CNI_COMMAND: a verb of ours besides those of the specification.
+// In CNI_COMMAND: verbs of ours besides those of the specification.
 inline constexpr std::string_view kRepairCommand = "CNIO_REPAIR";
+// The same of several attachments, since a process for each would take longer than their repair. Each line of stdin is
+// a RepairLine, and each line of the answer that of one, in order, written as soon as it is known.
+inline constexpr std::string_view kRepairEachCommand = "CNIO_REPAIR_EACH";
+
+// What kRepairCommand takes from the environment and from stdin.
+struct RepairLine {
+  Attachment attachment;
+  std::string netns_path;
+  std::string cni_args;  // may be empty
+  std::string config;    // JSON
+
+  // One line, with its end.
+  [[nodiscard]] std::string format() const;
+  // Errors: code 6.
+  static Result<RepairLine> parse(std::string_view line);
+};
+inline constexpr size_t kMaxStdin = 1 << 20;  // bytes that a plugin reads
 
 // One line on standard error, for people: what a call did, or did not, besides its answer.
 void note(std::string_view plugin, std::string_view text);

@@ -224,7 +224,8 @@ Result<std::vector<NftHookedChain>> NftConnection::list_base_chains() {
     if (nlmsg_datalen(&answer) < static_cast<int>(sizeof(nfgenmsg))) return;
     const auto family = nft::family_of(static_cast<nfgenmsg*>(nlmsg_data(&answer))->nfgen_family);
     const Attributes<NFTA_CHAIN_MAX> attributes(answer);
-    if (!family || attributes.at[NFTA_CHAIN_TABLE] == nullptr) return;
+    // Nearly all that the kernel tells of are pods' chains.
+    if (!family || attributes.at[NFTA_CHAIN_TABLE] == nullptr || attributes.at[NFTA_CHAIN_HOOK] == nullptr) return;
     const NftTable table = {*family, text_of(attributes.at[NFTA_CHAIN_TABLE])};
     auto chain = parse_chain(answer, table);
     if (chain && chain->hook) chains.push_back({table, *std::move(chain)});

@@ -37,10 +37,10 @@ void Assembly::add_links(std::vector<net::Link> links) {
 }
 
 // A pair of which no number is known yet is found by its name, which few have: then all links are looked at.
-void Assembly::add_pairs(const std::vector<RecordedPair>& pairs) {
-  for (const RecordedPair& pair : pairs) {
-    Attached& attached = of({pair.network, pair.attachment});
-    attached.pairs.push_back(pair);
+void Assembly::add_pairs(std::vector<RecordedPair> pairs) {
+  for (RecordedPair& each : pairs) {
+    Attached& attached = of({each.network, each.attachment});
+    const RecordedPair& pair = attached.pairs.emplace_back(std::move(each));
     if (!pair.pod.empty()) attached.pod = pair.pod;
     const auto known = by_index_.find(pair.host_index);
     if (known != by_index_.end() && attachment::is_recorded_end(links_[known->second], pair)) {

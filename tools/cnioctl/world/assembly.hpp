@@ -15,7 +15,7 @@ class Assembly {
 
   // Those of links first: a record tells of a link that is known.
   void add_links(std::vector<net::Link> links);
-  void add_pairs(const std::vector<attachment::RecordedPair>& pairs);
+  void add_pairs(std::vector<attachment::RecordedPair> pairs);
   void add_rules(std::vector<firewall::OwnedRules> rules);
   void add_address(const firewall::RuleOwner& who, HeldAddress address);
 

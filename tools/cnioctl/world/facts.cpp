@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <future>
 #include <linux/netlink.h>
 #include <map>
 #include <set>
@@ -131,21 +132,47 @@ Status look_for_misroutes(Netlink& route, Facts& facts) {
   return {};
 }
 
-void look_at_routes(Facts& facts, Depth depth) {
+// What the node says of itself, whatever pods it has.
+struct Bearings {
+  std::vector<net::OwnedAddress> addresses = {};
+  std::optional<net::IfIndex> uplink = {};
+  std::optional<bool> forwards_ipv4 = {};
+  std::optional<bool> forwards_ipv6 = {};
+  Report blind = {};
+};
+
+Bearings take_bearings() {
+  Bearings out;
+  auto route = Netlink::open(NETLINK_ROUTE);
+  if (!route.ok()) {
+    out.blind.blind("node", route.error());
+    return out;
+  }
+  auto addresses = net::list_addresses(route.value());
+  if (!addresses.ok()) out.blind.blind("addresses", addresses.error());
+  if (addresses.ok()) out.addresses = std::move(addresses).value();
+  const auto uplink = net::find_default_route_link(route.value());
+  if (uplink.ok()) out.uplink = uplink.value();
+  out.forwards_ipv4 = forwards(route.value(), Family::kIpv4, out.blind);
+  out.forwards_ipv6 = forwards(route.value(), Family::kIpv6, out.blind);
+  return out;
+}
+
+void add_bearings(Bearings bearings, Facts& facts) {
+  const net::Link* uplink = bearings.uplink ? facts.world.find_link(*bearings.uplink) : nullptr;
+  if (uplink != nullptr) facts.node.uplink = uplink->name;
+  facts.node.addresses = std::move(bearings.addresses);
+  facts.node.forwards_ipv4 = bearings.forwards_ipv4;
+  facts.node.forwards_ipv6 = bearings.forwards_ipv6;
+  facts.world.blind.append(bearings.blind);
+}
+
+void look_at_ways(Facts& facts, Depth depth) {
   Report& blind = facts.world.blind;
-  auto opened = Netlink::open(NETLINK_ROUTE);
-  if (!opened.ok()) return blind.blind("node", opened.error());
-  Netlink& route = opened.value();
-  auto addresses = net::list_addresses(route);
-  if (!addresses.ok()) blind.blind("addresses", addresses.error());
-  if (addresses.ok()) facts.node.addresses = std::move(addresses).value();
-  const auto uplink = net::find_default_route_link(route);
-  const net::Link* link = uplink.ok() && uplink.value() ? facts.world.find_link(*uplink.value()) : nullptr;
-  if (link != nullptr) facts.node.uplink = link->name;
-  facts.node.forwards_ipv4 = forwards(route, Family::kIpv4, blind);
-  facts.node.forwards_ipv6 = forwards(route, Family::kIpv6, blind);
-  const Status firewall = depth == Depth::kAll ? look_for_drops(route, facts) : Status();
-  for (const Status& looked : {firewall, look_for_misroutes(route, facts)}) {
+  auto route = Netlink::open(NETLINK_ROUTE);
+  if (!route.ok()) return blind.blind("node", route.error());
+  const Status firewall = depth == Depth::kAll ? look_for_drops(route.value(), facts) : Status();
+  for (const Status& looked : {firewall, look_for_misroutes(route.value(), facts)}) {
     if (!looked.ok()) blind.blind("node", looked.error());
   }
 }
@@ -236,6 +263,8 @@ void keep_networks(const std::vector<std::string>& names, Facts& facts) {
 }
 
 Facts look_at_facts(const Places& places, Depth depth) {
+  std::future<Bearings> bearings;
+  if (depth != Depth::kStores) bearings = std::async(take_bearings);
   Facts facts;
   facts.world = look_at_world(places.stores);
   hear(places.witness, facts.world);
@@ -243,7 +272,10 @@ Facts look_at_facts(const Places& places, Depth depth) {
   add_setups(facts);
   add_unnamed_networks(facts);
   look_at_machine(facts.node);
-  if (depth != Depth::kStores) look_at_routes(facts, depth);
+  if (bearings.valid()) {
+    add_bearings(bearings.get(), facts);
+    look_at_ways(facts, depth);
+  }
   facts.pools = count_pools(facts.world, facts.networks);
   look_for_next(places, facts);
   keep_networks(places.networks, facts);

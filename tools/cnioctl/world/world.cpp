@@ -2,6 +2,7 @@
 #include "cnioctl/world/world.hpp"
 
 #include <algorithm>
+#include <future>
 #include <linux/netlink.h>
 #include <set>
 #include <sys/stat.h>
@@ -27,13 +28,9 @@ using ipam::ReservationStore;
 
 // What the collecting of a world has come to.
 struct Collected {
-  StorePlaces places;
   Assembly assembly = {};
   Report blind = {};
-  std::vector<ForeignFile> foreign = {};
-  std::vector<std::string> stores = {};
   uint64_t host = 0;
-  bool knows_rules = true;
 };
 
 // A pair is recorded before it is made, so each link that is seen has its record by then.
@@ -48,18 +45,30 @@ void look_at_records(Collected& collected) {
   const auto host = net::Namespace::own_number();
   if (!host.ok()) return collected.blind.blind("records", host.error());
   collected.host = host.value();
-  const auto records = AttachmentRecord::list();
+  auto records = AttachmentRecord::list();
   if (!records.ok()) return collected.blind.blind("records", records.error());
-  for (const AttachmentRecord& record : records.value()) collected.assembly.add_pairs(record.pairs_on(collected.host));
+  for (AttachmentRecord& record : records.value()) {
+    collected.assembly.add_pairs(std::move(record).pairs_on(collected.host));
+  }
 }
 
-void look_at_rules(Collected& collected) {
+// What hangs on neither links nor records to be found.
+struct Holdings {
+  std::vector<std::pair<RuleOwner, HeldAddress>> addresses = {};
+  std::vector<ForeignFile> foreign = {};
+  std::vector<std::string> stores = {};
+  std::vector<OwnedRules> rules = {};
+  bool knows_rules = true;
+  Report blind = {};
+};
+
+void look_at_rules(Holdings& holdings) {
   auto nft = net::NftConnection::open();
   if (nft.ok() && !nft.value()) return;
   auto rules = nft.ok() ? firewall::list_owned_rules(*nft.value()) : Result<std::vector<OwnedRules>>(nft.error());
-  collected.knows_rules = rules.ok();
-  if (!rules.ok()) return collected.blind.blind("nf_tables", rules.error());
-  collected.assembly.add_rules(std::move(rules).value());
+  holdings.knows_rules = rules.ok();
+  if (!rules.ok()) return holdings.blind.blind("nf_tables", rules.error());
+  holdings.rules = std::move(rules).value();
 }
 
 // What is there in place of a reservation. Nothing of it is opened.
@@ -74,33 +83,47 @@ std::string what_is_at(const std::string& path) {
   return "link to " + target;
 }
 
-void add_reservation(Collected& collected, const std::string& network, const Reservation& each) {
-  const std::string path = collected.places.data_dir + "/" + network + "/" + each.file;
-  if (each.state == Reservation::State::kHeld) {
-    return collected.assembly.add_address({network, each.holder}, {each.address, path, each.origin, each.written});
-  }
-  const bool torn = each.state == Reservation::State::kTorn;
-  collected.foreign.push_back({network, each.address, path, torn ? "empty" : what_is_at(path), torn});
+HeldAddress held_address(const Reservation& reservation, std::string path, const std::optional<Origin>& now) {
+  HeldAddress held{reservation.address, std::move(path), reservation.origin, reservation.written};
+  if (!held.origin || !now) return held;
+  held.of_earlier_boot = ipam::is_of_earlier_boot(*held.origin, *now);
+  held.at_its_path = ipam::is_at_its_path(*held.origin, *now);
+  return held;
 }
 
-void look_at_stores(Collected& collected) {
-  for (const std::string& network : stores_in(collected.places.data_dir, collected.blind)) {
-    const std::string folder = collected.places.data_dir + "/" + network;
-    auto store = ReservationStore::peek(folder);
-    if (!store.ok()) collected.blind.blind(folder, store.error());
-    if (!store.ok() || !store.value()) continue;
-    collected.stores.push_back(network);
-    ErrorList failures;
-    for (const Reservation& each : store.value()->reservations(failures)) add_reservation(collected, network, each);
-    const Status read = failures.status();
-    if (!read.ok()) collected.blind.blind(folder, read.error());
+void look_at_store(const std::string& folder, const std::string& network, const std::optional<Origin>& now,
+                   Holdings& holdings) {
+  auto store = ReservationStore::peek(folder);
+  if (!store.ok()) holdings.blind.blind(folder, store.error());
+  if (!store.ok() || !store.value()) return;
+  holdings.stores.push_back(network);
+  ErrorList failures;
+  for (const Reservation& each : store.value()->reservations(failures)) {
+    const std::string path = folder + "/" + each.file;
+    if (each.state == Reservation::State::kHeld) {
+      holdings.addresses.push_back({{network, each.holder}, held_address(each, path, now)});
+      continue;
+    }
+    const bool torn = each.state == Reservation::State::kTorn;
+    holdings.foreign.push_back({network, each.address, path, torn ? "empty" : what_is_at(path), torn});
   }
+  const Status read = failures.status();
+  if (!read.ok()) holdings.blind.blind(folder, read.error());
+}
+
+Holdings look_at_holdings(const StorePlaces& places) {
+  Holdings holdings;
+  look_at_rules(holdings);
+  const std::optional<Origin> now = Origin::here("");
+  for (const std::string& network : stores_in(places.data_dir, holdings.blind)) {
+    look_at_store(places.data_dir + "/" + network, network, now, holdings);
+  }
+  return holdings;
 }
 
 // Those that name an attachment which is known by something else are not read: a node has a thousand.
-void look_at_cache(Collected& collected, World& world) {
-  const Cache cache(collected.places.cache_dir);
-  const std::vector<std::string> paths = cache.paths(collected.blind);
+void look_at_cache(const Cache& cache, World& world) {
+  const std::vector<std::string> paths = cache.paths(world.blind);
   std::set<std::string> unread(paths.begin(), paths.end());
   for (Attached& attached : world.attached) {
     const std::string path = cache.path_of(attached.who);
@@ -109,7 +132,7 @@ void look_at_cache(Collected& collected, World& world) {
   for (const std::string& path : unread) {
     const auto cached = Cache::read_path(path);
     if (!cached.ok()) {
-      collected.blind.blind(path, cached.error());
+      world.blind.blind(path, cached.error());
       continue;
     }
     Attached attached{cached.value().who};
@@ -119,15 +142,12 @@ void look_at_cache(Collected& collected, World& world) {
 }
 
 // The newest: a container may have been started again.
-void understand_origins(const std::optional<Origin>& now, Attached& attached) {
+void understand_origins(Attached& attached) {
   Evidence& evidence = attached.evidence;
   for (const HeldAddress& each : attached.addresses) {
-    if (!each.origin || !now) continue;
-    const bool earlier = ipam::is_of_earlier_boot(*each.origin, *now);
-    const auto present = ipam::is_at_its_path(*each.origin, *now);
-    if (earlier) evidence.earlier_boot = true;
-    if (!present || evidence.present == true) continue;
-    evidence.present = present;
+    if (each.of_earlier_boot) evidence.earlier_boot = true;
+    if (!each.at_its_path || evidence.present == true) continue;
+    evidence.present = each.at_its_path;
     evidence.path = each.origin->netns_path;
   }
 }
@@ -156,10 +176,9 @@ void understand_ends(Attached& attached) {
 }
 
 void judge_all(World& world) {
-  const std::optional<Origin> now = Origin::here("");
   for (Attached& attached : world.attached) {
     understand_ends(attached);
-    understand_origins(now, attached);
+    understand_origins(attached);
     understand_cache(attached);
     attached.verdict = judge(attached.evidence);
   }
@@ -209,24 +228,29 @@ const net::Link* World::find_link(const std::string& name) const {
   return select_link(links, [&](const net::Link& each) { return each.name == name; });
 }
 
+// Either half takes as long as the other, where there are a thousand pods. Nothing is lost by their being looked at
+// together: an ADD makes rules after their link, and gets addresses after the sandbox was made.
 World look_at_world(const StorePlaces& places) {
-  Collected collected{places};
+  auto beside = std::async([&places] { return look_at_holdings(places); });
+  Collected collected;
   look_at_links(collected);
   look_at_records(collected);
-  look_at_rules(collected);
-  look_at_stores(collected);
+  Holdings holdings = beside.get();
+  collected.assembly.add_rules(std::move(holdings.rules));
+  for (auto& [who, address] : holdings.addresses) collected.assembly.add_address(who, std::move(address));
   World world = collected.assembly.finish();
-  look_at_cache(collected, world);
+  world.blind = std::move(collected.blind);
+  world.blind.append(holdings.blind);
+  look_at_cache(Cache(places.cache_dir), world);
   const auto before = [](const Attached& a, const Attached& b) { return a.who < b.who; };
   if (!std::is_sorted(world.attached.begin(), world.attached.end(), before)) {  // few are known by the cache alone
     std::sort(world.attached.begin(), world.attached.end(), before);
   }
   judge_all(world);
-  world.foreign = std::move(collected.foreign);
-  world.stores = std::move(collected.stores);
+  world.foreign = std::move(holdings.foreign);
+  world.stores = std::move(holdings.stores);
   world.host = collected.host;
-  world.knows_rules = collected.knows_rules;
-  world.blind = std::move(collected.blind);
+  world.knows_rules = holdings.knows_rules;
   return world;
 }
 

@@ -27,7 +27,9 @@ struct HeldAddress {
   IpAddr address;
   std::string file;  // its path
   std::optional<ipam::Origin> origin;
-  int64_t made = 0;  // when, in seconds since 1970; 0: not known
+  int64_t made = 0;                      // when, in seconds since 1970; 0: not known
+  bool of_earlier_boot = false;          // that its origin tells
+  std::optional<bool> at_its_path = {};  // is the sandbox of its origin there? nothing: that cannot be told
 };
 
 // One interface of one container in one network, with all that was found of it.
@@ -76,8 +78,8 @@ struct World {
   [[nodiscard]] const net::Link* find_link(const std::string& name) const;
 };
 
-// Looks at this node, in the calling thread's network namespace. Changes nothing, waits for nobody, and runs no
-// program.
+// Looks at this node, in the calling thread's network namespace, with a second thread meanwhile. Changes nothing, waits
+// for nobody, and runs no program.
 World look_at_world(const StorePlaces& places);
 
 // Reads what libcni's cache says of an attachment's pod, unless our record has its name.
