@@ -2,7 +2,6 @@
 #include "cnioctl/large_pages.hpp"
 
 #include <cstdint>
-#include <cstdlib>
 #include <malloc.h>
 #include <memory>
 #include <sys/mman.h>
@@ -15,16 +14,11 @@ constexpr uintptr_t kLargePage = 2 << 20;
 // More than the C library keeps at first, and less than what it would not take from there.
 constexpr size_t kFirst = size_t{100} * 1024;
 
-struct Free {
-  void operator()(void* memory) const { std::free(memory); }
-};
-
 }  // namespace
 
 void ask_for_large_pages() {
   mallopt(M_TOP_PAD, kStep);
-  const std::unique_ptr<void, Free> first(std::malloc(kFirst));
-  if (!first) return;
+  const auto first = std::make_unique_for_overwrite<char[]>(kFirst);
   // What comes behind it is what was got with it.
   const auto begin = (reinterpret_cast<uintptr_t>(first.get()) + kLargePage - 1) / kLargePage * kLargePage;
   // Where it begins and ends it need not be mapped: that is said, and does no harm.

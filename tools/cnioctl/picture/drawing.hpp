@@ -55,8 +55,8 @@ class Drawing {
 
   // A command of SVG's path data, and where it leads; ' ' is a further point of the one before.
   struct Stroke {
-    char kind;
-    Point to;
+    char kind = ' ';
+    Point to = {};
   };
   void path(std::initializer_list<Stroke> strokes, std::string_view style);
 };
