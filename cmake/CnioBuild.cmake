@@ -47,10 +47,7 @@ add_library(cnio_options INTERFACE)
 target_compile_options(cnio_options INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor
   $<$<BOOL:${CNIO_WERROR}>:-Werror>
-  -ffunction-sections -fdata-sections
-  # g++ takes a source that is compiled with others for a header, where unnamed namespaces would not do, and members of an
-  # enum class for shadows of what another source has. Others say what is true of that.
-  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<STREQUAL:${CNIO_AT_ONCE},all>>:-Wno-subobject-linkage;-Wno-shadow>)
+  -ffunction-sections -fdata-sections)
 target_compile_definitions(cnio_options INTERFACE
   CNIO_VERSION="${PROJECT_VERSION}"
   JSON_NO_IO=1 JSON_USE_IMPLICIT_CONVERSIONS=0 JSON_DIAGNOSTICS=0)

@@ -13,7 +13,7 @@ constexpr size_t kHashes = 2 * kOwnerHashDigits + 1;  // "H1-H2"
 const std::string kAttachment = "att-";
 // In between of what readable_identity says.
 constexpr std::string_view kNetwork = "net: ";
-constexpr std::string_view kInterface = ", if: ";
+constexpr std::string_view kIfname = ", if: ";
 constexpr std::string_view kContainer = ", id: ";
 
 }  // namespace
@@ -48,7 +48,7 @@ std::string iptables_comment(const MasqueradeIdentity& who) {
 
 std::string readable_identity(const MasqueradeIdentity& who) {
   const std::string text =
-      std::string(kNetwork).append(who.network).append(kInterface).append(who.attachment.ifname).append(kContainer) +
+      std::string(kNetwork).append(who.network).append(kIfname).append(who.attachment.ifname).append(kContainer) +
       who.attachment.container_id;
   return printable(text).substr(0, net::kNftCommentLimit);
 }
@@ -56,12 +56,12 @@ std::string readable_identity(const MasqueradeIdentity& who) {
 // A network's name has no comma that the reference would take, and a container's no blank.
 std::optional<MasqueradeIdentity> parse_readable_identity(std::string_view text) {
   const size_t container = text.rfind(kContainer);
-  const size_t interface = text.substr(0, container).rfind(kInterface);
+  const size_t interface = text.substr(0, container).rfind(kIfname);
   if (!text.starts_with(kNetwork) || container == text.npos || interface == text.npos) return std::nullopt;
   const auto between = [&](size_t begin, size_t end) { return std::string(text.substr(begin, end - begin)); };
   return MasqueradeIdentity{
       between(kNetwork.size(), interface),
-      {between(container + kContainer.size(), text.size()), between(interface + kInterface.size(), container)}};
+      {between(container + kContainer.size(), text.size()), between(interface + kIfname.size(), container)}};
 }
 
 }  // namespace cnio::firewall

@@ -49,8 +49,19 @@ std::map<std::string, std::vector<IpAddr>> addresses_by_chain(const std::vector<
   return out;
 }
 
-Status add_masquerade(NftConnection& nft, Rules& out) {
-  CNIO_LET(const auto chains, nft.list_chains(kMasqueradeTable));
+// All that there are, listed once.
+using Chains = std::vector<net::NftHookedChain>;
+
+std::vector<net::NftChain> chains_in(const net::NftTable& table, const Chains& all) {
+  std::vector<net::NftChain> out;
+  for (const net::NftHookedChain& each : all) {
+    if (each.table.family == table.family && each.table.name == table.name) out.push_back(each.chain);
+  }
+  return out;
+}
+
+Status add_masquerade(NftConnection& nft, const Chains& all, Rules& out) {
+  const auto chains = chains_in(kMasqueradeTable, all);
   if (chains.empty()) return {};
   CNIO_LET(auto elements, nft.list_elements(kMasqueradeTable, masquerade_map(Family::kIpv4)));
   CNIO_LET(const auto of_ipv6, nft.list_elements(kMasqueradeTable, masquerade_map(Family::kIpv6)));
@@ -69,9 +80,8 @@ Status add_masquerade(NftConnection& nft, Rules& out) {
 }
 
 // The first of an attachment's two chains stands for both. Without a comment it is the reference's.
-Status add_spoof_checks(NftConnection& nft, Rules& out) {
-  CNIO_LET(const auto chains, nft.list_chains(kSpoofCheckTable));
-  for (const net::NftChain& chain : chains) {
+void add_spoof_checks(const Chains& all, Rules& out) {
+  for (const net::NftChain& chain : chains_in(kSpoofCheckTable, all)) {
     const std::string hash = hash_in_reference_comment(chain.comment);
     if (!chain.name.starts_with(kChainPrefix) || chain.name.ends_with(kMacSuffix) || hash.empty()) continue;
     OwnedRules rules = {RuleKind::kSpoofCheck, kSpoofCheckTable, chain.name, hash};
@@ -79,7 +89,6 @@ Status add_spoof_checks(NftConnection& nft, Rules& out) {
     settle(rules, parse_readable_identity(rules.text));
     out.push_back(std::move(rules));
   }
-  return {};
 }
 
 OwnedRules commented(RuleKind kind, const net::NftTable& table, std::string object, const std::string& comment) {
@@ -89,14 +98,12 @@ OwnedRules commented(RuleKind kind, const net::NftTable& table, std::string obje
   return rules;
 }
 
-Status add_port_chains(NftConnection& nft, const net::NftTable& table, Rules& out) {
-  CNIO_LET(const auto chains, nft.list_chains(table));
-  for (const net::NftChain& chain : chains) {
+void add_port_chains(const net::NftTable& table, const Chains& all, Rules& out) {
+  for (const net::NftChain& chain : chains_in(table, all)) {
     const bool ours = is_ports_chain(chain.name) || chain.name.starts_with(kPodChainPrefix);
     if (!ours || hash_in_comment(chain.comment).empty()) continue;
     out.push_back(commented(RuleKind::kPortMap, table, chain.name, chain.comment));
   }
-  return {};
 }
 
 // The comments in our own table tell them, whatever chains lead there.
@@ -118,14 +125,15 @@ Status add_ports(NftConnection& nft, Rules& out) {
   return {};
 }
 
-Status add_port_maps(NftConnection& nft, Rules& out) {
+Status add_port_maps(NftConnection& nft, const Chains& all, Rules& out) {
   Rules own;
-  CNIO_TRY(add_port_chains(nft, kPortMapTable, own));
+  add_port_chains(kPortMapTable, all, own);
   CNIO_TRY(add_ports(nft, own));
   std::move(own.begin(), own.end(), std::back_inserter(out));
   // Those that iptables shows.
-  CNIO_TRY(add_port_chains(nft, {net::NftFamily::kIpv4, "nat"}, out));
-  return add_port_chains(nft, {net::NftFamily::kIpv6, "nat"}, out);
+  add_port_chains({net::NftFamily::kIpv4, "nat"}, all, out);
+  add_port_chains({net::NftFamily::kIpv6, "nat"}, all, out);
+  return {};
 }
 
 Status add_pods(NftConnection& nft, Rules& out) {
@@ -171,9 +179,10 @@ std::string_view to_string(RuleKind kind) { return kKinds.at(static_cast<size_t>
 
 Result<Rules> list_owned_rules(NftConnection& nft) {
   Rules out;
-  CNIO_TRY(add_masquerade(nft, out));
-  CNIO_TRY(add_spoof_checks(nft, out));
-  CNIO_TRY(add_port_maps(nft, out));
+  CNIO_LET(const Chains chains, nft.list_chains());
+  CNIO_TRY(add_masquerade(nft, chains, out));
+  add_spoof_checks(chains, out);
+  CNIO_TRY(add_port_maps(nft, chains, out));
   CNIO_TRY(add_pods(nft, out));
   CNIO_TRY(add_members(nft, out));
   CNIO_TRY(add_filter_rules(nft, out));

@@ -216,7 +216,9 @@ Result<std::optional<NftTableInfo>> NftConnection::find_table(const NftTable& ta
   return found;
 }
 
-Result<std::vector<NftHookedChain>> NftConnection::list_base_chains() {
+namespace {
+
+Result<std::vector<NftHookedChain>> list_all_chains(Netlink& netlink, bool only_base) {
   const MsgPtr message = make_message(NFT_MSG_GETCHAIN, NftFamily::kInet, NLM_F_DUMP);
   static_cast<nfgenmsg*>(nlmsg_data(nlmsg_hdr(message.get())))->nfgen_family = NFPROTO_UNSPEC;
   std::vector<NftHookedChain> chains;
@@ -224,15 +226,21 @@ Result<std::vector<NftHookedChain>> NftConnection::list_base_chains() {
     if (nlmsg_datalen(&answer) < static_cast<int>(sizeof(nfgenmsg))) return;
     const auto family = nft::family_of(static_cast<nfgenmsg*>(nlmsg_data(&answer))->nfgen_family);
     const Attributes<NFTA_CHAIN_MAX> attributes(answer);
+    if (!family || attributes.at[NFTA_CHAIN_TABLE] == nullptr) return;
     // Nearly all that the kernel tells of are pods' chains.
-    if (!family || attributes.at[NFTA_CHAIN_TABLE] == nullptr || attributes.at[NFTA_CHAIN_HOOK] == nullptr) return;
+    if (only_base && attributes.at[NFTA_CHAIN_HOOK] == nullptr) return;
     const NftTable table = {*family, text_of(attributes.at[NFTA_CHAIN_TABLE])};
     auto chain = parse_chain(answer, table);
-    if (chain && chain->hook) chains.push_back({table, *std::move(chain)});
+    if (chain && (chain->hook || !only_base)) chains.push_back({table, *std::move(chain)});
   };
-  CNIO_TRY(netlink_.query(message.get(), "list the chains of all tables", keep, [&] { chains.clear(); }));
+  CNIO_TRY(netlink.query(message.get(), "list the chains of all tables", keep, [&] { chains.clear(); }));
   return chains;
 }
+
+}  // namespace
+
+Result<std::vector<NftHookedChain>> NftConnection::list_base_chains() { return list_all_chains(netlink_, true); }
+Result<std::vector<NftHookedChain>> NftConnection::list_chains() { return list_all_chains(netlink_, false); }
 
 Result<std::optional<NftChain>> NftConnection::find_chain(const NftTable& table, const std::string& chain) {
   const MsgPtr message = make_chain_get(table, chain);

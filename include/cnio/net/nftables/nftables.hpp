@@ -133,7 +133,7 @@ struct NftElement {
   bool operator==(const NftElement&) const = default;
 };
 
-// A base chain with the table it stands in.
+// A chain with the table it stands in.
 struct NftHookedChain {
   NftTable table;
   NftChain chain;
@@ -258,6 +258,8 @@ class NftConnection {
   Result<std::optional<NftChain>> find_chain(const NftTable& table, const std::string& chain);
   Result<bool> has_chain(const NftTable& table, const std::string& chain);
   Result<std::vector<NftChain>> list_chains(const NftTable& table);
+  // Those of all tables, which is what the kernel tells in either case: for who asks about several.
+  Result<std::vector<NftHookedChain>> list_chains();
   // Costs no more than the chain is long, however many chains there are.
   Result<std::vector<NftRule>> list_rules(const NftTable& table, const std::string& chain);
   // Those of all chains of the table.
