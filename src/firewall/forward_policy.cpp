@@ -93,7 +93,7 @@ Result<net::NftPacket> packet_of(net::Netlink& route, const ForwardSpec& spec, F
   return packet;
 }
 
-Result<std::optional<ForwardDrop>> drop_by(net::NftConnection& nft, const net::NftHookedChain& hooked,
+Result<std::optional<ForwardDrop>> drop_by(net::NftConnection& nft, const net::NftTableChain& hooked,
                                            const net::NftPacket& packet) {
   const auto& [table, chain] = hooked;
   if (!sees(table, packet.family)) return std::optional<ForwardDrop>();
@@ -102,9 +102,9 @@ Result<std::optional<ForwardDrop>> drop_by(net::NftConnection& nft, const net::N
   return std::optional(ForwardDrop{packet.family, packet.input_interface, table, chain.name, outcome.may_return});
 }
 
-Result<std::optional<ForwardDrop>> find_drop(net::NftConnection& nft, const std::vector<net::NftHookedChain>& chains,
+Result<std::optional<ForwardDrop>> find_drop(net::NftConnection& nft, const std::vector<net::NftTableChain>& chains,
                                              const net::NftPacket& packet) {
-  for (const net::NftHookedChain& chain : chains) {
+  for (const net::NftTableChain& chain : chains) {
     CNIO_LET(auto drop, drop_by(nft, chain, packet));
     if (drop) return drop;
   }
@@ -137,12 +137,12 @@ std::string ForwardDrop::hint() const {
 
 Result<std::optional<ForwardDrop>> find_forward_drop(net::NftConnection& nft, net::Netlink& route,
                                                      const ForwardSpec& spec) {
-  CNIO_LET(const std::vector<net::NftHookedChain> chains, net::list_hooked_chains(nft, NF_INET_FORWARD));
+  CNIO_LET(const std::vector<net::NftTableChain> chains, net::list_hooked_chains(nft, NF_INET_FORWARD));
   for (const Family family : kFamilies) {
     const bool asked = std::any_of(spec.sources.begin(), spec.sources.end(),
                                    [&](const Cidr& source) { return source.family() == family; });
     const bool seen = std::any_of(chains.begin(), chains.end(),
-                                  [&](const net::NftHookedChain& each) { return sees(each.table, family); });
+                                  [&](const net::NftTableChain& each) { return sees(each.table, family); });
     if (!seen || !(asked || spec.sources.empty())) continue;
     CNIO_LET(const net::NftPacket packet, packet_of(route, spec, family));
     CNIO_LET(auto drop, find_drop(nft, chains, packet));
@@ -152,10 +152,10 @@ Result<std::optional<ForwardDrop>> find_forward_drop(net::NftConnection& nft, ne
 }
 
 Result<std::vector<ForwardDrop>> list_forward_drops(net::NftConnection& nft, net::Netlink& route,
-                                                    const std::function<bool(const net::NftHookedChain&)>& is_passed) {
-  CNIO_LET(const std::vector<net::NftHookedChain> chains, net::list_hooked_chains(nft, NF_INET_FORWARD));
+                                                    const std::function<bool(const net::NftTableChain&)>& is_passed) {
+  CNIO_LET(const std::vector<net::NftTableChain> chains, net::list_hooked_chains(nft, NF_INET_FORWARD));
   std::vector<ForwardDrop> drops;
-  for (const net::NftHookedChain& chain : chains) {
+  for (const net::NftTableChain& chain : chains) {
     if (is_passed(chain)) continue;
     for (const Family family : kFamilies) {
       CNIO_LET(const net::NftPacket packet, packet_of(route, {}, family));

@@ -50,11 +50,11 @@ std::map<std::string, std::vector<IpAddr>> addresses_by_chain(const std::vector<
 }
 
 // All that there are, listed once.
-using Chains = std::vector<net::NftHookedChain>;
+using Chains = std::vector<net::NftTableChain>;
 
 std::vector<net::NftChain> chains_in(const net::NftTable& table, const Chains& all) {
   std::vector<net::NftChain> out;
-  for (const net::NftHookedChain& each : all) {
+  for (const net::NftTableChain& each : all) {
     if (each.table.family == table.family && each.table.name == table.name) out.push_back(each.chain);
   }
   return out;

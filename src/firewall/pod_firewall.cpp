@@ -180,7 +180,7 @@ Status collect_pod_firewall_garbage(const std::string& network, const std::vecto
 namespace {
 
 // A packet has to pass every chain that the kernel calls: a rule of ours opens the one it stands in, and no other.
-bool is_opened(const net::NftHookedChain& hooked, PodBackend backend) {
+bool is_opened(const net::NftTableChain& hooked, PodBackend backend) {
   const auto& [table, chain] = hooked;
   if (table.name == pod_table().name) return true;
   if (backend == PodBackend::kFirewalld) return table.name == "firewalld";

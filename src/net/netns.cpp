@@ -15,7 +15,7 @@
 namespace cnio::net {
 namespace {
 
-constexpr char kOwn[] = "/proc/self/ns/net";  // shorter to walk than thread-self, and there is one thread
+constexpr char kOwn[] = "/proc/self/ns/net";  // shorter to walk than thread-self; only the first thread asks
 constexpr int kReturnAttempts = 10;
 
 // Returns into the namespace it was made in; aborts if that is impossible.

@@ -54,6 +54,6 @@ Result<std::optional<ForwardDrop>> find_forward_drop(net::NftConnection& nft, ne
 // All of them, but for those that the caller knows how to pass, whatever they hold by now. For STATUS, which knows no
 // interface and no address.
 Result<std::vector<ForwardDrop>> list_forward_drops(net::NftConnection& nft, net::Netlink& route,
-                                                    const std::function<bool(const net::NftHookedChain&)>& is_passed);
+                                                    const std::function<bool(const net::NftTableChain&)>& is_passed);
 
 }  // namespace cnio::firewall

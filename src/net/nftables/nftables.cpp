@@ -218,10 +218,10 @@ Result<std::optional<NftTableInfo>> NftConnection::find_table(const NftTable& ta
 
 namespace {
 
-Result<std::vector<NftHookedChain>> list_all_chains(Netlink& netlink, bool only_base) {
+Result<std::vector<NftTableChain>> list_all_chains(Netlink& netlink, bool only_base) {
   const MsgPtr message = make_message(NFT_MSG_GETCHAIN, NftFamily::kInet, NLM_F_DUMP);
   static_cast<nfgenmsg*>(nlmsg_data(nlmsg_hdr(message.get())))->nfgen_family = NFPROTO_UNSPEC;
-  std::vector<NftHookedChain> chains;
+  std::vector<NftTableChain> chains;
   const auto keep = [&](nlmsghdr& answer) {
     if (nlmsg_datalen(&answer) < static_cast<int>(sizeof(nfgenmsg))) return;
     const auto family = nft::family_of(static_cast<nfgenmsg*>(nlmsg_data(&answer))->nfgen_family);
@@ -239,8 +239,8 @@ Result<std::vector<NftHookedChain>> list_all_chains(Netlink& netlink, bool only_
 
 }  // namespace
 
-Result<std::vector<NftHookedChain>> NftConnection::list_base_chains() { return list_all_chains(netlink_, true); }
-Result<std::vector<NftHookedChain>> NftConnection::list_chains() { return list_all_chains(netlink_, false); }
+Result<std::vector<NftTableChain>> NftConnection::list_base_chains() { return list_all_chains(netlink_, true); }
+Result<std::vector<NftTableChain>> NftConnection::list_chains() { return list_all_chains(netlink_, false); }
 
 Result<std::optional<NftChain>> NftConnection::find_chain(const NftTable& table, const std::string& chain) {
   const MsgPtr message = make_chain_get(table, chain);

@@ -345,11 +345,11 @@ class NftTracer::Rules {
   std::map<std::string, Set> sets_;
 };
 
-Result<std::vector<NftHookedChain>> list_hooked_chains(NftConnection& nft, uint32_t hook) {
-  CNIO_LET(std::vector<NftHookedChain> chains, nft.list_base_chains());
-  std::erase_if(chains, [&](const NftHookedChain& each) { return each.chain.hook->number != hook; });
-  std::vector<NftHookedChain> called;
-  for (NftHookedChain& each : chains) {
+Result<std::vector<NftTableChain>> list_hooked_chains(NftConnection& nft, uint32_t hook) {
+  CNIO_LET(std::vector<NftTableChain> chains, nft.list_base_chains());
+  std::erase_if(chains, [&](const NftTableChain& each) { return each.chain.hook->number != hook; });
+  std::vector<NftTableChain> called;
+  for (NftTableChain& each : chains) {
     CNIO_LET(const auto table, nft.find_table(each.table));
     if (table && !table->dormant) called.push_back(std::move(each));
   }

@@ -114,8 +114,8 @@ Status observe_links(Netlink& route, Thing::Where where, Things& out) {
 Status observe_rules(Things& out) {
   CNIO_LET(auto nft, net::NftConnection::open());
   if (!nft) return {};
-  CNIO_LET(const std::vector<net::NftHookedChain> chains, nft->list_base_chains());
-  for (const net::NftHookedChain& each : chains) {
+  CNIO_LET(const std::vector<net::NftTableChain> chains, nft->list_base_chains());
+  for (const net::NftTableChain& each : chains) {
     out.insert({Thing::Where::kRules, "table " + net::to_string(each.table) + ", chain " + each.chain.name});
   }
   CNIO_LET(const std::vector<firewall::OwnedRules> rules, firewall::list_owned_rules(*nft));

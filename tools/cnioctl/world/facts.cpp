@@ -145,7 +145,7 @@ Bearings take_bearings() {
   Bearings out;
   auto route = Netlink::open(NETLINK_ROUTE);
   if (!route.ok()) {
-    out.blind.blind("node", route.error());
+    out.blind.blind("addresses", route.error());
     return out;
   }
   auto addresses = net::list_addresses(route.value());

@@ -134,7 +134,7 @@ struct NftElement {
 };
 
 // A chain with the table it stands in.
-struct NftHookedChain {
+struct NftTableChain {
   NftTable table;
   NftChain chain;
 };
@@ -254,12 +254,12 @@ class NftConnection {
   Result<NftView> view(const NftTable& table, const NftQuestion& question);
   Result<std::optional<NftTableInfo>> find_table(const NftTable& table);
   // The base chains of all `ip`, `ip6`, `inet` and `bridge` tables, also of those that are dormant.
-  Result<std::vector<NftHookedChain>> list_base_chains();
+  Result<std::vector<NftTableChain>> list_base_chains();
   Result<std::optional<NftChain>> find_chain(const NftTable& table, const std::string& chain);
   Result<bool> has_chain(const NftTable& table, const std::string& chain);
   Result<std::vector<NftChain>> list_chains(const NftTable& table);
   // Those of all tables, which is what the kernel tells in either case: for who asks about several.
-  Result<std::vector<NftHookedChain>> list_chains();
+  Result<std::vector<NftTableChain>> list_chains();
   // Costs no more than the chain is long, however many chains there are.
   Result<std::vector<NftRule>> list_rules(const NftTable& table, const std::string& chain);
   // Those of all chains of the table.

@@ -43,7 +43,7 @@ struct NftStep {
 };
 
 // The base chains at a hook (NF_INET_*) of tables that are not dormant: of `ip`, `ip6`, `inet` and `bridge` tables.
-Result<std::vector<NftHookedChain>> list_hooked_chains(NftConnection& nft, uint32_t hook);
+Result<std::vector<NftTableChain>> list_hooked_chains(NftConnection& nft, uint32_t hook);
 
 // The rules of one table, which stays as it is while they are read, or almost so: nothing of this is a snapshot.
 class NftTracer {
