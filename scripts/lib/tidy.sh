@@ -15,12 +15,20 @@ key=$({
 stamp=$folder/tidy/$key
 [[ ! -e $stamp ]] || exit 0
 
-# Headers that were precompiled by another compiler than clang 14, or not yet, are read as everybody reads them.
+# Headers that were precompiled by another compiler than clang 14, or not yet, are read as everybody reads them. Into sources
+# that another includes the analyzer looks only if that one is called UnifiedSource (clang's AnalysisManager::isInCodeFile).
 commands=$(mktemp -d)
 trap 'rm -rf "$commands"' EXIT
-jq --arg source "$source" '[first(.[] | select(.file == $source)) |
+looked_at=$source
+if [[ $source == */Unity/* ]]; then
+  looked_at=$commands/UnifiedSource.cxx
+  cp "$source" "$looked_at"
+  cp .clang-tidy "$commands"
+fi
+jq --arg source "$source" --arg looked_at "$looked_at" '[first(.[] | select(.file == $source)) | .file = $looked_at |
+  .command |= gsub($source; $looked_at) |
   .command |= gsub("-Xclang -include(-pch)? -Xclang [^ ]*cmake_pch\\.hxx(\\.pch)? |-include [^ ]*cmake_pch\\.hxx |-Winvalid-pch "; "")]' \
   "$folder/compile_commands.json" >"$commands/compile_commands.json"
-clang-tidy-14 -p "$commands" --quiet ${checks:+"--checks=$checks"} "$source"
+clang-tidy-14 -p "$commands" --quiet ${checks:+"--checks=$checks"} "$looked_at"
 mkdir -p "$folder/tidy"
 touch "$stamp"

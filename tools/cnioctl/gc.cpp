@@ -20,8 +20,6 @@
 namespace cnio::cnioctl {
 namespace {
 
-using protocol::Json;
-
 // An ADD that a plan has met in its first steps, before its cable stood, shows it by then.
 constexpr int64_t kSettlingSeconds = 2;
 // How many attachments go upon one look: between that and the last DEL are some hundredths of a second.

@@ -18,8 +18,6 @@
 namespace cnio::cnioctl {
 namespace {
 
-using protocol::Json;
-
 constexpr size_t kShownPods = 20;  // people read no more
 // Of calls for each processor: while the oldest is waited for, the others go on.
 constexpr size_t kEach = 2;

@@ -14,7 +14,6 @@ namespace {
 
 using protocol::Failure;
 using protocol::Fields;
-using protocol::Json;
 
 constexpr int64_t kHighestCode = 999'999;
 
