@@ -74,7 +74,8 @@ class BrokenKey : public BridgeTest, public ::testing::WithParamInterface<std::s
     return Snapshot::of_host().without_device("br0").without_cursors().without_forwarding().without_masquerade_frame();
   }
 
-  /// An attachment for each value. What its removal leaves, none of the others' takes away: to GC those before it are valid.
+  /// An attachment for each value. What its removal leaves, none of the others' takes away: to GC those before it are
+  /// valid.
   void each_value_is_survived(const std::string& verb) {
     const Json good = good_config();
     ASSERT_TRUE(succeeded(call("ADD", good, pod())));
