@@ -263,8 +263,8 @@ Report shortened(const Report& report) {
 
 }  // namespace
 
-Report mend(const World& world, const ResyncOptions& options, const protocol::Environment& environment,
-            const Wanted& wanted) {
+Mending mend(const World& world, const ResyncOptions& options, const protocol::Environment& environment,
+             const Wanted& wanted) {
   Report report = world.blind;
   std::vector<Mended> all = remember_all(options, world, wanted, report);
   size_t longest = 0;
@@ -276,14 +276,17 @@ Report mend(const World& world, const ResyncOptions& options, const protocol::En
   Crew crew(options, environment, calls);
   for (size_t number = 0; number < longest; ++number) crew.work(all, number);
   for (const Mended& each : all) say(options, each, report);
-  Report told = options.json ? report : shortened(report);
-  told.add(summary(options, all));
-  return told;
+  Mending out{options.json ? report : shortened(report)};
+  out.report.add(summary(options, all));
+  for (const Mended& each : all) {
+    if (!each.lost.empty()) out.given_up.insert(each.of.who);
+  }
+  return out;
 }
 
 Outcome resync(const ResyncOptions& options, const protocol::Environment& environment) {
   const auto all = [](const Attached&) { return true; };
-  return outcome_of(mend(look_at_world(options.stores), options, environment, all), options.json);
+  return outcome_of(mend(look_at_world(options.stores), options, environment, all).report, options.json);
 }
 
 }  // namespace cnio::cnioctl

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "cnio/firewall/owner.hpp"
 #include "cnio/protocol/request.hpp"
 
 #include "cnioctl/occupants.hpp"
@@ -30,7 +32,11 @@ Outcome resync(const ResyncOptions& options, const protocol::Environment& enviro
 
 // The same, of a world that was looked at already and those of its attachments that are wanted.
 using Wanted = std::function<bool(const Attached&)>;
-Report mend(const World& world, const ResyncOptions& options, const protocol::Environment& environment,
-            const Wanted& wanted);
+struct Mending {
+  Report report;
+  std::set<firewall::RuleOwner> given_up = {};  // of whom something is missing still
+};
+Mending mend(const World& world, const ResyncOptions& options, const protocol::Environment& environment,
+             const Wanted& wanted);
 
 }  // namespace cnio::cnioctl

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <linux/netlink.h>
 #include <optional>
+#include <set>
 #include <thread>
 #include <unistd.h>
 
@@ -86,7 +87,7 @@ class Watch {
     const auto took = Clock::now() - begin;
     const Losses seen = lost(first, heard);
     if (!seen.any()) {
-      known_ = first.inventory;
+      know(first.inventory);
       rest(took);
       return {};
     }
@@ -102,14 +103,27 @@ class Watch {
   [[nodiscard]] Losses lost(const Sight& now, const Heard& heard) const {
     Losses out = find_losses(known_, now.inventory);
     out.of_node = out.of_node || (heard.all() && !now.inventory.attached.empty());
-    out.attached.merge(owners_of(heard.touched, known_, now.world));
+    for (const firewall::RuleOwner& who : owners_of(heard.touched, known_, now.world)) {
+      if (!is_given_up(who, now.inventory)) out.attached.insert(who);
+    }
     return out;
+  }
+
+  // Somebody has touched what nobody could mend, or the kernel tells of it a second late; and all is as it was then.
+  [[nodiscard]] bool is_given_up(const firewall::RuleOwner& who, const Inventory& now) const {
+    const auto before = known_.attached.find(who);
+    const auto still = now.attached.find(who);
+    return given_up_.contains(who) && before != known_.attached.end() && still != now.attached.end() &&
+           before->second == still->second;
   }
 
   Status repair(const World& world, const Losses& losses, bool first) {
     const auto wanted = [&](const Attached& each) { return losses.of_node || losses.attached.contains(each.who); };
     if (losses.any()) {
-      const Report report = mend(world, options_, environment_, wanted);
+      const auto [report, given_up] = mend(world, options_, environment_, wanted);
+      if (losses.of_node) given_up_.clear();
+      for (const firewall::RuleOwner& who : losses.attached) given_up_.erase(who);
+      given_up_.insert(given_up.begin(), given_up.end());
       const bool quiet = std::none_of(report.findings().begin(), report.findings().end(), [](const Finding& each) {
         return each.kind == "put-back" || each.kind == "lost";
       });
@@ -129,7 +143,12 @@ class Watch {
       }
       after.node = std::move(known_.node);
     }
-    known_ = std::move(after);
+    know(std::move(after));
+  }
+
+  void know(Inventory now) {
+    known_ = std::move(now);
+    std::erase_if(given_up_, [&](const firewall::RuleOwner& who) { return !known_.attached.contains(who); });
   }
 
   [[nodiscard]] Status say(const Report& report) const {
@@ -143,7 +162,8 @@ class Watch {
   const ResyncOptions& options_;
   const protocol::Environment& environment_;
   Ears ears_;
-  Inventory known_;  // what was there when it was looked at last, and nothing had to be done
+  Inventory known_;                         // what was there when it was looked at last, and nothing had to be done
+  std::set<firewall::RuleOwner> given_up_;  // of whom something was missing still when they were to be mended last
 };
 
 }  // namespace
