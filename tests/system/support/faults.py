@@ -325,7 +325,8 @@ class Stage:
         return kinds
 
     def differences(self) -> list[str]:
-        """From the state without the pod. Waits a moment: the kernel takes down namespaces behind the scenes."""
+        """From the state without the pod. Waits a moment: the kernel takes down namespaces behind the scenes, and tells links of a
+        lost carrier a second late."""
         found: list[str] = []
 
         def same() -> bool:
@@ -336,7 +337,7 @@ class Stage:
                 found.extend(f"{kind} missing: {line}" for line in before if line not in after)
             return not found
         with contextlib.suppress(AssertionError):
-            world.wait_until("same", same, seconds=0.5)
+            world.wait_until("same", same, seconds=2)
         return found
 
 

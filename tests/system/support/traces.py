@@ -59,7 +59,7 @@ def differences(before: Snapshot, after: Snapshot, kinds: Iterable[str] = ()) ->
 
 
 def expect_same(before: Snapshot, kinds: Iterable[str] = (), stores: Iterable[str] = STORES,
-                seconds: float = 20) -> None:
+                seconds: float = 120) -> None:
     """Waits, because shims and namespaces end a moment after the answer; AssertionError with what is left then."""
     seen: list[str] = []
 

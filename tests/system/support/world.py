@@ -78,7 +78,7 @@ def own_cgroup() -> pathlib.Path:
     return folder
 
 
-def wait_until(what: str, condition: Callable[[], Any], seconds: float = 30) -> Any:
+def wait_until(what: str, condition: Callable[[], Any], seconds: float = 300) -> Any:
     """Returns the first true value of condition(); AssertionError naming `what` if there is none within the time."""
     deadline = time.monotonic() + seconds
     while True:
