@@ -95,6 +95,12 @@ TEST_F(CnioctlWatch, GivesUpWhatCannotBeMended) {
   EXPECT_TRUE(happens([&] { return bool(checks(well, 8002)); }));
   EXPECT_TRUE(happens([&] { return said().size() > before.size(); }));
   EXPECT_EQ(said().find("[lost]", before.size()), std::string::npos) << said();
+
+  // Nor for ever: its port tells when the interface is back.
+  must_run({"ip", "link", "set", "other0", "name", "eth0"}, lost.attachment.netns);
+  must_run({"ip", "link", "set", "eth0", "up"}, lost.attachment.netns);
+  must_run({"ip", "route", "replace", "default", "via", "10.1.0.1"}, lost.attachment.netns);
+  EXPECT_TRUE(happens([&] { return said().find("default/pod-c1", before.size()) != std::string::npos; })) << said();
 }
 
 TEST_F(CnioctlWatch, IsNoDryRun) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <linux/netlink.h>
 #include <optional>
 #include <set>
@@ -21,6 +22,7 @@ namespace cnio::cnioctl {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using Owners = std::set<firewall::RuleOwner>;
 
 // A DEL takes rules and limits away before the link; whoever is being removed is gone by then.
 constexpr std::chrono::milliseconds kSecondLook{250};
@@ -66,6 +68,11 @@ std::set<firewall::RuleOwner> owners_of(const std::set<net::IfIndex>& links, con
   return out;
 }
 
+bool has(const Report& report, const std::string& kind) {
+  return std::any_of(report.findings().begin(), report.findings().end(),
+                     [&](const Finding& each) { return each.kind == kind; });
+}
+
 class Watch {
  public:
   Watch(const ResyncOptions& options, const protocol::Environment& environment, Ears ears)
@@ -103,31 +110,33 @@ class Watch {
   [[nodiscard]] Losses lost(const Sight& now, const Heard& heard) const {
     Losses out = find_losses(known_, now.inventory);
     out.of_node = out.of_node || (heard.all() && !now.inventory.attached.empty());
-    for (const firewall::RuleOwner& who : owners_of(heard.touched, known_, now.world)) {
-      if (!is_given_up(who, now.inventory)) out.attached.insert(who);
-    }
+    out.attached.merge(owners_of(heard.touched, known_, now.world));
     return out;
   }
 
-  // Somebody has touched what nobody could mend, or the kernel tells of it a second late; and all is as it was then.
-  [[nodiscard]] bool is_given_up(const firewall::RuleOwner& who, const Inventory& now) const {
-    const auto before = known_.attached.find(who);
-    const auto still = now.attached.find(who);
-    return given_up_.contains(who) && before != known_.attached.end() && still != now.attached.end() &&
-           before->second == still->second;
-  }
-
   Status repair(const World& world, const Losses& losses, bool first) {
-    const auto wanted = [&](const Attached& each) { return losses.of_node || losses.attached.contains(each.who); };
     if (losses.any()) {
-      const auto [report, given_up] = mend(world, options_, environment_, wanted);
+      // Somebody touches what could not be mended, or the kernel tells of it a second late: tried again, and said only
+      // if it helped.
+      Owners again;
+      if (!losses.of_node) {
+        std::set_intersection(losses.attached.begin(), losses.attached.end(), given_up_.begin(), given_up_.end(),
+                              std::inserter(again, again.end()));
+      }
+      const auto wanted = [&](const Attached& each) {
+        return !again.contains(each.who) && (losses.of_node || losses.attached.contains(each.who));
+      };
+      Mending mended = mend(world, options_, environment_, wanted);
+      if (first || has(mended.report, "put-back") || has(mended.report, "lost")) CNIO_TRY(say(mended.report));
+      if (!again.empty()) {
+        Mending helped =
+            mend(world, options_, environment_, [&](const Attached& each) { return again.contains(each.who); });
+        if (has(helped.report, "put-back")) CNIO_TRY(say(helped.report));
+        mended.given_up.merge(helped.given_up);
+      }
       if (losses.of_node) given_up_.clear();
       for (const firewall::RuleOwner& who : losses.attached) given_up_.erase(who);
-      given_up_.insert(given_up.begin(), given_up.end());
-      const bool quiet = std::none_of(report.findings().begin(), report.findings().end(), [](const Finding& each) {
-        return each.kind == "put-back" || each.kind == "lost";
-      });
-      if (first || !quiet) CNIO_TRY(say(report));
+      given_up_.merge(mended.given_up);
     }
     CNIO_LET(Sight after, look(options_));
     settle(std::move(after.inventory), losses);
@@ -162,8 +171,8 @@ class Watch {
   const ResyncOptions& options_;
   const protocol::Environment& environment_;
   Ears ears_;
-  Inventory known_;                         // what was there when it was looked at last, and nothing had to be done
-  std::set<firewall::RuleOwner> given_up_;  // of whom something was missing still when they were to be mended last
+  Inventory known_;  // what was there when it was looked at last, and nothing had to be done
+  Owners given_up_;  // of whom something was missing still when they were to be mended last
 };
 
 }  // namespace
