@@ -15,23 +15,23 @@
 namespace cnio {
 namespace {
 
-constexpr unsigned kFileMode = 0600;  // until it has all its content
+constexpr unsigned kUnfinishedMode = 0600;  // until it has all its content
 constexpr int kNew = O_WRONLY | O_CREAT | O_EXCL;
 
 constexpr int kWhateverItIs = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;  // nobody is followed or waited for
 
 // One that is left of another writer is in the way.
 Result<UniqueFd> open_new(const std::string& path) {
-  auto file = open_file(path, kNew, kFileMode);
+  auto file = open_file(path, kNew, kUnfinishedMode);
   if (file.ok() || file.error().errnum() != EEXIST) return file;
   CNIO_TRY(remove_file(path));
-  return open_file(path, kNew, kFileMode);
+  return open_file(path, kNew, kUnfinishedMode);
 }
 
 Status write_file(const std::string& path, std::string_view content, const Putting& how) {
   CNIO_LET(const UniqueFd file, open_new(path));
   CNIO_TRY(write_all(file.get(), content, path));
-  if (how.mode != kFileMode && fchmod(file.get(), how.mode) != 0)
+  if (how.mode != kUnfinishedMode && fchmod(file.get(), how.mode) != 0)
     return Error::sys("change the mode of " + path, errno);
   if (how.durable && retry_interrupted([&] { return fsync(file.get()); }) != 0)
     return Error::sys("write " + path + " to disk", errno);

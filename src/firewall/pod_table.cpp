@@ -56,11 +56,6 @@ Steps operator+(Steps steps, const Steps& more) {
   return steps;
 }
 
-Steps of_family(Family family) {
-  const char protocol = family == Family::kIpv4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
-  return {expr::load_meta(NFT_META_NFPROTO), expr::compare(std::string(1, protocol))};
-}
-
 Steps both_interfaces() {
   return {expr::load_meta(NFT_META_IIFNAME), expr::load_meta(NFT_META_OIFNAME, kSecondInterface)};
 }
@@ -73,7 +68,7 @@ Steps has_bit(uint32_t key, uint32_t bits) {
 // Frames of IPv4 or IPv6 between two ports of a bridge whose pods are kept apart, but not a pod's to itself.
 Steps isolated(Family family) {
   const unsigned second = kAddresses + (family == Family::kIpv4 ? 1 : 4);
-  return of_family(family) + both_interfaces() +
+  return expr::of_family(family) + both_interfaces() +
          Steps{expr::look_up(kIsolatedSet), expr::load_source(family, kAddresses),
                expr::load_destination(family, second), expr::look_up(loop_set(family), kAddresses, true),
                expr::verdict(NF_DROP)};
@@ -92,9 +87,9 @@ Steps to_pod(Family family) {
 std::vector<Rule> passing(Family family) {
   constexpr uint32_t kAnswers = NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED);
   const Steps sent = {expr::load_source(family), expr::look_up(pod_set(family)), expr::verdict(NFT_GOTO, kPass)};
-  return {{kForward.name, {of_family(family) + sent}},
-          {kForward.name, {of_family(family) + has_bit(NFT_CT_STATE, kAnswers) + to_pod(family)}},
-          {kForward.name, {of_family(family) + has_bit(NFT_CT_STATUS, IPS_DST_NAT) + to_pod(family)}}};
+  return {{kForward.name, {expr::of_family(family) + sent}},
+          {kForward.name, {expr::of_family(family) + has_bit(NFT_CT_STATE, kAnswers) + to_pod(family)}},
+          {kForward.name, {expr::of_family(family) + has_bit(NFT_CT_STATUS, IPS_DST_NAT) + to_pod(family)}}};
 }
 
 Steps mark() {

@@ -21,14 +21,9 @@ using Steps = std::vector<NftExpression>;
 
 void append(Steps& steps, const Steps& more) { steps.insert(steps.end(), more.begin(), more.end()); }
 
-Steps of_family(Family family) {
-  const uint8_t number = family == Family::kIpv4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
-  return {expr::load_meta(NFT_META_NFPROTO), expr::compare(std::string(1, static_cast<char>(number)))};
-}
-
 // Which packets go to the port.
 Steps to_port(const LedPort& port) {
-  Steps steps = of_family(port.family());
+  Steps steps = expr::of_family(port.family());
   if (port.host) {
     append(steps, {expr::load_destination(port.family()), expr::compare(expr::bytes_of(*port.host))});
   }

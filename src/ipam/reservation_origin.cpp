@@ -29,7 +29,7 @@ constexpr char kOwnUserNamespace[] = "/proc/self/ns/user";
 constexpr ino_t kFirstUserNamespace = 0xEFFFFFFD;
 // The first line: another format would have another number.
 constexpr std::string_view kFormat = "1";
-constexpr int64_t kNanoseconds = 1'000'000'000;
+constexpr int64_t kNanosecondsPerSecond = 1'000'000'000;
 
 // The kernel gives it in one piece.
 std::string read_boot_id() {
@@ -51,7 +51,7 @@ int look_at(const std::string& path, Origin& out) {
   out.inode = info.stx_ino;
   // Without a mount the kernel forgets the file between two looks, and gives it a new time at each.
   const bool mounted = (info.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
-  out.mounted_since = mounted ? info.stx_mtime.tv_sec * kNanoseconds + info.stx_mtime.tv_nsec : 0;
+  out.mounted_since = mounted ? info.stx_mtime.tv_sec * kNanosecondsPerSecond + info.stx_mtime.tv_nsec : 0;
   return 0;
 }
 

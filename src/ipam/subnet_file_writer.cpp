@@ -16,8 +16,8 @@ constexpr uint32_t kMinMtu = 68;        // RFC 791
 constexpr uint32_t kMinIpv6Mtu = 1280;  // RFC 8200
 constexpr uint32_t kMaxMtu = 65535;     // the kernel's ETH_MAX_MTU
 constexpr uint64_t kNobodys = 3;        // the network's address, the gateway's, and the broadcast address
-constexpr unsigned kFolderMode = 0755;
-constexpr mode_t kFileMode = 0644;
+constexpr unsigned kSubnetFolderMode = 0755;
+constexpr mode_t kSubnetFileMode = 0644;
 
 const FamilyKeys& keys_of(Family family) { return kFamilyKeys[family == Family::kIpv4 ? 0 : 1]; }
 
@@ -118,11 +118,11 @@ Result<bool> write_subnets(const std::string& path, const NodeSubnets& subnets) 
   const auto now = read_regular_file(path, kMaxSubnetFile);
   if (now.ok() && now.value() == text) return false;
   const std::string folder = parent_of(path);
-  CNIO_TRY(create_folder(folder, kFolderMode));
+  CNIO_TRY(create_folder(folder, kSubnetFolderMode));
   // Whoever lists the folder passes over what begins with a dot; and two writers do not write into one file.
   const std::string temporary =
       folder + "/." + path.substr(path.find_last_of('/') + 1) + "." + std::to_string(getpid());
-  return put_whole_file(path, temporary, text, {.mode = kFileMode, .durable = true});
+  return put_whole_file(path, temporary, text, {.mode = kSubnetFileMode, .durable = true});
 }
 
 }  // namespace cnio::ipam

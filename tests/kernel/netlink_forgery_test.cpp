@@ -6,7 +6,6 @@
 #include <ctime>
 #include <fstream>
 #include <linux/rtnetlink.h>
-#include <memory>
 #include <set>
 #include <sstream>
 #include <sys/socket.h>
@@ -16,14 +15,12 @@
 #include "cnio/base/unique_fd.hpp"
 
 #include "net_fixture.hpp"
+#include "support/netlink_message.hpp"
 
 namespace cnio::net {
 namespace {
 
-struct FreeMessage {
-  void operator()(nl_msg* message) const { nlmsg_free(message); }
-};
-using MsgPtr = std::unique_ptr<nl_msg, FreeMessage>;
+using test::MsgPtr;
 
 class Forgery : public test::NetTest {
  protected:

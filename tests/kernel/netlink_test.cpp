@@ -3,8 +3,6 @@
 
 #include <cerrno>
 #include <linux/rtnetlink.h>
-#include <memory>
-#include <new>
 #include <set>
 
 #include <netlink/msg.h>
@@ -12,20 +10,13 @@
 #include "cnio/net/netns.hpp"
 
 #include "net_fixture.hpp"
+#include "support/netlink_message.hpp"
 
 namespace cnio::net {
 namespace {
 
-struct FreeMessage {
-  void operator()(nl_msg* message) const { nlmsg_free(message); }
-};
-using MsgPtr = std::unique_ptr<nl_msg, FreeMessage>;
-
-MsgPtr make_message(int type, int flags) {
-  MsgPtr message(nlmsg_alloc_simple(type, flags));
-  if (message == nullptr) throw std::bad_alloc();
-  return message;
-}
+using test::make_message;
+using test::MsgPtr;
 
 class NetlinkTest : public test::NetTest {
  protected:

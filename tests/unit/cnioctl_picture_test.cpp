@@ -12,7 +12,6 @@
 namespace cnio::cnioctl {
 namespace {
 
-using example::node_of;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -21,7 +20,7 @@ using ::testing::Not;
 using ::testing::SizeIs;
 
 TEST(Scene, HasPodsByTheirBridgeAndWhereItLeads) {
-  example::Node node = node_of(2);
+  example::Node node = example::node_of(2);
   node.add_network("other", "br1", "10.9.0", "fd00:9");
   node.add_pod("default/db", {"10.9.0.2", "fd00:9::2"});
   const Scene scene = make_scene(node.counted());
@@ -44,7 +43,7 @@ TEST(Scene, HasPodsByTheirBridgeAndWhereItLeads) {
 }
 
 TEST(Scene, SaysWhatIsWrongWhereItIs) {
-  example::Node node = node_of(3);
+  example::Node node = example::node_of(3);
   node.facts.world.attached[0].rules.clear();
   node.facts.world.attached[1].host_ends[0].master = net::IfIndex::kNone;
   node.add_lost("default/old", "10.240.1.90");
@@ -65,7 +64,7 @@ TEST(Scene, SaysWhatIsWrongWhereItIs) {
 }
 
 TEST(Scene, ABridgeThatIsGoneIsInThePicture) {
-  example::Node node = node_of(1);
+  example::Node node = example::node_of(1);
   std::erase_if(node.facts.world.links, [](const net::Link& link) { return link.name == "cni0"; });
   const Scene scene = make_scene(node.counted());
   ASSERT_THAT(scene.groups, SizeIs(1));
@@ -75,8 +74,8 @@ TEST(Scene, ABridgeThatIsGoneIsInThePicture) {
 }
 
 TEST(Scene, OfManyPodsShowsThoseThatAreNotWell) {
-  EXPECT_THAT(make_scene(node_of(60).counted()).groups[0].rows, SizeIs(60));
-  example::Node node = node_of(500);
+  EXPECT_THAT(make_scene(example::node_of(60).counted()).groups[0].rows, SizeIs(60));
+  example::Node node = example::node_of(500);
   node.facts.world.attached[77].rules.clear();
   node.add_lost("default/old", "10.240.1.254");
   const auto rows = make_scene(node.counted()).groups.at(0).rows;
@@ -89,7 +88,7 @@ TEST(Scene, OfManyPodsShowsThoseThatAreNotWell) {
 }
 
 TEST(Scene, OfOneTroubleOfManyShowsSome) {
-  example::Node node = node_of(500);
+  example::Node node = example::node_of(500);
   for (Attached& each : node.facts.world.attached) each.rules.clear();
   const auto rows = make_scene(node.counted()).groups.at(0).rows;
   ASSERT_THAT(rows, SizeIs(6));
@@ -127,7 +126,7 @@ TEST(Drawing, NothingInANameIsMarkup) {
 }
 
 TEST(Picture, OfHostileNamesIsOneOfTheNode) {
-  example::Node node = node_of(1);
+  example::Node node = example::node_of(1);
   node.facts.world.attached[0].pod = "<script>x()</script>\x1b[2J\\N\"];a--b;\n";
   const std::string svg = svg_of(make_scene(node.counted()));
   EXPECT_THAT(svg, AllOf(Not(HasSubstr("<script")), Not(HasSubstr("\x1b")), HasSubstr("&lt;script&gt;")));
@@ -136,13 +135,13 @@ TEST(Picture, OfHostileNamesIsOneOfTheNode) {
 }
 
 TEST(Picture, HasNoScriptAndNothingFromElsewhere) {
-  const std::string svg = svg_of(make_scene(node_of(20).counted()));
+  const std::string svg = svg_of(make_scene(example::node_of(20).counted()));
   EXPECT_THAT(svg, AllOf(Not(HasSubstr("<script")), Not(HasSubstr("href")), Not(HasSubstr("url(")),
                          Not(HasSubstr("onload")), HasSubstr("prefers-color-scheme:dark")));
 }
 
 TEST(Picture, AsDot) {
-  example::Node node = node_of(2);
+  example::Node node = example::node_of(2);
   node.facts.world.attached[1].rules.clear();
   const std::string dot = dot_of(make_scene(node.counted()));
   EXPECT_THAT(dot, AllOf(HasSubstr("graph \"node-1\" {"), HasSubstr("  p0_0 -- p0_0e;\n  p0_0e -- b0;\n"),
@@ -151,10 +150,10 @@ TEST(Picture, AsDot) {
 }
 
 TEST(Picture, GoesToStandardOutput) {
-  const Outcome outcome = picture(node_of(1).counted(), "-");
+  const Outcome outcome = picture(example::node_of(1).counted(), "-");
   EXPECT_EQ(outcome.exit, Exit::kWell);
   EXPECT_THAT(outcome.out, ::testing::StartsWith("<svg xmlns="));
-  EXPECT_EQ(picture(node_of(1).counted(), "/nowhere/x.svg").exit, Exit::kFound);
+  EXPECT_EQ(picture(example::node_of(1).counted(), "/nowhere/x.svg").exit, Exit::kFound);
 }
 
 }  // namespace

@@ -38,15 +38,15 @@ constexpr char kMasquerading[] =
     "FLANNEL_MTU=1450\n"
     "FLANNEL_IPMASQ=false\n";
 
-struct Told {
+struct DelegationCase {
   const char* name;
   const char* subnets;
   const char* config;
   const char* expected;
 };
-void PrintTo(const Told& row, std::ostream* out) { *out << row.name; }
+void PrintTo(const DelegationCase& row, std::ostream* out) { *out << row.name; }
 
-constexpr Told kReference[] =
+constexpr DelegationCase kReference[] =
     {
         {"KubeFlannel", kIpv4,
          R"({"name":"cbr0","cniVersion":"0.3.1","type":"flannel","delegate":{"hairpinMode":true,"isDefaultGateway":true}})",
@@ -90,7 +90,7 @@ std::string told(const std::string& subnets, const std::string& config) {
   return delegation.ok() ? delegation.value().config : delegation.error().msg();
 }
 
-class FlannelDelegation : public ::testing::TestWithParam<Told> {};
+class FlannelDelegation : public ::testing::TestWithParam<DelegationCase> {};
 
 INSTANTIATE_TEST_SUITE_P(Reference, FlannelDelegation, ::testing::ValuesIn(kReference),
                          [](const auto& test) { return test.param.name; });
@@ -100,11 +100,11 @@ TEST_P(FlannelDelegation, IsTheReferencesByteForByte) {
   EXPECT_EQ(told(GetParam().subnets, GetParam().config), GetParam().expected);
 }
 
-constexpr char kConfig[] = R"({"cniVersion":"0.3.1","name":"n","type":"flannel"})";
+constexpr char kBareConfig[] = R"({"cniVersion":"0.3.1","name":"n","type":"flannel"})";
 
 TEST(FlannelMasquerade, LeavesTheClusterOut) {
   PARITY("T-F44 F30");
-  EXPECT_EQ(told(kMasquerading, kConfig),
+  EXPECT_EQ(told(kMasquerading, kBareConfig),
             R"({"cniVersion":"0.3.1","ipMasq":true,"ipMasqExclude":["10.244.0.0/16"],"ipam":{"ranges":[[{"subnet":)"
             R"("10.244.1.0/24"}]],"routes":[{"dst":"10.244.0.0/16"}],"type":"host-local"},"isGateway":true,"mtu":1450,)"
             R"("name":"n","type":"bridge"})");

@@ -7,8 +7,6 @@
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
-#include <memory>
-#include <new>
 
 #include <gtest/gtest.h>
 #include <netlink/attr.h>
@@ -21,20 +19,13 @@
 
 #include "support/forged_kernel/forged_kernel.hpp"
 #include "support/matchers.hpp"
+#include "support/netlink_message.hpp"
 
 namespace cnio::net {
 namespace {
 
-struct FreeMessage {
-  void operator()(nl_msg* message) const { nlmsg_free(message); }
-};
-using MsgPtr = std::unique_ptr<nl_msg, FreeMessage>;
-
-MsgPtr make_message(int type, int flags = 0) {
-  MsgPtr message(nlmsg_alloc_simple(type, flags));
-  if (message == nullptr) throw std::bad_alloc();
-  return message;
-}
+using test::make_message;
+using test::MsgPtr;
 
 template <class Body>
 MsgPtr make_message(int type, int flags, Body body) {

@@ -77,9 +77,9 @@ void check_folder(const std::vector<SeenFile>& files, const SeenFile& used, bool
 }
 
 // What a node is asked of the files, if it is asked.
-class Node {
+class ThisNode {
  public:
-  Node(const LintOptions& options, Report& report) : bin_(options.bin), report_(report) {
+  ThisNode(const LintOptions& options, Report& report) : bin_(options.bin), report_(report) {
     if (options.here) ground_ = Ground::look(report);
     if (options.here && bin_.empty()) bin_ = kDefaultBin;
   }
@@ -94,7 +94,7 @@ class Node {
   Report& report_;
 };
 
-void lint_folder(const std::string& path, const LintOptions& options, Node& node, Report& report) {
+void lint_folder(const std::string& path, const LintOptions& options, ThisNode& node, Report& report) {
   const std::string& with = options.with;
   const std::string meant = name_of(with);
   std::vector<SeenFile> files = list_folder(path, report);
@@ -112,7 +112,7 @@ void lint_folder(const std::string& path, const LintOptions& options, Node& node
   }
 }
 
-void lint_file(const std::string& path, const LintOptions& options, Node& node, Report& report) {
+void lint_file(const std::string& path, const LintOptions& options, ThisNode& node, Report& report) {
   SeenFile file = {path, name_of(path)};
   read(file, report);
   check_placeholder(file, report);
@@ -129,7 +129,7 @@ bool has_warning(const Report& report) {
 
 Report lint(const LintOptions& options) {
   Report report;
-  Node node(options, report);
+  ThisNode node(options, report);
   for (const std::string& place : options.places) {
     std::error_code ignored;
     if (options.fleet) {

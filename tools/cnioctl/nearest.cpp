@@ -10,8 +10,8 @@
 namespace cnio::cnioctl {
 namespace {
 
-constexpr size_t kPart = 3;      // of whose letters one may be wrong
-constexpr size_t kLongest = 64;  // longer ones are like none
+constexpr size_t kPart = 3;          // of whose letters one may be wrong
+constexpr size_t kLongestWord = 64;  // longer ones are like none
 
 // How many letters have to be put in, taken out or changed.
 size_t distance(const std::string& a, const std::string& b) {
@@ -33,7 +33,7 @@ size_t distance(const std::string& a, const std::string& b) {
 Nearest::Nearest(std::string_view word) : word_(lowered(word)), least_(word.size() / kPart + 1) {}
 
 void Nearest::offer(std::string_view candidate) {
-  if (word_.size() > kLongest) return;
+  if (word_.size() > kLongestWord) return;
   const size_t wrong = distance(word_, lowered(candidate));
   if (wrong >= least_) return;
   least_ = wrong;

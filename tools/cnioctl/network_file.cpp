@@ -8,6 +8,8 @@
 
 #include "cnio/protocol/json.hpp"
 
+#include "cnioctl/or_default.hpp"
+
 namespace cnio::cnioctl {
 namespace {
 
@@ -18,11 +20,6 @@ constexpr char kDefaultBridge[] = "cni0";
 constexpr std::array<std::pair<std::string_view, std::string_view>, 2> kPlaceholders = {{{"${", "}"}, {"{{", "}}"}}};
 constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kMarks = {{{"$", ""}, {"<", ">"}, {"__", "__"}}};
 constexpr std::array<std::string_view, 3> kSuffixes = {".conf", ".conflist", ".json"};
-
-std::string text_of(const Fields& fields, std::string_view key) {
-  auto text = fields.text(key);
-  return text.ok() ? std::move(text).value() : std::string();
-}
 
 void add_subnet(const Fields& range, NetworkFile& out) {
   const auto subnet = range.cidr("subnet");
@@ -38,13 +35,13 @@ void add_ranges(const Fields& ipam, NetworkFile& out) {
 }
 
 void add_plugin(const Fields& plugin, NetworkFile& out) {
-  out.types.push_back(text_of(plugin, "type"));
+  out.types.push_back(or_default(plugin.text("type")));
   if (out.types.back() == "bridge") {
-    const std::string bridge = text_of(plugin, "bridge");
+    const std::string bridge = or_default(plugin.text("bridge"));
     out.bridges.push_back(bridge.empty() ? kDefaultBridge : bridge);
   }
   const auto ipam = plugin.object("ipam");
-  if (!ipam.ok() || text_of(ipam.value(), "type") != "host-local") return;
+  if (!ipam.ok() || or_default(ipam.value().text("type")) != "host-local") return;
   add_subnet(ipam.value(), out);
   add_ranges(ipam.value(), out);
 }
@@ -74,7 +71,7 @@ Result<NetworkFile> parse_network_file(std::string_view text) {
   if (!whole.is_object()) return Error::make(Code::kDecode, "is no JSON object");
   const Fields fields(whole);
   NetworkFile out;
-  out.name = text_of(fields, "name");
+  out.name = or_default(fields.text("name"));
   const auto plugins = fields.objects("plugins");
   if (plugins.ok()) {
     for (const Fields& plugin : plugins.value()) add_plugin(plugin, out);

@@ -15,7 +15,7 @@ using ipam::Origin;
 using ipam::Reservation;
 using ipam::ReservationStore;
 
-constexpr size_t kNamed = 5;
+constexpr size_t kNamedOccupants = 5;
 
 bool may_be_alive(const Reservation& reservation, const std::optional<Origin>& now) {
   if (reservation.state != Reservation::State::kHeld) return false;
@@ -53,10 +53,11 @@ std::vector<Occupant> list_occupants(const StorePlaces& places, Report& report) 
 
 std::string list_text(const std::vector<Occupant>& occupants) {
   std::string text;
-  for (size_t i = 0; i < std::min(occupants.size(), kNamed); ++i) {
+  for (size_t i = 0; i < std::min(occupants.size(), kNamedOccupants); ++i) {
     text += (i == 0 ? "" : ", ") + occupants[i].text();
   }
-  if (occupants.size() > kNamed) text += " and " + std::to_string(occupants.size() - kNamed) + " more";
+  if (occupants.size() > kNamedOccupants)
+    text += " and " + std::to_string(occupants.size() - kNamedOccupants) + " more";
   return text;
 }
 

@@ -8,7 +8,7 @@
 namespace cnio::cnioctl {
 namespace {
 
-constexpr std::chrono::milliseconds kPatience{1'000};
+constexpr std::chrono::milliseconds kUntilItIsShown{1'000};
 constexpr std::chrono::milliseconds kPause{100};
 constexpr char kEmptyLine[] = "\r\x1b[K";
 
@@ -18,7 +18,7 @@ void say(const std::string& text) { (void)write_all(STDERR_FILENO, text, "stderr
 }  // namespace
 
 Progress::Progress(std::string what, size_t total)
-    : what_(std::move(what)), total_(total), seen_(isatty(STDERR_FILENO) == 1), next_(Clock::now() + kPatience) {}
+    : what_(std::move(what)), total_(total), seen_(isatty(STDERR_FILENO) == 1), next_(Clock::now() + kUntilItIsShown) {}
 
 Progress::~Progress() {
   if (written_) say(kEmptyLine);

@@ -36,21 +36,21 @@ Status take_config(const std::string& text, Remembered& out) {
 }
 
 // An address with the prefix of its network, and the gateway, as the IPAM plugin's configuration has them.
-struct Place {
+struct KnownAddress {
   Cidr address;
   std::optional<IpAddr> gateway;
 };
 
-void look_at(const Json& entry, const char* key, const IpAddr& address, std::optional<Place>& found) {
+void look_at(const Json& entry, const char* key, const IpAddr& address, std::optional<KnownAddress>& found) {
   const Fields fields(entry);
   const auto subnet = fields.cidr(key);
   if (!subnet.ok() || !subnet.value() || !subnet.value()->contains(address)) return;
   const auto gateway = fields.ip("gateway");
-  found = Place{{address, subnet.value()->prefix}, gateway.ok() ? gateway.value() : std::nullopt};
+  found = KnownAddress{{address, subnet.value()->prefix}, gateway.ok() ? gateway.value() : std::nullopt};
 }
 
 // host-local's ranges and subnet, static's addresses, in whatever depth of lists.
-void search(const Json& value, const IpAddr& address, std::optional<Place>& found) {
+void search(const Json& value, const IpAddr& address, std::optional<KnownAddress>& found) {
   for (const char* key : {"subnet", "address"}) {
     if (!found && value.is_object()) look_at(value, key, address, found);
   }
@@ -59,14 +59,14 @@ void search(const Json& value, const IpAddr& address, std::optional<Place>& foun
 }
 
 Json ip_of(const Json& config, const IpAddr& address, size_t number_of_interface) {
-  std::optional<Place> place;
+  std::optional<KnownAddress> found;
   for (const char* key : {"ipam", "runtimeConfig"}) {
-    if (const Json* part = Fields(config).find(key); part != nullptr) search(*part, address, place);
+    if (const Json* part = Fields(config).find(key); part != nullptr) search(*part, address, found);
   }
-  const Place known = place.value_or(Place{Cidr::host(address), std::nullopt});
+  const KnownAddress known = found.value_or(KnownAddress{Cidr::host(address), std::nullopt});
   Json ip = {{"address", known.address.to_string()}, {"interface", number_of_interface}};
   // As host-local and bridge have it where the configuration names none.
-  if (place) ip["gateway"] = known.gateway.value_or(known.address.network().addr.next()).to_string();
+  if (found) ip["gateway"] = known.gateway.value_or(known.address.network().addr.next()).to_string();
   return ip;
 }
 

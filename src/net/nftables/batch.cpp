@@ -17,6 +17,7 @@
 namespace cnio::net {
 namespace {
 
+using nft::kRuleComment;
 using nft::put_comment;
 using nft::put_nest;
 using nft::put_text;
@@ -26,7 +27,6 @@ using nft::put_u64;
 // Numbers of libnftnl's user data (its udata.h): where the nft program looks for comments.
 constexpr uint8_t kTableComment = 0;
 constexpr uint8_t kChainComment = 0;
-constexpr uint8_t kRuleComment = 0;
 
 constexpr uint16_t kCreate = NLM_F_CREATE;
 

@@ -186,6 +186,11 @@ NftExpression compare(std::string_view value, unsigned at, bool equal) {
                      .take()};
 }
 
+std::vector<NftExpression> of_family(Family family) {
+  const uint8_t number = nft::protocol_of(family);
+  return {load_meta(NFT_META_NFPROTO), compare(std::string(1, static_cast<char>(number)))};
+}
+
 NftExpression in_range(std::string_view first, std::string_view last, unsigned at) {
   return {"range", AttributeBytes()
                        .put_register(NFTA_RANGE_SREG, at)

@@ -144,6 +144,14 @@ Result<bool> look_up(Netlink& netlink, nl_msg* message, const std::string& opera
 
 uint32_t get_u32(const nlattr* attribute) { return ntohl(value_of<uint32_t>(attribute)); }
 
+uint32_t number_in(const nlattr* attribute) { return attribute != nullptr ? get_u32(attribute) : 0; }
+
+Nested parse_nested(const nlattr* nest) {
+  Nested out{};
+  if (nest != nullptr) nla_parse_nested(out.data(), kMaxNested, const_cast<nlattr*>(nest), nullptr);
+  return out;
+}
+
 uint64_t get_u64(const nlattr* attribute) { return be64toh(value_of<uint64_t>(attribute)); }
 
 }  // namespace cnio::net::nft

@@ -40,6 +40,7 @@ void put_u32(nl_msg* message, int attribute, uint32_t value);
 void put_u64(nl_msg* message, int attribute, uint64_t value);
 void put_text(nl_msg* message, int attribute, const std::string& text);
 // A comment for people, in the form of libnftnl's user data; `type` is its number there. Cut at kNftCommentLimit.
+inline constexpr uint8_t kRuleComment = 0;  // libnftnl's number (its udata.h)
 std::string comment_bytes(uint8_t type, std::string_view comment);
 void put_comment(nl_msg* message, int attribute, uint8_t type, std::string_view comment);
 
@@ -71,6 +72,13 @@ Result<bool> look_up(Netlink& netlink, nl_msg* message, const std::string& opera
 
 uint32_t get_u32(const nlattr* attribute);
 uint64_t get_u64(const nlattr* attribute);
+uint32_t number_in(const nlattr* attribute);  // 0 if there is none
+
+// What is within a nest, by type: as many types as any expression's, element's or verdict's attributes have. None
+// without one.
+inline constexpr int kMaxNested = 16;
+using Nested = std::array<nlattr*, kMaxNested + 1>;
+Nested parse_nested(const nlattr* nest);
 
 // The comment within libnftnl's user data of a chain or rule.
 std::string find_comment(const nlattr* userdata);

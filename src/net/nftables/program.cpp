@@ -14,7 +14,6 @@
 namespace cnio::net {
 namespace {
 
-constexpr uint8_t kRuleComment = 0;  // libnftnl's number (its udata.h)
 constexpr uint8_t kRuleNote = 0xC1;  // far from those that it gives: what has another number is passed over
 
 NftExpression parse_expression(nlattr* expression) {
@@ -65,11 +64,11 @@ nl_msg* NftBatch::add_program(uint16_t flags, const std::string& chain, const Nf
 }
 
 void NftBatch::append_program(const std::string& chain, const NftProgram& program, std::string_view comment) {
-  nft::put_comment(add_program(NLM_F_APPEND, chain, program), NFTA_RULE_USERDATA, kRuleComment, comment);
+  nft::put_comment(add_program(NLM_F_APPEND, chain, program), NFTA_RULE_USERDATA, nft::kRuleComment, comment);
 }
 
 void NftBatch::insert_program(const std::string& chain, const NftProgram& program, std::string_view comment) {
-  nft::put_comment(add_program(0, chain, program), NFTA_RULE_USERDATA, kRuleComment, comment);
+  nft::put_comment(add_program(0, chain, program), NFTA_RULE_USERDATA, nft::kRuleComment, comment);
 }
 
 void NftBatch::append_noted(const std::string& chain, const NftProgram& program, std::string_view note) {

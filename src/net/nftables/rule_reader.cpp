@@ -48,20 +48,10 @@ class RuleReader {
 
  private:
   enum class Loaded { kNothing, kFamily, kInterface, kHeader, kSourceMac };
-  static constexpr int kMaxAttribute = 16;
-  using Attributes = std::array<nlattr*, kMaxAttribute + 1>;
-
-  static Attributes parse(nlattr* nest) {
-    Attributes out{};
-    if (nest != nullptr) nla_parse_nested(out.data(), kMaxAttribute, nest, nullptr);
-    return out;
-  }
-
-  static uint32_t number(const nlattr* attribute) { return attribute != nullptr ? get_u32(attribute) : 0; }
 
   // The bytes of NFTA_DATA_VALUE, and how many there are.
   static size_t value(nlattr* nest, Bytes& out) {
-    const nlattr* data = parse(nest)[NFTA_DATA_VALUE];
+    const nlattr* data = parse_nested(nest)[NFTA_DATA_VALUE];
     if (data == nullptr) return 0;
     const size_t length = std::min(static_cast<size_t>(nla_len(data)), out.size());
     std::memcpy(out.data(), nla_data(data), length);
@@ -69,16 +59,16 @@ class RuleReader {
   }
 
   void read_meta(nlattr* data) {
-    const uint32_t key = number(parse(data)[NFTA_META_KEY]);
+    const uint32_t key = number_in(parse_nested(data)[NFTA_META_KEY]);
     loaded_ = key == NFT_META_NFPROTO   ? Loaded::kFamily
               : key == NFT_META_IIFNAME ? Loaded::kInterface
                                         : Loaded::kNothing;
   }
 
   void read_payload(nlattr* data) {
-    const Attributes attributes = parse(data);
-    const uint32_t base = number(attributes[NFTA_PAYLOAD_BASE]);
-    field_ = {number(attributes[NFTA_PAYLOAD_OFFSET]), number(attributes[NFTA_PAYLOAD_LEN])};
+    const Nested attributes = parse_nested(data);
+    const uint32_t base = number_in(attributes[NFTA_PAYLOAD_BASE]);
+    field_ = {number_in(attributes[NFTA_PAYLOAD_OFFSET]), number_in(attributes[NFTA_PAYLOAD_LEN])};
     prefix_ = field_.length * 8;
     const bool source_mac = base == NFT_PAYLOAD_LL_HEADER && field_.offset == kSourceMacField.offset &&
                             field_.length == kSourceMacField.length;
@@ -87,7 +77,7 @@ class RuleReader {
 
   void read_bitwise(nlattr* data) {
     Bytes mask{};
-    const size_t length = value(parse(data)[NFTA_BITWISE_MASK], mask);
+    const size_t length = value(parse_nested(data)[NFTA_BITWISE_MASK], mask);
     unsigned prefix = 0;
     while (prefix < length * 8 && (mask[prefix / 8] & 0x80U >> prefix % 8) != 0) ++prefix;
     if (mask != mask_of(prefix)) rule_.has_more = true;
@@ -95,10 +85,10 @@ class RuleReader {
   }
 
   void read_cmp(nlattr* data) {
-    const Attributes attributes = parse(data);
+    const Nested attributes = parse_nested(data);
     Bytes bytes{};
     const size_t length = value(attributes[NFTA_CMP_DATA], bytes);
-    const bool kept = number(attributes[NFTA_CMP_OP]) == NFT_CMP_EQ && keep_match(bytes, length);
+    const bool kept = number_in(attributes[NFTA_CMP_OP]) == NFT_CMP_EQ && keep_match(bytes, length);
     if (!kept) rule_.has_more = true;
   }
 
@@ -145,12 +135,12 @@ class RuleReader {
   }
 
   void read_lookup(nlattr* data) {
-    const Attributes attributes = parse(data);
+    const Nested attributes = parse_nested(data);
     const bool by_source = loaded_ == Loaded::kHeader && rule_.family &&
                            field_.offset == source_field(*rule_.family).offset &&
                            field_.length == source_field(*rule_.family).length;
     const bool verdict =
-        attributes[NFTA_LOOKUP_DREG] != nullptr && number(attributes[NFTA_LOOKUP_DREG]) == NFT_REG_VERDICT;
+        attributes[NFTA_LOOKUP_DREG] != nullptr && number_in(attributes[NFTA_LOOKUP_DREG]) == NFT_REG_VERDICT;
     if (!by_source || !verdict || attributes[NFTA_LOOKUP_SET] == nullptr) {
       rule_.has_more = true;
       return;
@@ -160,13 +150,13 @@ class RuleReader {
   }
 
   void read_immediate(nlattr* data) {
-    const Attributes verdict = parse(parse(parse(data)[NFTA_IMMEDIATE_DATA])[NFTA_DATA_VERDICT]);
+    const Nested verdict = parse_nested(parse_nested(parse_nested(data)[NFTA_IMMEDIATE_DATA])[NFTA_DATA_VERDICT]);
     if (verdict[NFTA_VERDICT_CODE] == nullptr) {
       rule_.has_more = true;
       return;
     }
     if (verdict[NFTA_VERDICT_CHAIN] != nullptr) rule_.target = text_of(verdict[NFTA_VERDICT_CHAIN]);
-    switch (static_cast<int>(number(verdict[NFTA_VERDICT_CODE]))) {
+    switch (static_cast<int>(number_in(verdict[NFTA_VERDICT_CODE]))) {
       case NFT_JUMP:
         rule_.action = NftRule::Action::kJump;
         break;
@@ -189,7 +179,7 @@ class RuleReader {
 
   // iptables-nft keeps its comments in a match of x_tables: struct xt_comment_info, 256 bytes of text.
   void read_match(nlattr* data) {
-    const Attributes attributes = parse(data);
+    const Nested attributes = parse_nested(data);
     if (attributes[NFTA_MATCH_NAME] == nullptr || text_of(attributes[NFTA_MATCH_NAME]) != "comment" ||
         attributes[NFTA_MATCH_INFO] == nullptr) {
       rule_.has_more = true;

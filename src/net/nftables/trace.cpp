@@ -25,19 +25,11 @@ using nft::both;
 using nft::Bytes;
 using nft::get_u32;
 using nft::Match;
+using nft::Nested;
+using nft::number_in;
+using nft::parse_nested;
 using nft::Value;
 using Verdict = NftStep::Verdict;
-
-constexpr int kMaxAttribute = 16;
-using Attributes = std::array<nlattr*, kMaxAttribute + 1>;
-
-Attributes parse(const nlattr* nest) {
-  Attributes out{};
-  if (nest != nullptr) nla_parse_nested(out.data(), kMaxAttribute, const_cast<nlattr*>(nest), nullptr);
-  return out;
-}
-
-uint32_t number(const nlattr* attribute) { return attribute != nullptr ? get_u32(attribute) : 0; }
 
 std::string_view bytes_of(const nlattr* attribute) {
   if (attribute == nullptr) return {};
@@ -46,7 +38,7 @@ std::string_view bytes_of(const nlattr* attribute) {
 
 // NFTA_DATA_VALUE within a nest. More than fits is cut.
 std::string_view data_in(const nlattr* nest) {
-  return bytes_of(parse(nest)[NFTA_DATA_VALUE]).substr(0, Bytes().size());
+  return bytes_of(parse_nested(nest)[NFTA_DATA_VALUE]).substr(0, Bytes().size());
 }
 
 Bytes to_bytes(std::string_view data) {
@@ -57,12 +49,12 @@ Bytes to_bytes(std::string_view data) {
 
 // NFTA_DATA_VERDICT within a nest; nothing if it goes on with the next rule.
 std::optional<NftStep> verdict_in(const nlattr* nest, bool surely) {
-  const Attributes verdict = parse(parse(nest)[NFTA_DATA_VERDICT]);
+  const Nested verdict = parse_nested(parse_nested(nest)[NFTA_DATA_VERDICT]);
   if (verdict[NFTA_VERDICT_CODE] == nullptr) return std::nullopt;
   NftStep step;
   step.surely = surely;
   if (verdict[NFTA_VERDICT_CHAIN] != nullptr) step.target = text_of(verdict[NFTA_VERDICT_CHAIN]);
-  switch (static_cast<int>(number(verdict[NFTA_VERDICT_CODE]))) {
+  switch (static_cast<int>(number_in(verdict[NFTA_VERDICT_CODE]))) {
     case NFT_CONTINUE:
       return std::nullopt;
     case NFT_JUMP:
@@ -147,7 +139,7 @@ class NftTracer::Rules {
     nlattr* expression = nullptr;
     int remaining = 0;
     nla_for_each_nested(expression, list, remaining) {
-      const Attributes outer = parse(expression);
+      const Nested outer = parse_nested(expression);
       if (outer[NFTA_EXPR_NAME] == nullptr) continue;
       CNIO_TRY(read(text_of(outer[NFTA_EXPR_NAME]), outer[NFTA_EXPR_DATA], steps));
       if (match_ == Match::kNever) break;
@@ -156,11 +148,11 @@ class NftTracer::Rules {
   }
 
   Status read(const std::string& name, const nlattr* data, std::vector<NftStep>& steps) {
-    const Attributes at = parse(data);
+    const Nested at = parse_nested(data);
     if (name == "meta") {
-      if (at[NFTA_META_DREG] != nullptr) load(at[NFTA_META_DREG], nft::meta_of(packet_, number(at[NFTA_META_KEY])));
+      if (at[NFTA_META_DREG] != nullptr) load(at[NFTA_META_DREG], nft::meta_of(packet_, number_in(at[NFTA_META_KEY])));
     } else if (name == "ct") {
-      if (at[NFTA_CT_DREG] != nullptr) load(at[NFTA_CT_DREG], nft::tracking_of(number(at[NFTA_CT_KEY])));
+      if (at[NFTA_CT_DREG] != nullptr) load(at[NFTA_CT_DREG], nft::tracking_of(number_in(at[NFTA_CT_KEY])));
     } else if (name == "payload") {
       read_payload(at);
     } else if (name == "bitwise") {
@@ -169,7 +161,7 @@ class NftTracer::Rules {
       read_cmp(at);
     } else if (name == "match") {
       match_ = both(match_, nft::match_of(at[NFTA_MATCH_NAME] != nullptr ? text_of(at[NFTA_MATCH_NAME]) : "",
-                                          number(at[NFTA_MATCH_REV]), bytes_of(at[NFTA_MATCH_INFO])));
+                                          number_in(at[NFTA_MATCH_REV]), bytes_of(at[NFTA_MATCH_INFO])));
     } else if (name == "lookup") {
       return read_lookup(at, steps);
     } else if (name == "immediate") {
@@ -184,43 +176,43 @@ class NftTracer::Rules {
 
   // The register's content; unknown if nothing is known to have loaded it.
   Value content(const nlattr* source) {
-    const auto found = registers_.find(number(source));
+    const auto found = registers_.find(number_in(source));
     return found == registers_.end() ? Value() : found->second;
   }
 
-  void read_payload(const Attributes& at) {
+  void read_payload(const Nested& at) {
     if (at[NFTA_PAYLOAD_DREG] == nullptr) return;  // it writes into the packet
-    const bool network = number(at[NFTA_PAYLOAD_BASE]) == NFT_PAYLOAD_NETWORK_HEADER;
-    const nft::HeaderField field = {number(at[NFTA_PAYLOAD_OFFSET]), number(at[NFTA_PAYLOAD_LEN])};
+    const bool network = number_in(at[NFTA_PAYLOAD_BASE]) == NFT_PAYLOAD_NETWORK_HEADER;
+    const nft::HeaderField field = {number_in(at[NFTA_PAYLOAD_OFFSET]), number_in(at[NFTA_PAYLOAD_LEN])};
     load(at[NFTA_PAYLOAD_DREG], network ? nft::header_of(packet_, field) : Value());
   }
 
-  void read_bitwise(const Attributes& at) {
+  void read_bitwise(const Nested& at) {
     if (at[NFTA_BITWISE_DREG] == nullptr) return;
     Value value = content(at[NFTA_BITWISE_SREG]);
     const std::string_view mask = data_in(at[NFTA_BITWISE_MASK]);
-    if (number(at[NFTA_BITWISE_OP]) != NFT_BITWISE_BOOL || mask.empty()) value = Value();
+    if (number_in(at[NFTA_BITWISE_OP]) != NFT_BITWISE_BOOL || mask.empty()) value = Value();
     value.apply(to_bytes(mask), to_bytes(data_in(at[NFTA_BITWISE_XOR])));
     load(at[NFTA_BITWISE_DREG], std::move(value));
   }
 
-  void read_cmp(const Attributes& at) {
+  void read_cmp(const Nested& at) {
     const std::string_view data = data_in(at[NFTA_CMP_DATA]);
     Match match = content(at[NFTA_CMP_SREG]).equals(to_bytes(data), data.size());
-    const uint32_t operation = number(at[NFTA_CMP_OP]);
+    const uint32_t operation = number_in(at[NFTA_CMP_OP]);
     if (operation == NFT_CMP_NEQ) match = nft::negated(match);
     if (operation != NFT_CMP_EQ && operation != NFT_CMP_NEQ) match = Match::kMaybe;
     match_ = both(match_, match);
   }
 
-  Status read_lookup(const Attributes& at, std::vector<NftStep>& steps) {
+  Status read_lookup(const Nested& at, std::vector<NftStep>& steps) {
     if (at[NFTA_LOOKUP_SET] == nullptr) return {};
     const Value value = content(at[NFTA_LOOKUP_SREG]);
     const std::string name = text_of(at[NFTA_LOOKUP_SET]);
     const nlattr* target = at[NFTA_LOOKUP_DREG];
     if (target == nullptr) {
       CNIO_LET(Match match, find_in_set(name, value));
-      if ((number(at[NFTA_LOOKUP_FLAGS]) & NFT_LOOKUP_F_INV) != 0) match = nft::negated(match);
+      if ((number_in(at[NFTA_LOOKUP_FLAGS]) & NFT_LOOKUP_F_INV) != 0) match = nft::negated(match);
       match_ = both(match_, match);
     } else if (get_u32(target) == NFT_REG_VERDICT) {
       CNIO_TRY(follow_map(name, value, steps));
@@ -232,15 +224,15 @@ class NftTracer::Rules {
     return {};
   }
 
-  void read_immediate(const Attributes& at, std::vector<NftStep>& steps) {
-    if (number(at[NFTA_IMMEDIATE_DREG]) != NFT_REG_VERDICT) {
+  void read_immediate(const Nested& at, std::vector<NftStep>& steps) {
+    if (number_in(at[NFTA_IMMEDIATE_DREG]) != NFT_REG_VERDICT) {
       load(at[NFTA_IMMEDIATE_DREG], Value());
     } else if (auto step = verdict_in(at[NFTA_IMMEDIATE_DATA], match_ == Match::kSurely)) {
       steps.push_back(*std::move(step));
     }
   }
 
-  void read_statement(const std::string& name, const Attributes& at, std::vector<NftStep>& steps) {
+  void read_statement(const std::string& name, const Nested& at, std::vector<NftStep>& steps) {
     static const std::set<std::string> kGoOn = {"counter", "log", "notrack", "dup", "last"};
     if (kGoOn.contains(name)) return;
     const std::string target = name == "target" && at[NFTA_TARGET_NAME] != nullptr ? text_of(at[NFTA_TARGET_NAME]) : "";
@@ -318,9 +310,9 @@ class NftTracer::Rules {
   static void take_kind(nlmsghdr& answer, Set& set) {
     nlattr* at[NFTA_SET_MAX + 1] = {};
     nlmsg_parse(&answer, sizeof(nfgenmsg), at, NFTA_SET_MAX, nullptr);
-    set.key_length = number(at[NFTA_SET_KEY_LEN]);
+    set.key_length = number_in(at[NFTA_SET_KEY_LEN]);
     constexpr uint32_t kOther = NFT_SET_INTERVAL | NFT_SET_EVAL;
-    set.plain = (number(at[NFTA_SET_FLAGS]) & kOther) == 0;
+    set.plain = (number_in(at[NFTA_SET_FLAGS]) & kOther) == 0;
   }
 
   static void take_elements(nlmsghdr& answer, Set& set) {
@@ -331,8 +323,8 @@ class NftTracer::Rules {
     nlattr* each = nullptr;
     int remaining = 0;
     nla_for_each_nested(each, list, remaining) {
-      const Attributes element = parse(each);
-      const std::string key(bytes_of(parse(element[NFTA_SET_ELEM_KEY])[NFTA_DATA_VALUE]));
+      const Nested element = parse_nested(each);
+      const std::string key(bytes_of(parse_nested(element[NFTA_SET_ELEM_KEY])[NFTA_DATA_VALUE]));
       set.elements.push_back({key, verdict_in(element[NFTA_SET_ELEM_DATA], false)});
     }
   }

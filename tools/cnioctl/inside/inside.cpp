@@ -10,6 +10,7 @@
 #include "cnioctl/inside/known_plugins.hpp"
 #include "cnioctl/inside/positions.hpp"
 #include "cnioctl/inside/unknown_keys.hpp"
+#include "cnioctl/or_default.hpp"
 #include "cnioctl/print.hpp"
 #include "cnioctl/world/pools.hpp"
 #include "cnioctl/world/setup.hpp"
@@ -22,11 +23,6 @@ using protocol::Json;
 using protocol::SpecVersion;
 
 constexpr uint64_t kPodsOfKubelet = 110;
-
-template <class T>
-T or_default(Result<T> value) {
-  return value.ok() ? std::move(value).value() : T();
-}
 
 // A plugin of the file, as it gets its configuration.
 struct Part {

@@ -10,6 +10,7 @@
 
 #include "cnioctl/lint/likeness.hpp"
 #include "cnioctl/lint/seen.hpp"
+#include "cnioctl/or_default.hpp"
 #include "cnioctl/world/cache.hpp"
 #include "cnioctl/world/pools.hpp"
 #include "cnioctl/world/setup.hpp"
@@ -22,11 +23,6 @@ using protocol::Fields;
 using protocol::Json;
 
 constexpr char kNoFiles[] = "no-files";
-
-template <class T>
-T or_default(Result<T> value) {
-  return value.ok() ? std::move(value).value() : T();
-}
 
 // The file that a node's runtime takes of its folder.
 void add_node(const std::string& folder, const std::string& node, std::vector<SeenFile>& out, Report& report) {

@@ -9,6 +9,7 @@
 #include "cnio/base/process.hpp"
 
 #include "cnioctl/inside/positions.hpp"
+#include "cnioctl/or_default.hpp"
 #include "cnioctl/rivals.hpp"
 #include "cnioctl/world/setup.hpp"
 
@@ -20,16 +21,11 @@ using net::Link;
 using protocol::Fields;
 using protocol::Json;
 
-constexpr char kNode[] = "node";
+constexpr char kHere[] = "node";
 constexpr unsigned kHostBits = 2;  // with fewer host-local gives no address
 
 bool has_type(const NetworkFile& network, const std::string& type) {
   return std::find(network.types.begin(), network.types.end(), type) != network.types.end();
-}
-
-std::string text_of(const Fields& fields, std::string_view key) {
-  auto text = fields.text(key);
-  return text.ok() ? std::move(text).value() : std::string();
 }
 
 Fields object_of(const Fields& fields, std::string_view key) {
@@ -46,17 +42,17 @@ struct Called {
 
 // flannel makes a configuration for another plugin, with host-local's addresses.
 void add_delegates(const Fields& config, const std::string& path, std::vector<Called>& out) {
-  const std::string delegate = text_of(object_of(config, "delegate"), "type");
+  const std::string delegate = or_default(object_of(config, "delegate").text("type"));
   out.push_back({delegate.empty() ? "bridge" : delegate, path + "delegate.type"});
   out.push_back({"host-local", path + "type"});
 }
 
 void add_called(const Json& plugin, const std::string& path, std::vector<Called>& out) {
   const Fields config(plugin);
-  const std::string type = text_of(config, "type");
+  const std::string type = or_default(config.text("type"));
   out.push_back({type, path + "type"});
   if (type == "flannel") add_delegates(config, path, out);
-  out.push_back({text_of(object_of(config, "ipam"), "type"), path + "ipam.type"});
+  out.push_back({or_default(object_of(config, "ipam").text("type")), path + "ipam.type"});
 }
 
 std::vector<Called> called_by(const SeenFile& file) {
@@ -82,14 +78,14 @@ Ground Ground::look(Report& report) {
   Ground out;
   auto host = net::Netlink::open(NETLINK_ROUTE);
   if (!host.ok()) {
-    report.blind(kNode, host.error());
+    report.blind(kHere, host.error());
     return out;
   }
   out.host_ = std::move(host).value();
   auto links = net::list_links(*out.host_);
   auto addresses = net::list_addresses(*out.host_);
-  if (!links.ok()) report.blind(kNode, links.error());
-  if (!addresses.ok()) report.blind(kNode, addresses.error());
+  if (!links.ok()) report.blind(kHere, links.error());
+  if (!addresses.ok()) report.blind(kHere, addresses.error());
   if (links.ok()) out.links_ = std::move(links).value();
   if (addresses.ok()) out.addresses_ = std::move(addresses).value();
   return out;
@@ -131,7 +127,7 @@ bool Ground::compare_addresses(const SeenFile& file, const Cidr& subnet, Report&
 void Ground::compare_routes(const SeenFile& file, const Cidr& subnet, Report& report) {
   const auto theirs = [&](IfIndex link) { return is_theirs(*file.network, link); };
   const auto route = find_rival_route(*host_, subnet, theirs);
-  if (!route.ok()) return report.blind(kNode, route.error());
+  if (!route.ok()) return report.blind(kHere, route.error());
   if (!route.value()) return;
   report.add({Level::kWarning, file.path,
               subnet.to_string() + " has addresses to which this node has a route by " + name_of(route.value()->link) +

@@ -15,7 +15,7 @@ std::string dot_text(std::string_view text) {
   return out + "\"";
 }
 
-std::string joined(const std::vector<std::string>& lines) {
+std::string text_of(const std::vector<std::string>& lines) {
   std::string out;
   for (const std::string& each : lines) out += (out.empty() ? "" : "\n") + each;
   return out;
@@ -50,7 +50,7 @@ void row(std::string& out, const SceneRow& row, const std::string& id, const std
   std::vector<std::string> lines{row.name};
   if (!row.addresses.empty()) lines.push_back(row.addresses);
   if (!row.trouble.empty()) lines.push_back(row.trouble);
-  node(out, id, joined(lines), row.look, row.title);
+  node(out, id, text_of(lines), row.look, row.title);
   std::string from = id;
   if (!row.host_end.empty()) {
     from += "e";
@@ -65,15 +65,15 @@ void row(std::string& out, const SceneRow& row, const std::string& id, const std
 
 std::string dot_of(const Scene& scene) {
   std::string out = "graph " + dot_text(scene.name) + " {\n  rankdir=LR;\n  node [shape=box];\n  label=" +
-                    dot_text(scene.name + "\n" + scene.about + "\n" + joined(scene.problems)) + ";\n";
-  node(out, "forwarding", joined(scene.forwarding.lines), scene.forwarding.look, scene.forwarding.title);
-  node(out, "uplink", joined(scene.uplink.lines) + "\n" + joined(scene.routes), scene.uplink.look, {});
+                    dot_text(scene.name + "\n" + scene.about + "\n" + text_of(scene.problems)) + ";\n";
+  node(out, "forwarding", text_of(scene.forwarding.lines), scene.forwarding.look, scene.forwarding.title);
+  node(out, "uplink", text_of(scene.uplink.lines) + "\n" + text_of(scene.routes), scene.uplink.look, {});
   edge(out, "forwarding", "uplink", scene.uplink.look);
   for (size_t i = 0; i < scene.groups.size(); ++i) {
     const SceneGroup& group = scene.groups[i];
     const std::string number = std::to_string(i);
     const std::string bridge = "b" + number;
-    node(out, bridge, joined(group.box.lines), group.box.look, {});
+    node(out, bridge, text_of(group.box.lines), group.box.look, {});
     edge(out, bridge, group.routed ? "forwarding" : "uplink", group.box.look);
     for (size_t k = 0; k < group.rows.size(); ++k) {
       row(out, group.rows[k], "p" + number + "_" + std::to_string(k), bridge);

@@ -9,6 +9,8 @@
 #include "cnio/base/whole_file.hpp"
 #include "cnio/protocol/json.hpp"
 
+#include "cnioctl/or_default.hpp"
+
 namespace cnio::cnioctl {
 namespace {
 
@@ -22,24 +24,19 @@ int64_t number_of(const Fields& fields, std::string_view key) {
   return number.ok() ? number.value().value_or(0) : 0;
 }
 
-std::string text_of(const Fields& fields, std::string_view key) {
-  auto text = fields.text(key);
-  return text.ok() ? std::move(text).value() : std::string();
-}
-
 std::optional<Failure> failure_of(const Fields& fields) {
   Failure out;
-  out.verb = text_of(fields, "verb");
-  out.plugin = text_of(fields, "plugin");
+  out.verb = or_default(fields.text("verb"));
+  out.plugin = or_default(fields.text("plugin"));
   if (out.verb.empty() || out.plugin.empty()) return std::nullopt;
   out.code = static_cast<unsigned>(std::clamp<int64_t>(number_of(fields, "code"), 0, kHighestCode));
   out.time = number_of(fields, "time");
   out.took_ms = number_of(fields, "tookMs");
-  out.network = text_of(fields, "network");
-  out.attachment = {text_of(fields, "container"), text_of(fields, "ifname")};
-  out.pod = text_of(fields, "pod");
-  out.msg = text_of(fields, "msg");
-  out.details = text_of(fields, "details");
+  out.network = or_default(fields.text("network"));
+  out.attachment = {or_default(fields.text("container")), or_default(fields.text("ifname"))};
+  out.pod = or_default(fields.text("pod"));
+  out.msg = or_default(fields.text("msg"));
+  out.details = or_default(fields.text("details"));
   return out;
 }
 

@@ -7,6 +7,7 @@
 #include "cnio/protocol/request.hpp"
 
 #include "cnioctl/network_file.hpp"
+#include "cnioctl/or_default.hpp"
 #include "cnioctl/world/cache.hpp"
 #include "cnioctl/world/pools.hpp"
 #include "host-local/config.hpp"
@@ -16,11 +17,6 @@ namespace {
 
 using protocol::Fields;
 using protocol::Json;
-
-template <class T>
-T or_default(Result<T> value) {
-  return value.ok() ? std::move(value).value() : T();
-}
 
 void understand(const Fields& plugin, Setup& out) {
   out.type = or_default(plugin.text("type"));

@@ -74,6 +74,8 @@ NftExpression load_destination_type(unsigned at = 0);
 // register = register & mask ^ flip; `flip` empty: zero.
 NftExpression mask(std::string_view mask, std::string_view flip = {}, unsigned at = 0);
 NftExpression compare(std::string_view value, unsigned at = 0, bool equal = true);
+// Packets of the family.
+std::vector<NftExpression> of_family(Family family);
 // From `first` to `last`, as numbers in network byte order.
 NftExpression in_range(std::string_view first, std::string_view last, unsigned at = 0);
 NftExpression look_up(std::string_view set, unsigned at = 0, bool negated = false);
