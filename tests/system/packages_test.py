@@ -18,7 +18,7 @@ from support import plugin_list, world
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 RELEASE = pathlib.Path(os.environ["CNIO_BUILD_DIR"])
 PACKED = RELEASE / "packages-test"  # what scripts/package made
-AGAIN = RELEASE / "built-again"  # the other build: without tests, in another folder
+AGAIN = RELEASE.parent / "release-again"  # the other build: without tests, in another folder
 # Of all, scripts/builds shows it. These are the smallest, one with a library more than the others, and the tool.
 BUILT_AGAIN = ("loopback", "tuning", "cnioctl")
 WORK = pathlib.Path("/run/packages-test")
