@@ -208,14 +208,14 @@ TEST_F(DeleteWhenEmpty, GarbageCollectionRemovesItToo) {
 
 // Each ADD that reports success has its bridge, however often the bridge comes and goes.
 TEST_F(DeleteWhenEmpty, ConcurrentAddsNeverLoseTheirBridge) {
-  constexpr int kRounds = 30;
+  const int turns = rounds(30);
   std::vector<Attachment> pods;
   for (const char* id : {"c1", "c2", "c3", "c4"}) pods.push_back(pod(id));
   std::vector<std::string> complaints(pods.size());
   std::vector<std::thread> workers;
   for (std::size_t i = 0; i < pods.size(); ++i) {
     workers.emplace_back([&, i] {
-      for (int round = 0; round < kRounds && complaints[i].empty(); ++round) {
+      for (int round = 0; round < turns && complaints[i].empty(); ++round) {
         const Outcome added = add(config_, pods[i]);
         if (added.exit_code != 0) {
           complaints[i] = "ADD: " + added.out;

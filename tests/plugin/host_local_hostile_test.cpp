@@ -189,7 +189,8 @@ TEST_F(RemovedLock, NobodyCrashesOrLosesAnything) {
   constexpr int kPods = 20;
   const auto before = held();
   const LockRemover remover;
-  for (int turn = 0; turn < 15; ++turn) {
+  const int turns = 3 + rounds(12);
+  for (int turn = 0; turn < turns; ++turn) {
     std::vector<Child> adding;
     std::vector<Child> deleting;
     for (int i = 0; i < kPods; ++i) {
@@ -209,7 +210,7 @@ TEST_F(RemovedLock, NobodyCrashesOrLosesAnything) {
     ASSERT_EQ(given.size(), static_cast<std::size_t>(kPods)) << "an address was given twice";
     ASSERT_EQ(held().size(), before.size() + kPods) << "turn " << turn;
   }
-  for (int i = 0; i < kPods; ++i) must_del(config_, pod("14-" + std::to_string(i)));
+  for (int i = 0; i < kPods; ++i) must_del(config_, pod(std::to_string(turns - 1) + "-" + std::to_string(i)));
   EXPECT_EQ(held(), before);
 }
 

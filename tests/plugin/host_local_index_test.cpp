@@ -45,7 +45,7 @@ TEST_F(HostLocalIndex, TheFoldersTimeIsNoneThatTheKernelGives) {
 }
 
 TEST_F(HostLocalIndex, ForeignReservationsAreSeenEvenInTheSameTick) {
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < rounds(200); ++i) {
     const std::string foreign = "10.1.2." + std::to_string(i);
     must_add(config_, pod("ours-" + std::to_string(i)));
     reserve_by_hand(foreign, "foreign");
@@ -55,7 +55,7 @@ TEST_F(HostLocalIndex, ForeignReservationsAreSeenEvenInTheSameTick) {
 }
 
 TEST_F(HostLocalIndex, WhatOthersRemoveIsFree) {
-  for (int i = 0; i < 50; ++i) {
+  for (int i = 0; i < rounds(50); ++i) {
     const std::string address = first_address(config_, pod("ours-" + std::to_string(i)));
     const std::string bare = address.substr(0, address.find('/'));
     std::filesystem::remove(kStore + "/" + bare);
@@ -66,7 +66,7 @@ TEST_F(HostLocalIndex, WhatOthersRemoveIsFree) {
 }
 
 TEST_F(HostLocalIndex, WhatOthersReserveIsNotGivenAgain) {
-  for (int i = 0; i < 100; ++i) {
+  for (int i = 0; i < rounds(100); ++i) {
     const std::string address = first_address(config_, pod("a-" + std::to_string(i)));
     const std::string bare = address.substr(0, address.find('/'));
     const auto dot = bare.rfind('.');
@@ -121,11 +121,12 @@ TEST_F(HostLocalIndex, WithoutAPlaceForItAllFilesAreRead) {
 }
 
 TEST_F(HostLocalIndex, AStoreThatGrowsAndShrinksStaysRight) {
-  for (int i = 0; i < 400; ++i) must_add(config_, pod("grown-" + std::to_string(i)));
-  for (int i = 0; i < 400; i += 2) must_del(config_, pod("grown-" + std::to_string(i)));
-  for (int i = 1; i < 400; i += 2)
+  const int grown = rounds(400);
+  for (int i = 0; i < grown; ++i) must_add(config_, pod("grown-" + std::to_string(i)));
+  for (int i = 0; i < grown; i += 2) must_del(config_, pod("grown-" + std::to_string(i)));
+  for (int i = 1; i < grown; i += 2)
     ASSERT_TRUE(failed(add(config_, pod("grown-" + std::to_string(i))), code::kInTheWay)) << i;
-  for (int i = 1; i < 400; i += 2) must_del(config_, pod("grown-" + std::to_string(i)));
+  for (int i = 1; i < grown; i += 2) must_del(config_, pod("grown-" + std::to_string(i)));
   size_t left = 0;
   for (const auto& entry : std::filesystem::directory_iterator(kStore))
     left += entry.path().filename().string().starts_with("10.");

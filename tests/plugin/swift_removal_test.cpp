@@ -104,7 +104,7 @@ class SwiftRemoval : public BridgeTest {
 TEST_F(SwiftRemoval, WhoWaitsForTheOutputIsNotHeldUp) {
   config_["ipMasq"] = true;
   bool outlived = false;
-  for (int i = 0; i < 50; ++i) {
+  for (int i = 0; i < rounds(50); ++i) {
     must_add(config_, pod());
     const Command command = plugin_command({"bridge", "DEL", pod(), config_.dump()});
     ASSERT_TRUE(pipe_is_closed_at_its_end(command)) << i;

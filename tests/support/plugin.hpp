@@ -41,8 +41,8 @@ struct Call {
   std::string config;
 };
 
-/// How often a test of chance does the same: `many` times, or a tenth if CNIO_FEWER_ROUNDS is set, as it is for
-/// sanitized plugins. What many rounds look for, two processes that meet at the wrong moment, is looked for at the
+/// How often a test of chance does the same: `many` times, or a thirtieth and two if CNIO_FEWER_ROUNDS is set, as it is
+/// for sanitized plugins. What many rounds look for, two processes that meet at the wrong moment, is looked for at the
 /// speed that plugins have on nodes; sanitizers see in the first rounds what they can see.
 int rounds(int many);
 
