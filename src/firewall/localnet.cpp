@@ -13,10 +13,10 @@
 namespace cnio::firewall {
 namespace {
 
-constexpr std::string_view kName = "route_localnet";
+constexpr std::string_view kLocalnet = "route_localnet";
 constexpr std::chrono::milliseconds kPatience{5'000};
 
-net::LinkSetting setting_of(const std::string& interface) { return {Family::kIpv4, interface, kName}; }
+net::LinkSetting setting_of(const std::string& interface) { return {Family::kIpv4, interface, kLocalnet}; }
 
 // Nothing if there is no route.
 Result<std::optional<Localnet>> find_way(const IpAddr& pod) {
@@ -29,7 +29,7 @@ Result<std::optional<Localnet>> find_way(const IpAddr& pod) {
 }
 
 Result<bool> is_on(const std::string& interface) {
-  CNIO_LET(const auto all, net::read_sysctl("ipv4/conf/all/" + std::string(kName)));
+  CNIO_LET(const auto all, net::read_sysctl("ipv4/conf/all/" + std::string(kLocalnet)));
   if (all == "1") return true;
   CNIO_LET(const auto own, net::read_sysctl(setting_of(interface)));
   return !own || own == "1";
@@ -60,7 +60,7 @@ std::optional<HostLock> lock_localnet(LockKind kind) {
   const auto locks = HostLocks::open();
   if (!number.ok() || !locks.ok()) return std::nullopt;
   auto lock =
-      locks.value().take({HostLockKey::Purpose::kLocalnet, number.value()}, kind, std::string(kName), kPatience);
+      locks.value().take({HostLockKey::Purpose::kLocalnet, number.value()}, kind, std::string(kLocalnet), kPatience);
   return lock.ok() ? std::optional(std::move(lock).value()) : std::nullopt;
 }
 

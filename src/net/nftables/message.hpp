@@ -39,8 +39,8 @@ MsgPtr make_message(uint16_t type, NftFamily family, uint16_t flags);
 void put_u32(nl_msg* message, int attribute, uint32_t value);
 void put_u64(nl_msg* message, int attribute, uint64_t value);
 void put_text(nl_msg* message, int attribute, const std::string& text);
-// A comment for people, in the form of libnftnl's user data; `type` is its number there. Cut at kNftCommentLimit.
 inline constexpr uint8_t kRuleComment = 0;  // libnftnl's number (its udata.h)
+// A comment for people, in the form of libnftnl's user data; `type` is its number there. Cut at kNftCommentLimit.
 std::string comment_bytes(uint8_t type, std::string_view comment);
 void put_comment(nl_msg* message, int attribute, uint8_t type, std::string_view comment);
 
