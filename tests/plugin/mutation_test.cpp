@@ -53,7 +53,7 @@ INSTANTIATE_TEST_SUITE_P(All, Mutations, ::testing::ValuesIn(all_plugins()),
 
 TEST_P(Mutations, NeverCrashAPlugin) {
   PARITY("T12 D34");
-  constexpr int kRuns = 250;
+  const int runs = rounds(250);
   const char* const verbs[] = {"ADD", "DEL", "CHECK", "GC", "STATUS"};
   Json good = minimal_config(GetParam());
   if (GetParam() == "bridge") good = dual_stack_config();
@@ -62,7 +62,7 @@ TEST_P(Mutations, NeverCrashAPlugin) {
     "interfaces": [{"name": "eth0", "sandbox": "/run/netns/c1"}], "routes": [{"dst": "0.0.0.0/0"}]})");
   good = with_valid_attachments(good, {{"c1", "eth0"}});
   Mutator mutator(20260101);
-  for (int count = 0; count < kRuns; ++count) {
+  for (int count = 0; count < runs; ++count) {
     const std::string config = mutator.damage(good.dump());
     const Outcome outcome = run(plugin_command({GetParam(), verbs[count % 5], pod(), config}));
     ASSERT_TRUE(outcome.exit_code == 0 || outcome.exit_code == 1) << config << "\n" << describe(outcome);
