@@ -19,8 +19,8 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2]
 RELEASE = pathlib.Path(os.environ["CNIO_BUILD_DIR"])
 PACKED = RELEASE / "packages-test"  # what scripts/package made
 AGAIN = RELEASE.parent / "release-again"  # the other build: without tests, in another folder
-# Of all, scripts/builds shows it. These are the smallest, one with a library more than the others, and the tool.
-BUILT_AGAIN = ("loopback", "tuning", "cnioctl")
+# Of all, scripts/builds shows it. These are the smallest, and one with a library more than the others.
+BUILT_AGAIN = ("loopback", "tuning")
 WORK = pathlib.Path("/run/packages-test")
 PLUGINS = plugin_list.names()
 BY_HAND = pathlib.Path("/usr/bin/true")  # unpacked by hand, as it were; no script, since those are opened twice

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
-# scripts/soak for two minutes; before that, for a few seconds each, with plugins that are wrong on purpose, to see that
+# scripts/soak for 40 seconds; before that, for a few seconds each, with plugins that are wrong on purpose, to see that
 # it finds what it is there to find.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -42,4 +42,4 @@ finds() {
   finds 'address held by two pods at once: 10.240.0.9 by '
 }
 
-scripts/soak --seconds "${CNIO_SOAK_SECONDS:-120}" --plugins "$CNIO_PLUGIN_DIR"
+scripts/soak --seconds "${CNIO_SOAK_SECONDS:-40}" --plugins "$CNIO_PLUGIN_DIR"
