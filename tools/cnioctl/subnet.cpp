@@ -15,6 +15,7 @@
 #include "cnioctl/kube_node.hpp"
 #include "cnioctl/network_file.hpp"
 #include "cnioctl/node.hpp"
+#include "cnioctl/sort_stably.hpp"
 #include "cnioctl/subnet_change.hpp"
 
 namespace cnio::cnioctl {
@@ -53,7 +54,7 @@ Result<std::vector<Cidr>> parse_cidrs(std::string_view option, const std::vector
 
 // IPv4 first, as the file has them.
 void sort_by_family(std::vector<Cidr>& cidrs) {
-  std::stable_sort(cidrs.begin(), cidrs.end(), [](const Cidr& a, const Cidr& b) { return a.family() < b.family(); });
+  sort_stably(cidrs, [](const Cidr& a, const Cidr& b) { return a.family() < b.family(); });
 }
 
 Result<uint32_t> mtu_of(const SubnetOptions& options) {

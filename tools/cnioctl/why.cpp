@@ -9,6 +9,7 @@
 
 #include "cnioctl/describe.hpp"
 #include "cnioctl/print.hpp"
+#include "cnioctl/sort_stably.hpp"
 #include "cnioctl/world/problems.hpp"
 
 namespace cnio::cnioctl {
@@ -70,7 +71,7 @@ std::vector<Group> group(const std::vector<Failure>& all, const std::string& thi
   }
   std::vector<Group> out;
   for (auto& [key, each] : groups) out.push_back(std::move(each));
-  std::stable_sort(out.begin(), out.end(), [](const Group& a, const Group& b) { return a.last.time < b.last.time; });
+  sort_stably(out, [](const Group& a, const Group& b) { return a.last.time < b.last.time; });
   return out;
 }
 

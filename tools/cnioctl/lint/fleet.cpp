@@ -11,6 +11,7 @@
 #include "cnioctl/lint/likeness.hpp"
 #include "cnioctl/lint/seen.hpp"
 #include "cnioctl/or_default.hpp"
+#include "cnioctl/sort_stably.hpp"
 #include "cnioctl/world/cache.hpp"
 #include "cnioctl/world/pools.hpp"
 #include "cnioctl/world/setup.hpp"
@@ -74,8 +75,7 @@ void add_shares(const SeenFile& file, std::vector<Share>& out) {
 void compare_shares(const std::vector<SeenFile>& files, Report& report) {
   std::vector<Share> shares;
   for (const SeenFile& file : files) add_shares(file, shares);
-  std::stable_sort(shares.begin(), shares.end(),
-                   [](const Share& a, const Share& b) { return a.range.first < b.range.first; });
+  sort_stably(shares, [](const Share& a, const Share& b) { return a.range.first < b.range.first; });
   const Share* farthest = nullptr;
   for (const Share& each : shares) {
     if (farthest != nullptr && farthest->file != each.file && farthest->range.overlaps(each.range)) {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <map>
 
+#include "cnioctl/sort_stably.hpp"
+
 namespace cnio::cnioctl {
 namespace {
 
@@ -70,7 +72,7 @@ size_t rows_for_each(const std::vector<SceneGroup>& groups) {
 
 void fold(std::vector<SceneRow>& rows, size_t most) {
   if (rows.size() <= most) return;
-  std::stable_sort(rows.begin(), rows.end(), [](const SceneRow& a, const SceneRow& b) {
+  sort_stably(rows, [](const SceneRow& a, const SceneRow& b) {
     return rank(a.look) != rank(b.look) ? rank(a.look) < rank(b.look) : kind_of(a) < kind_of(b);
   });
   std::vector<SceneRow> folded = gather(rows, rows.size());

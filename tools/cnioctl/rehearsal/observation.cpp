@@ -16,6 +16,8 @@
 #include "cnio/net/route.hpp"
 #include "cnio/net/sysctl.hpp"
 
+#include "cnioctl/sort_stably.hpp"
+
 namespace cnio::cnioctl {
 namespace {
 
@@ -86,9 +88,8 @@ std::vector<Thing> in_order(const Things& things) {
            kFirst.begin();
   };
   std::vector<Thing> out(things.begin(), things.end());
-  std::stable_sort(out.begin(), out.end(), [&](const Thing& a, const Thing& b) {
-    return std::pair(a.where, rank(a)) < std::pair(b.where, rank(b));
-  });
+  sort_stably(
+      out, [&](const Thing& a, const Thing& b) { return std::pair(a.where, rank(a)) < std::pair(b.where, rank(b)); });
   return out;
 }
 

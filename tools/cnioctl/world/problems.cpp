@@ -6,6 +6,7 @@
 #include <set>
 
 #include "cnioctl/print.hpp"
+#include "cnioctl/sort_stably.hpp"
 
 namespace cnio::cnioctl {
 namespace {
@@ -198,7 +199,7 @@ Problems find_problems(const Facts& facts) {
   const auto rank = [](const Problem& each) {
     return std::find(kProblemKinds.begin(), kProblemKinds.end(), each.kind) - kProblemKinds.begin();
   };
-  std::stable_sort(out.begin(), out.end(), [&](const Problem& a, const Problem& b) { return rank(a) < rank(b); });
+  sort_stably(out, [&](const Problem& a, const Problem& b) { return rank(a) < rank(b); });
   return out;
 }
 
