@@ -58,11 +58,7 @@ void Snapshot::add_links(const std::string& netns) {
 
 void Snapshot::add_routes(const std::string& netns, const std::string& family) {
   for (const Json& route : ip_json({family, "route", "show", "table", "all"}, netns)) {
-    const auto type = route.value("type", "");
-    const bool is_of_address =
-        family == "-6" && route.value("protocol", "") == "kernel" && (type == "local" || type == "anycast");
-    if (!is_of_address && !made_by_kernel(route.dump()))
-      lines_.push_back({"route", route.value("dev", ""), route.dump()});
+    if (!made_by_kernel(route.dump())) lines_.push_back({"route", route.value("dev", ""), route.dump()});
   }
 }
 

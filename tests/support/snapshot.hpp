@@ -14,8 +14,8 @@ bool made_by_kernel(const std::string& object);
 
 /// The state of a namespace (and of the reservation store) as lines of text, to be compared before and after.
 ///
-/// Left out: IPv6 link-local addresses and the routes that come with them, and the routes by which the host takes what
-/// is for any IPv6 address of its own, since the kernel makes them on its own time; and counters, handles and indices.
+/// Left out: IPv6 link-local addresses and the routes that come with them, since the kernel makes them on its own
+/// time, and counters, handles and indices.
 class Snapshot {
  public:
   /// Links, addresses, routes, nft rules and forwarding of a namespace; empty: the host.
