@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 //
 // `cnioctl resync --watch`: what the node loses comes back without anybody calling.
+#include <csignal>
 #include <optional>
 
 #include "plugin/cnioctl_fixture.hpp"
@@ -103,6 +104,27 @@ TEST_F(CnioctlWatch, GivesUpWhatCannotBeMended) {
   // By itself the kernel does not, if the carrier is back before it has told that it was lost.
   must_run({"bridge", "link", "set", "dev", host_end(lost.result), "cost", "78"});
   EXPECT_TRUE(happens([&] { return said().find("default/pod-c1", before.size()) != std::string::npos; })) << said();
+}
+
+// Others may have mended it meanwhile, or it itself before the pod had all of its routes.
+TEST_F(CnioctlWatch, SaysWhenWhatItGaveUpIsWellAgain) {
+  const Pod lost = add_pod(full_list(), "c1", 8001);
+  must_run({"ip", "link", "set", "eth0", "down"}, lost.attachment.netns);
+  must_run({"ip", "link", "set", "eth0", "name", "other0"}, lost.attachment.netns);
+  start();
+  EXPECT_TRUE(happens([&] { return said().find("[lost]") != std::string::npos; }));
+  const std::string before = said();
+
+  ASSERT_EQ(kill(watch_->pid(), SIGSTOP), 0);
+  must_run({"ip", "link", "set", "other0", "name", "eth0"}, lost.attachment.netns);
+  must_run({"ip", "link", "set", "eth0", "up"}, lost.attachment.netns);
+  must_run({"ip", "route", "replace", "default", "via", "10.1.0.1"}, lost.attachment.netns);
+  const Outcome mended = act({"resync"});
+  EXPECT_EQ(mended.exit_code, 0) << describe(mended);
+  must_run({"bridge", "link", "set", "dev", host_end(lost.result), "cost", "77"});
+  ASSERT_EQ(kill(watch_->pid(), SIGCONT), 0);
+  EXPECT_TRUE(happens([&] { return said().find("[well-again]", before.size()) != std::string::npos; })) << said();
+  EXPECT_NE(said().find("default/pod-c1", before.size()), std::string::npos) << said();
 }
 
 TEST_F(CnioctlWatch, IsNoDryRun) {

@@ -264,7 +264,7 @@ Report shortened(const Report& report) {
 }  // namespace
 
 Mending mend(const World& world, const ResyncOptions& options, const protocol::Environment& environment,
-             const Wanted& wanted) {
+             const Wanted& wanted, const Owners& given_up) {
   Report report = world.blind;
   std::vector<Mended> all = remember_all(options, world, wanted, report);
   size_t longest = 0;
@@ -275,7 +275,12 @@ Mending mend(const World& world, const ResyncOptions& options, const protocol::E
   }
   Crew crew(options, environment, calls);
   for (size_t number = 0; number < longest; ++number) crew.work(all, number);
-  for (const Mended& each : all) say(options, each, report);
+  for (const Mended& each : all) {
+    say(options, each, report);
+    if (each.well() && given_up.contains(each.of.who)) {
+      report.add({Level::kNote, each.of.text(), "is well again", "well-again"});
+    }
+  }
   Mending out{options.json ? report : shortened(report)};
   out.report.add(summary(options, all));
   for (const Mended& each : all) {
@@ -286,7 +291,7 @@ Mending mend(const World& world, const ResyncOptions& options, const protocol::E
 
 Outcome resync(const ResyncOptions& options, const protocol::Environment& environment) {
   const auto all = [](const Attached&) { return true; };
-  return outcome_of(mend(look_at_world(options.stores), options, environment, all).report, options.json);
+  return outcome_of(mend(look_at_world(options.stores), options, environment, all, {}).report, options.json);
 }
 
 }  // namespace cnio::cnioctl

@@ -22,7 +22,6 @@ namespace cnio::cnioctl {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using Owners = std::set<firewall::RuleOwner>;
 
 // A DEL takes rules and limits away before the link; whoever is being removed is gone by then.
 constexpr std::chrono::milliseconds kSecondLook{250};
@@ -72,6 +71,9 @@ bool has(const Report& report, const std::string& kind) {
   return std::any_of(report.findings().begin(), report.findings().end(),
                      [&](const Finding& each) { return each.kind == kind; });
 }
+
+// Who was given up may have been mended without us, or before its interface was whole.
+bool has_helped(const Report& report) { return has(report, "put-back") || has(report, "well-again"); }
 
 class Watch {
  public:
@@ -126,12 +128,12 @@ class Watch {
       const auto wanted = [&](const Attached& each) {
         return !again.contains(each.who) && (losses.of_node || losses.attached.contains(each.who));
       };
-      Mending mended = mend(world, options_, environment_, wanted);
-      if (first || has(mended.report, "put-back") || has(mended.report, "lost")) CNIO_TRY(say(mended.report));
+      Mending mended = mend(world, options_, environment_, wanted, given_up_);
+      if (first || has_helped(mended.report) || has(mended.report, "lost")) CNIO_TRY(say(mended.report));
       if (!again.empty()) {
-        Mending helped =
-            mend(world, options_, environment_, [&](const Attached& each) { return again.contains(each.who); });
-        if (has(helped.report, "put-back")) CNIO_TRY(say(helped.report));
+        const auto tried = [&](const Attached& each) { return again.contains(each.who); };
+        Mending helped = mend(world, options_, environment_, tried, again);
+        if (has_helped(helped.report)) CNIO_TRY(say(helped.report));
         mended.given_up.merge(helped.given_up);
       }
       if (losses.of_node) given_up_.clear();
