@@ -42,7 +42,7 @@ struct Config : attachment::MainConfig {
 using attachment::Validation;
 
 // Errors, of kFull only: code 7 naming the key, 4 for CNI_ARGS.
-Result<Config> parse_config(const protocol::Request& request, Validation validation);
+Result<Config> parse_config(const protocol::Request& request, Validation validation = Validation::kFull);
 
 // What the story of an attachment has to know.
 attachment::Network network_of(const Config& config);

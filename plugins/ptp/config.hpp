@@ -11,6 +11,6 @@ namespace cnio::ptp {
 using attachment::Validation;
 
 // The configuration of one network; keys.hpp has the table for users. Errors, of kFull only: code 7 naming the key.
-Result<attachment::Network> parse_config(const protocol::Request& request, Validation validation);
+Result<attachment::Network> parse_config(const protocol::Request& request, Validation validation = Validation::kFull);
 
 }  // namespace cnio::ptp

@@ -18,7 +18,7 @@ TREE = WORK / "tree"
 BUILD = TREE / "build" / GIVEN.name
 TOOL = "cnioctl"
 KINDS = {"new-main": "main", "new-meta": "meta", "new-ipam": "ipam"}
-LINTS = ("one-list", "includes", "licences", "format", "examples", "scripts")
+LINTS = ("includes", "licences", "format", "examples", "scripts")
 
 # In the copy the layers are not built again.
 BUILT_LAYERS = f"""
@@ -37,6 +37,21 @@ def lint(check: str, *arguments: pathlib.Path, succeeds: bool = True) -> str:
     if (done.returncode == 0) != succeeds:
         raise AssertionError(f"{check}: status {done.returncode}\n{said}")
     return said
+
+
+def files_of_tree() -> dict[pathlib.Path, bytes]:
+    """With folders, which have no content."""
+    paths = (path for path in sorted(TREE.rglob("*")) if TREE / "build" not in path.parents)
+    return {path: path.read_bytes() if path.is_file() else b"" for path in paths}
+
+
+def restore(files: dict[pathlib.Path, bytes]) -> None:
+    for path, content in reversed(files_of_tree().items()):
+        if path not in files:
+            remove = path.rmdir if path.is_dir() else path.unlink
+            remove()
+        elif content != files[path]:
+            path.write_bytes(files[path])
 
 
 def make_tree() -> None:
@@ -105,6 +120,14 @@ class NewPlugin(unittest.TestCase):
     def test_lints_know_it(self) -> None:
         for check in LINTS:
             lint(check)
+        said = lint("one-list", succeeds=False).splitlines()
+        self.assertEqual([line.split(":")[0] for line in said if "does not read" in line], sorted(KINDS))
+        self.assertEqual(len(said), len(KINDS), said)
+        readers = TREE / "tests/fuzz/config_fuzz.cpp"
+        text = readers.read_text()
+        self.addCleanup(readers.write_text, text)
+        readers.write_text(text + "".join(f'#include "{name}/config.hpp"\n' for name in KINDS))
+        lint("one-list")
         lint("release", BUILD / "bin")
         (BUILD / "bin/new-meta").rename(WORK / "new-meta")
         self.addCleanup((WORK / "new-meta").rename, BUILD / "bin/new-meta")
@@ -133,6 +156,38 @@ class NewPlugin(unittest.TestCase):
         self.assertEqual((again.returncode, again.stdout), (1, ""))
         for words in (("New", "main"), ("new", "other"), ("new",), ("../new", "main")):
             self.assertEqual(world.run(TREE / "scripts/new-plugin", *words, check=False).returncode, 2)
+
+    def refused(self, name: str, status: int, why: str) -> None:
+        before = files_of_tree()
+        done = world.run(TREE / "scripts/new-plugin", name, "meta", check=False)
+        self.assertEqual((done.returncode, done.stdout), (status, ""), name)
+        self.assertIn(why, done.stderr)
+        self.assertEqual(files_of_tree(), before, name)
+
+    def test_names_that_cannot_be(self) -> None:
+        for name in ("main", "config", "keys"):  # files that each plugin has
+            self.refused(name, 2, "each plugin has a file")
+        for name in ("all", "clean", "help", "install", "package", "test", "tests", "plugins", "cnioctl", "fuzz", "bench-tools"):
+            self.refused(name, 2, "the build has a target of that name")
+        for name in ("support", "nlohmann"):
+            self.refused(name, 2, "includes headers of a folder of that name")
+        self.refused("bridge", 1, "plugins/bridge is there already")
+        self.refused("hostile", 1, "tests/plugin/hostile_test.cpp is there already")
+
+    def test_words_of_the_language_get_a_namespace_that_compiles(self) -> None:
+        self.addCleanup(restore, files_of_tree())
+        for name in ("class", "and-eq", "std", "linux", "testing", "base"):
+            world.run(TREE / "scripts/new-plugin", name, "meta")
+            word = name.replace("-", "_")
+            self.assertIn(f"namespace cnio::{word}_meta {{", (TREE / "plugins" / name / "keys.hpp").read_text())
+            world.run("g++", "-std=c++20", "-fsyntax-only", "-I", TREE / "include", "-I", TREE / "plugins",
+                      TREE / "plugins" / name / "main.cpp")
+
+    def test_all_of_it_or_nothing(self) -> None:
+        template = TREE / "templates/plugin/test.cpp.in"  # the last that is used
+        template.rename(WORK / "template")
+        self.addCleanup((WORK / "template").rename, template)
+        self.refused("new-other", 1, "test.cpp.in")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "cnio/protocol/keys.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <functional>
 #include <set>
@@ -11,11 +12,26 @@
 
 #include "cnio/attachment/masquerading.hpp"
 
+#include "bandwidth/config.hpp"
+#include "bandwidth/keys.hpp"
 #include "bridge/config.hpp"
 #include "bridge/keys.hpp"
+#include "cnioctl/inside/known_plugins.hpp"
+#include "firewall/config.hpp"
+#include "firewall/keys.hpp"
+#include "flannel/config.hpp"
+#include "flannel/keys.hpp"
 #include "host-local/config.hpp"
 #include "host-local/keys.hpp"
+#include "portmap/config.hpp"
+#include "portmap/keys.hpp"
+#include "ptp/config.hpp"
+#include "ptp/keys.hpp"
+#include "static/config.hpp"
+#include "static/keys.hpp"
 #include "support/matchers.hpp"
+#include "tuning/config.hpp"
+#include "tuning/keys.hpp"
 
 namespace cnio::protocol {
 namespace {
@@ -95,6 +111,7 @@ struct Reader {
   std::function<Status(const Request&)> read;                     // all that the plugin reads of a configuration
   std::function<bool(const Request&, const Request&)> same = {};  // do these mean the same?
   Json least = config;                                            // one without any key that has a default
+  Json at_runtime = config;                                       // `config`, for what stands in `runtimeConfig`
 };
 
 Request request(const Json& config, const std::string& cni_args = "") {
@@ -110,28 +127,58 @@ Status status_of(const Result<T>& result) {
   return result.ok() ? Status() : Status(result.error());
 }
 
+const Json kLeast = {{"cniVersion", "1.1.0"}, {"name", "n"}};
+
+Json least_with(const Json& members) {
+  Json out = kLeast;
+  out.update(members);
+  return out;
+}
+
+// What `meaning` gives of a request is all that a configuration can change.
+template <class Meaning>
+std::function<bool(const Request&, const Request&)> same_by(Meaning meaning) {
+  return [=](const Request& a, const Request& b) { return meaning(a) == meaning(b); };
+}
+
+// The back end that masquerades is looked at where it is used.
+std::string masquerade_of(const attachment::MainConfig& config) {
+  return attachment::masquerade_backend(config).value() == firewall::MasqueradeBackend::kNftables ? "n" : "i";
+}
+
 Reader bridge_reader() {
-  const Json least = {{"cniVersion", "1.1.0"}, {"name", "n"}};
-  Json config = least;
-  config.update({{"ipMasq", true}, {"ipam", {{"type", "x"}}}});
   const auto meaning = [](const Request& request) {
-    bridge::Config out = bridge::parse_config(request, bridge::Validation::kFull).value();
-    out.ip_masq_backend =
-        attachment::masquerade_backend(out).value() == firewall::MasqueradeBackend::kNftables ? "n" : "i";
+    bridge::Config out = bridge::parse_config(request).value();
+    out.ip_masq_backend = masquerade_of(out);
     return out;
   };
   return {"bridge",
           bridge::kKeys,
-          config,
-          [](const Request& request) { return status_of(bridge::parse_config(request, bridge::Validation::kFull)); },
-          [=](const Request& a, const Request& b) { return meaning(a) == meaning(b); },
-          least};
+          least_with({{"ipMasq", true}, {"ipam", {{"type", "x"}}}}),
+          [](const Request& request) { return status_of(bridge::parse_config(request)); },
+          same_by(meaning),
+          kLeast};
+}
+
+Reader ptp_reader() {
+  const auto meaning = [](const Request& request) -> attachment::MainConfig {
+    attachment::MainConfig out = ptp::parse_config(request).value();
+    out.ip_masq_backend = masquerade_of(out);
+    return out;
+  };
+  return {"ptp",
+          ptp::kKeys,
+          least_with({{"ipMasq", true}, {"ipam", {{"type", "x"}}}}),
+          [](const Request& request) { return status_of(ptp::parse_config(request)); },
+          same_by(meaning),
+          least_with({{"ipam", {{"type", "x"}}}})};
 }
 
 Reader host_local_reader() {
-  const Json least = {{"cniVersion", "1.1.0"}, {"name", "n"}, {"ipam", {{"subnet", "10.1.0.0/24"}}}};
+  const Json least = least_with({{"ipam", {{"subnet", "10.1.0.0/24"}}}});
   Json config = least;
   config["ipam"]["routes"] = {{{"dst", "0.0.0.0/0"}}};
+  config["ipam"]["ranges"] = {{{{"subnet", "10.2.0.0/24"}, {"gateway", "10.2.0.1"}}}};
   const auto meaning = [](const Request& request) {
     const host_local::Config out = host_local::parse_config(request).value();
     std::string sets;
@@ -139,12 +186,83 @@ Reader host_local_reader() {
     return std::tuple(sets, out.requested, out.routes.size(), out.resolv_conf, out.store.folder, out.store.lock_limit,
                       out.store.reclaim);
   };
-  return {"host-local",
-          host_local::kKeys,
-          config,
-          [](const Request& request) { return status_of(host_local::parse_config(request)); },
-          [=](const Request& a, const Request& b) { return meaning(a) == meaning(b); },
-          least};
+  return {"host-local",     host_local::kKeys,
+          config,           [](const Request& request) { return status_of(host_local::parse_config(request)); },
+          same_by(meaning), least};
+}
+
+Reader static_reader() {
+  const auto meaning = [](const Request& request) {
+    const static_ipam::Config out = static_ipam::parse_config(request).value();
+    return std::tuple(out.addresses.size(), out.routes.size(), out.dns);
+  };
+  return {"static",
+          static_ipam::kKeys,
+          least_with({{"ipam",
+                       {{"addresses", {{{"address", "10.1.0.5/24"}, {"gateway", "10.1.0.1"}}}},
+                        {"routes", {{{"dst", "0.0.0.0/0"}}}}}}}),
+          [](const Request& request) { return status_of(static_ipam::parse_config(request)); },
+          same_by(meaning),
+          least_with({{"ipam", Json::object()}})};
+}
+
+Reader portmap_reader() {
+  const auto meaning = [](const Request& request) {
+    const firewall::PortMapSpec out = portmap::parse_config(request).value();
+    return std::tuple(out.mappings, out.snat, out.masquerade_all, out.mark, out.set_mark_chain, out.conditions_v4,
+                      out.conditions_v6, out.backend);
+  };
+  const Json mapping = {{"hostPort", 1}, {"containerPort", 1}, {"protocol", "tcp"}};
+  const Json config = least_with({{"runtimeConfig", {{"portMappings", {mapping}}}}});
+  return {"portmap",        portmap::kKeys,
+          config,           [](const Request& request) { return status_of(portmap::parse_config(request)); },
+          same_by(meaning), config};
+}
+
+Reader firewall_reader() {
+  const auto meaning = [](const Request& request) {
+    const pod_firewall::Config out = pod_firewall::parse_config(request).value();
+    return std::tuple(out.backend, out.admin_chain, out.zone, out.policy);
+  };
+  return {"firewall",       pod_firewall::kKeys,
+          kLeast,           [](const Request& request) { return status_of(pod_firewall::parse_config(request)); },
+          same_by(meaning), kLeast};
+}
+
+Reader flannel_reader() {
+  const auto meaning = [](const Request& request) {
+    const flannel::Config out = flannel::parse_config(request).value();
+    const auto value = [](const Json* object) { return object == nullptr ? Json::object() : *object; };
+    return std::tuple(out.subnet_file, out.data_dir, value(out.delegate), value(out.ipam), value(out.dns));
+  };
+  return {"flannel",        flannel::kKeys,
+          kLeast,           [](const Request& request) { return status_of(flannel::parse_config(request)); },
+          same_by(meaning), kLeast};
+}
+
+Reader tuning_reader() {
+  const auto meaning = [](const Request& request) {
+    const tuning::Config out = tuning::parse_config(request).value();
+    return std::tuple(out.settings.size(), out.link, tuning::data_dir(request));
+  };
+  return {"tuning",         tuning::kKeys,
+          kLeast,           [](const Request& request) { return status_of(tuning::parse_config(request)); },
+          same_by(meaning), kLeast};
+}
+
+Reader bandwidth_reader() {
+  const Json limits = {{"ingressRate", 8000}, {"ingressBurst", 8000}, {"egressRate", 8000}, {"egressBurst", 8000}};
+  const auto meaning = [](const Request& request) {
+    const bandwidth::Config out = bandwidth::parse_config(request).value();
+    return std::tuple(out.ingress, out.egress, out.latency_ms);
+  };
+  return {"bandwidth",
+          bandwidth::kKeys,
+          least_with(limits),
+          [](const Request& request) { return status_of(bandwidth::parse_config(request)); },
+          same_by(meaning),
+          kLeast,
+          least_with({{"runtimeConfig", {{"bandwidth", limits}}}})};
 }
 
 Reader common_reader() {
@@ -157,13 +275,25 @@ Reader common_reader() {
           }};
 }
 
-std::vector<Reader> readers() { return {bridge_reader(), host_local_reader(), common_reader()}; }
+std::vector<Reader> readers() {
+  return {bandwidth_reader(), bridge_reader(), firewall_reader(), flannel_reader(), host_local_reader(),
+          portmap_reader(),   ptp_reader(),    static_reader(),   tuning_reader(),  common_reader()};
+}
+
+TEST(KeyTables, EveryPluginIsTried) {
+  std::set<std::string, std::less<>> tried;
+  for (const Reader& reader : readers()) tried.insert(reader.plugin);
+  for (const cnioctl::KnownPlugin& plugin : cnioctl::known_plugins()) {
+    EXPECT_EQ(tried.contains(plugin.name), !plugin.keys.empty()) << plugin.name << ": readers() has to have it";
+  }
+}
 
 // A row with the ways to it: the names that it goes by, and what puts a value there.
 struct Row {
   const Key& key;
   std::string path;                      // in messages: "vlanTrunk[0].id"
   std::function<void(Json&, Json)> put;  // into a configuration
+  std::function<void(Json&)> remove;     // from one
 };
 
 void collect(std::vector<Row>& rows, const Keys& keys, const std::string& path,
@@ -191,8 +321,12 @@ void collect(std::vector<Row>& rows, const Keys& keys, const std::string& path,
   for (const Key& key : keys) {
     const std::string name(key.name);
     const auto add = [&](const std::string& before, const std::function<Json&(Json&)>& holder) {
-      rows.push_back(
-          {key, before + path + name, [=](Json& config, Json value) { holder(config)[name] = std::move(value); }});
+      rows.push_back({key, before + path + name,
+                      [=](Json& config, Json value) { holder(config)[name] = std::move(value); },
+                      [=](Json& config) {
+                        Json& place = holder(config);
+                        if (place.is_object()) place.erase(name);
+                      }});
       collect_members(rows, key, before + path + name, holder);
     };
     if ((key.kind.places & kConfiguration) != 0) add("", object);
@@ -208,6 +342,10 @@ std::vector<Row> rows_of(const Keys& keys) {
   std::vector<Row> rows;
   collect(rows, keys, "", [](Json& config) -> Json& { return config; });
   return rows;
+}
+
+const Json& config_for(const Reader& reader, const Row& row) {
+  return row.path.starts_with("runtimeConfig.") ? reader.at_runtime : reader.config;
 }
 
 // Values of every other type.
@@ -237,7 +375,7 @@ TEST(KeyTables, EachKeyIsReadAsItsType) {
     for (const Row& row : rows_of(reader.keys)) {
       if (row.path == "name" || row.path == "cniVersion") continue;  // read with stdin: request_test.cpp
       for (const Json& wrong : wrong_values(row.key.kind.type)) {
-        Json config = reader.config;
+        Json config = config_for(reader, row);
         row.put(config, wrong);
         EXPECT_ERROR(reader.read(request(config)), Code::kInvalidConfig, "key \"" + row.path, "must be ")
             << reader.plugin << " " << config.dump();
@@ -253,13 +391,41 @@ TEST(KeyTables, WhatHoldsWithoutAKeyIsWhatTheTableSays) {
     for (const Row& row : rows_of(reader.keys)) {
       const Json value = Json::parse(row.key.otherwise, nullptr, false);
       if (value.is_discarded()) continue;
-      Json config = reader.least;
-      row.put(config, value);
-      EXPECT_TRUE(reader.same(request(config), request(reader.least))) << reader.plugin << " " << config.dump();
+      Json without = reader.least;
+      row.remove(without);
+      Json with = without;
+      row.put(with, value);
+      EXPECT_TRUE(reader.same(request(with), request(without))) << reader.plugin << " " << with.dump();
       ++tried;
     }
-    EXPECT_GT(tried, 5U) << reader.plugin;
+    EXPECT_GT(tried, 0U) << reader.plugin;
   }
+}
+
+// Without it, what has it is refused; without any other, it is not.
+TEST(KeyTables, RequiredIsWhatTheTableSays) {
+  size_t required = 0;
+  size_t others = 0;
+  for (const Reader& reader : readers()) {
+    for (const Row& row : rows_of(reader.keys)) {
+      if (row.path == "name" || row.path == "cniVersion") continue;  // read with stdin: request_test.cpp
+      const Json config = config_for(reader, row);
+      Json without = config;
+      row.remove(without);
+      const std::string_view otherwise = row.key.otherwise;
+      const std::string message = reader.plugin + " " + row.path + " " + without.dump();
+      if (otherwise == "required") {
+        EXPECT_FALSE(reader.read(request(without)).ok()) << message;
+        ++required;
+      } else if (without.flatten().size() < config.flatten().size() && !otherwise.starts_with("required") &&
+                 !row.path.ends_with("Rate")) {  // a burst needs a rate
+        EXPECT_OK(reader.read(request(without))) << message;
+        ++others;
+      }
+    }
+  }
+  EXPECT_GT(required, 5U);
+  EXPECT_GT(others, 5U);
 }
 
 TEST(KeyTables, LimitsAreWhatTheTableSays) {
@@ -270,10 +436,15 @@ TEST(KeyTables, LimitsAreWhatTheTableSays) {
       int64_t high = 0;
       if (row.key.kind.type == KeyType::kText || std::sscanf(row.key.values, "%ld to %ld", &low, &high) != 2) continue;
       const auto with = [&](int64_t value) {
-        Json config = reader.config;
+        Json config = config_for(reader, row);
         // One of these needs the other.
         if (row.path.ends_with(".minID") || row.path.ends_with(".maxID")) {
           config["vlanTrunk"] = Json::array({{{"minID", value}, {"maxID", value}}});
+        }
+        if (row.path.ends_with("Burst") && value == 0) {  // none, which a rate needs
+          std::string rate = "/" + row.path.substr(0, row.path.size() - 5) + "Rate";
+          std::replace(rate.begin(), rate.end(), '.', '/');
+          config[Json::json_pointer(rate)] = 0;
         }
         row.put(config, value);
         return reader.read(request(config));
@@ -286,7 +457,7 @@ TEST(KeyTables, LimitsAreWhatTheTableSays) {
       ++tried;
     }
   }
-  EXPECT_EQ(tried, 6U);
+  EXPECT_EQ(tried, 18U);
 }
 
 // The texts in quotation marks: "nftables" or "iptables".
@@ -306,11 +477,11 @@ TEST(KeyTables, ChoicesAreWhatTheTableSays) {
       std::vector<std::string> taken = choices(row.key.values);
       if (taken.empty()) continue;
       for (const std::string& each : taken) {
-        Json config = reader.config;
+        Json config = config_for(reader, row);
         row.put(config, each);
         EXPECT_OK(reader.read(request(config))) << config.dump();
       }
-      Json config = reader.config;
+      Json config = config_for(reader, row);
       row.put(config, "another");
       EXPECT_ERROR(reader.read(request(config)), Code::kInvalidConfig, row.path, "another") << config.dump();
     }

@@ -1,6 +1,7 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,9 @@ struct KnownPlugin {
   protocol::Keys keys;
   Status (*parse)(const protocol::Request& request);
 };
+
+// All of ours, as they are listed in plugins/CMakeLists.txt: plugin_table.cpp.in.
+std::span<const KnownPlugin> known_plugins();
 
 // Nullptr: none of ours.
 const KnownPlugin* find_plugin(std::string_view type);
