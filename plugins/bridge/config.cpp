@@ -101,12 +101,12 @@ constexpr std::pair<std::string_view, bool Config::*> kFlags[] = {
     {"enabledad", &Config::detect_duplicates}};
 
 // What every verb reads.
-void read_keys(const Fields& fields, Reader& reader, Config& config) {
+void read_keys(const Request& request, const Fields& fields, Reader& reader, Config& config) {
   // Without a name that can be read there is no bridge, rather than another network's.
   if (fields.has("bridge") && !reader.take(config.bridge, parse_bridge_name(fields))) config.bridge.clear();
   for (const auto& [key, field] : kFlags) reader.take(config.*field, fields.boolean(key));
   config.is_gateway = config.is_gateway || config.is_default_gateway;
-  attachment::read_main_keys(fields, reader, config);
+  attachment::read_main_keys(request, fields, reader, config);
   reader.take(config.vlan, parse_vlan(fields));
   reader.take(config.vlan_trunk, parse_trunk(fields));
 }
@@ -118,7 +118,7 @@ Result<Config> parse_config(const Request& request, Validation validation) {
   Config config;
   Reader reader;
   if (validation == Validation::kFull) CNIO_TRY(protocol::check_common_keys(fields));
-  read_keys(fields, reader, config);
+  read_keys(request, fields, reader, config);
   if (validation == Validation::kTypes) return config;
   CNIO_TRY(reader.faults());
   CNIO_TRY(attachment::read_main_details(request, kKeys, config));

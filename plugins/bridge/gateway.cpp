@@ -91,6 +91,7 @@ Status configure_gateway(net::Netlink& host, const BridgeLink& bridge, const Con
   if (wanted.empty()) return {};
   CNIO_TRY(attachment::switch_on_forwarding(host, wanted, config.host_prefix));
   CNIO_LET(const net::Link gateway, ensure_gateway_interface(host, bridge.link, config));
+  CNIO_TRY(attachment::let_forward(gateway, wanted));
   if (config.vlan != 0) CNIO_TRY(require_ipv6_for(gateway, config, plan.add));
   for (const Cidr& cidr : plan.remove) CNIO_TRY(net::remove_address(host, gateway, cidr));
   for (const Cidr& cidr : plan.add) {

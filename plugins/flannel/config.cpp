@@ -27,11 +27,13 @@ Status read_object(const Fields& fields, const char* key, const Json*& object) {
 }
 
 // Keys as the reference sees them: exactly as they are spelled.
-Status check_delegate(const Fields& fields, const Json& delegate) {
+Status check_delegate(const Request& request, const Fields& fields, const Json& delegate) {
   if (const auto type = delegate.find("type"); type != delegate.end()) {
     if (!type->is_string()) return fields.fault("delegate.type", "must be a string");
     if (type->get_ref<const std::string&>().empty()) return fields.fault("delegate.type", "must not be empty");
-    if (*type == kOwnType) return fields.fault("delegate.type", "must be another plugin");
+    if (protocol::is_itself(request, type->get_ref<const std::string&>())) {
+      return fields.fault("delegate.type", "must be another plugin");
+    }
   }
   for (const char* key : {"name", "ipam"}) {
     if (!delegate.contains(key)) continue;
@@ -39,6 +41,15 @@ Status check_delegate(const Fields& fields, const Json& delegate) {
     return fields.fault(std::string("delegate.") + key, "must not be there, for flannel sets it" + where);
   }
   return {};
+}
+
+// The delegate would call us, and we it.
+Status check_ipam(const Request& request, const Fields& fields, const Json* ipam) {
+  if (ipam == nullptr) return {};
+  const auto type = ipam->find("type");
+  if (type == ipam->end() || !type->is_string()) return {};
+  if (!protocol::is_itself(request, type->get_ref<const std::string&>())) return {};
+  return fields.fault("ipam.type", "must be another plugin");
 }
 
 // Goes on past what cannot be read; the first such fault is returned.
@@ -55,8 +66,12 @@ Status read(const Request& request, Config& config) {
   take(read_object(fields, "runtimeConfig", config.runtime_config));
   take(read_object(fields, "args", config.args));
   take(read_object(fields, "dns", config.dns));
+  if (Status sound = check_ipam(request, fields, config.ipam); !sound.ok()) {
+    config.ipam = nullptr;
+    take(std::move(sound));
+  }
   if (config.delegate == nullptr) return faults;
-  if (Status sound = check_delegate(fields, *config.delegate); !sound.ok()) {
+  if (Status sound = check_delegate(request, fields, *config.delegate); !sound.ok()) {
     config.delegate = nullptr;
     take(std::move(sound));
   }

@@ -26,7 +26,7 @@ Result<attachment::Network> parse_config(const protocol::Request& request, Valid
   network.mtu_advice = "set the key \"mtu\" to that or more";
   attachment::Reader reader;
   if (validation == Validation::kFull) CNIO_TRY(protocol::check_common_keys(fields));
-  attachment::read_main_keys(fields, reader, network);
+  attachment::read_main_keys(request, fields, reader, network);
   if (validation == Validation::kTypes) return network;
   CNIO_TRY(reader.faults());
   CNIO_TRY(attachment::read_main_details(request, kKeys, network));

@@ -60,13 +60,15 @@ class PointToPoint : public attachment::Driver {
   [[nodiscard]] net::PrefixRoute prefix_route() const override { return net::PrefixRoute::kNone; }
 
   Status plan(Places& at, const AddResult& result) override {
-    CNIO_TRY(check_addresses_free(at.host, result));
+    CNIO_LET(unknown_, check_addresses_free(at.host, result));
     return has_ipv6(result) ? prepare_ipv6() : Status();
   }
 
   Status connect_host(Places& at, const Veth& veth, const AddResult& result) override {
-    CNIO_TRY(attachment::switch_on_forwarding(at.host, attachment::networks_of(result), network_.host_prefix));
-    return connect_host_end(at.host, veth.host_end, result);
+    const std::vector<Cidr> addresses = attachment::networks_of(result);
+    CNIO_TRY(attachment::switch_on_forwarding(at.host, addresses, network_.host_prefix));
+    CNIO_TRY(attachment::let_forward(veth.host_end, addresses));
+    return connect_host_end(at.host, veth.host_end, result, unknown_);
   }
 
   // The end's own address, too: from there the host asks for the pod when others send to it.
@@ -113,6 +115,7 @@ class PointToPoint : public attachment::Driver {
   const Request& request_;
   attachment::Network network_;
   net::Link host_end_;
+  bool unknown_ = false;  // the host had no route to any of the pod's addresses
 };
 
 Result<std::unique_ptr<attachment::Driver>> driver_of_the_rest(const Request& request) {
@@ -132,6 +135,12 @@ Status gc(const Request& request) { return attachment::gc(request, driver_of_the
 Status check_router(net::Netlink& host, net::Sandbox& sandbox, const net::Link& sandbox_end,
                     const attachment::Network& network, const AddResult& prev) {
   CNIO_LET(const net::Link link, attachment::check_host_end(host, sandbox, sandbox_end, network, prev));
+  if (link.master != net::IfIndex::kNone) {
+    CNIO_LET(const std::optional<net::Link> master, net::find_link(host, link.master));
+    return attachment::differs("host end " + link.name, "a router's interface of its own",
+                               "a port of " + (master ? master->name : "another interface"));
+  }
+  CNIO_TRY(attachment::check_deafness(link));
   CNIO_TRY(check_host_routes(host, link, prev));
   const std::vector<Cidr> addresses = attachment::networks_of(prev);
   CNIO_TRY(attachment::check_forwarding(host, link, addresses, Code::kCheckFailed));

@@ -54,8 +54,10 @@ void add_unless_there(std::vector<net::RouteSpec>& routes, const net::RouteSpec&
 // link. The host answers for whatever it has.
 bool needs_onlink(const AddResult& result, const net::RouteSpec& route) {
   const auto is_gateway = [&](const IpConfig& ip) { return ip.gateway == route.gateway; };
+  const auto is_own = [&](const IpConfig& ip) { return ip.address.addr == route.gateway; };
   const auto is_in_network = [&](const IpConfig& ip) { return ip.address.contains(*route.gateway); };
   return route.gateway && std::none_of(result.ips.begin(), result.ips.end(), is_gateway) &&
+         std::none_of(result.ips.begin(), result.ips.end(), is_own) &&
          std::any_of(result.ips.begin(), result.ips.end(), is_in_network);
 }
 
@@ -64,19 +66,42 @@ struct Holder {
   bool local = false;  // it has the address; otherwise it leads to it
 };
 
-// The link, other than `own`, by which the host reaches the address, and no other, as the match of it says.
-Result<std::optional<Holder>> holder_of(net::Netlink& host, const IpAddr& address,
-                                        const std::optional<net::RouteMatch>& match, net::IfIndex own) {
-  if (!match || match->dst.prefix != address.bits() || match->link == own) return std::optional<Holder>();
-  CNIO_LET(std::optional<net::Link> link, net::find_link(host, match->link));
-  const bool alive = link && (match->local || (link->up && link->carrier));
-  if (!alive) return std::optional<Holder>();
-  return std::optional(Holder{*std::move(link), match->local});
+// What else the host knows of an address than that `own` leads to it.
+struct Others {
+  std::optional<Holder> holder;
+  std::vector<net::RouteTo> dead;  // left over: no link of theirs works
+  bool none = false;               // certainly: packets to it take the route of a network
+};
+
+bool leads_by(const net::RouteTo& route, net::IfIndex link) {
+  return route.links.size() == 1 && route.links.front() == link;
 }
 
-Result<std::optional<Holder>> find_holder(net::Netlink& host, const IpAddr& address, net::IfIndex own) {
+// Of the tables that count: a route of another is found by whom that is meant for.
+Result<Others> judge_routes(net::Netlink& host, const IpAddr& address, uint32_t table, net::IfIndex own) {
+  Others out;
+  CNIO_LET(std::vector<net::RouteTo> routes, net::list_routes_to(host, Cidr::host(address)));
+  for (net::RouteTo& each : routes) {
+    if ((each.table != table && each.table != RT_TABLE_MAIN) || leads_by(each, own)) continue;
+    for (const net::IfIndex index : each.links) {
+      CNIO_LET(std::optional<net::Link> link, net::find_link(host, index));
+      if (!link || !link->up || !link->carrier) continue;
+      out.holder = Holder{*std::move(link)};
+      return out;
+    }
+    out.dead.push_back(std::move(each));
+  }
+  return out;
+}
+
+Result<Others> find_others(net::Netlink& host, const IpAddr& address, net::IfIndex own) {
   CNIO_LET(const std::optional<net::RouteMatch> match, net::match_route(host, address));
-  return holder_of(host, address, match, own);
+  if (!match || match->dst.prefix != address.bits()) return Others{{}, {}, match.has_value()};
+  if (!match->local) return judge_routes(host, address, match->table, own);
+  CNIO_LET(std::optional<net::Link> link, net::find_link(host, match->link));
+  Others out;
+  if (link && link->index != own) out.holder = Holder{*std::move(link), true};
+  return out;
 }
 
 Error taken(std::string_view what, const IpAddr& address, const Holder& holder) {
@@ -87,9 +112,15 @@ Error taken(std::string_view what, const IpAddr& address, const Holder& holder) 
             "`; if its pod is gone, remove that interface; otherwise two networks give the same addresses");
 }
 
-}  // namespace
-
-namespace {
+// What no link's state explains is somebody's will.
+Error hidden(const IpAddr& address) {
+  return Error::make(Code::kConflict, "the pod could not be reached under " + address.to_string() +
+                                          ": another route of this host comes before the one to it")
+      .hint("see `ip route get " + address.to_string() + "`, `ip rule` and `ip route show table all " +
+            address.to_string() +
+            "` (with -6 for IPv6): one that is unreachable or a black hole, with a better "
+            "metric or in another table; remove it if nobody needs it");
+}
 
 Status check_gateways(const AddResult& result) {
   constexpr std::string_view kAdvice =
@@ -151,54 +182,78 @@ namespace {
 // Another pod's address? The host has those of its own ends as routes only, for as long as the kernel has not made them
 // local (IPv6).
 Status check_gateway_free(net::Netlink& host, const IpAddr& gateway) {
-  CNIO_LET(const std::optional<net::RouteMatch> match, net::match_route(host, gateway));
-  if (match && match->local) return {};  // as with every pod but the first
-  CNIO_LET(const auto holder, holder_of(host, gateway, match, net::IfIndex::kNone));
-  if (!holder) return {};
-  CNIO_LET(const std::vector<net::Address> present, net::list_addresses(host, holder->link, gateway.family()));
+  CNIO_LET(const Others others, find_others(host, gateway, net::IfIndex::kNone));
+  if (!others.holder || others.holder->local) return {};  // local: as with every pod but the first
+  CNIO_LET(const std::vector<net::Address> present, net::list_addresses(host, others.holder->link, gateway.family()));
   const bool own = std::any_of(present.begin(), present.end(),
                                [&](const net::Address& address) { return address.cidr.addr == gateway; });
-  return own ? Status() : Status(taken("gateway", gateway, *holder));
+  return own ? Status() : Status(taken("gateway", gateway, *others.holder));
+}
+
+// Whose link does not work any more gives way, also where another leads to the address before ours would.
+Status clear_way(net::Netlink& host, const IpAddr& address, net::IfIndex own) {
+  constexpr int kMostTables = 8;
+  for (int i = 0; i < kMostTables; ++i) {
+    CNIO_LET(const Others others, find_others(host, address, own));
+    if (others.holder) return taken("address", address, *others.holder);
+    if (others.dead.empty()) return {};
+    for (const net::RouteTo& each : others.dead) CNIO_TRY(net::remove_route(host, Cidr::host(address), each));
+  }
+  return {};
+}
+
+Status lead_to_pod(net::Netlink& host, const net::Link& host_end, const IpAddr& address) {
+  const net::RouteSpec route = to_pod(address);
+  const Status added = net::add_route(host, host_end, route, net::IfThere::kFail);
+  if (added.ok() || added.error().errnum() != EEXIST) return added;
+  CNIO_TRY(clear_way(host, address, host_end.index));
+  return net::add_route(host, host_end, route, net::IfThere::kReplace);
+}
+
+Result<bool> leads_to_pod(net::Netlink& host, const net::Link& host_end, const IpAddr& address) {
+  CNIO_LET(const std::optional<net::RouteMatch> match, net::match_route(host, address));
+  return match && match->link == host_end.index && match->direct && !match->local;
 }
 
 }  // namespace
 
-Status check_addresses_free(net::Netlink& host, const AddResult& result) {
+Result<bool> check_addresses_free(net::Netlink& host, const AddResult& result) {
+  bool unknown = true;
   for (const IpConfig& ip : result.ips) {
     if (ip.address.addr.is_link_local_unicast()) continue;  // means another interface on each link
-    CNIO_LET(const auto holder, find_holder(host, ip.address.addr, net::IfIndex::kNone));
-    if (holder) return taken("address", ip.address.addr, *holder);
+    CNIO_LET(const Others others, find_others(host, ip.address.addr, net::IfIndex::kNone));
+    if (others.holder) return taken("address", ip.address.addr, *others.holder);
+    unknown = unknown && others.none;
   }
   for (const Cidr& gateway : gateways_of(result)) {
     if (!gateway.addr.is_link_local_unicast()) CNIO_TRY(check_gateway_free(host, gateway.addr));
   }
-  return {};
+  return unknown;
 }
 
 Status leave_to_others(net::Netlink& host, std::vector<IpAddr>& addresses) {
   std::vector<IpAddr> ours;
   for (const IpAddr& address : addresses) {
-    CNIO_LET(const auto holder, find_holder(host, address, net::IfIndex::kNone));
-    if (!holder) ours.push_back(address);
+    CNIO_LET(const Others others, find_others(host, address, net::IfIndex::kNone));
+    if (!others.holder) ours.push_back(address);
   }
   addresses = std::move(ours);
   return {};
 }
 
-Status connect_host_end(net::Netlink& host, const net::Link& host_end, const AddResult& result) {
+Status connect_host_end(net::Netlink& host, const net::Link& host_end, const AddResult& result, bool unknown) {
   for (const Cidr& gateway : gateways_of(result)) {
     const Status added = net::add_address(host, host_end, gateway, net::DuplicateDetection::kOff);
     if (!added.ok() && added.error().errnum() != EEXIST) return added;  // a repair may find it there
   }
   for (const IpConfig& ip : result.ips) {
-    const net::RouteSpec route = to_pod(ip.address.addr);
-    Status added = net::add_route(host, host_end, route, net::IfThere::kFail);
-    if (!added.ok() && added.error().errnum() == EEXIST) {
-      CNIO_LET(const auto holder, find_holder(host, ip.address.addr, host_end.index));
-      if (holder) return taken("address", ip.address.addr, *holder);
-      added = net::add_route(host, host_end, route, net::IfThere::kReplace);
-    }
-    CNIO_TRY(std::move(added));
+    const IpAddr& address = ip.address.addr;
+    const bool certain = unknown || address.is_link_local_unicast();
+    if (!certain) CNIO_TRY(clear_way(host, address, host_end.index));
+    CNIO_TRY(lead_to_pod(host, host_end, address));
+    if (certain) continue;
+    CNIO_LET(const bool leads, leads_to_pod(host, host_end, address));
+    if (!leads) return hidden(address);
   }
   return {};
 }
@@ -208,8 +263,9 @@ Status check_host_routes(net::Netlink& host, const net::Link& host_end, const Ad
   CNIO_TRY(attachment::check_addresses(host, host_end, object, "gateway address", gateways_of(result)));
   for (const IpConfig& ip : result.ips) {
     if (ip.address.addr.is_link_local_unicast()) continue;
+    CNIO_LET(const bool leads, leads_to_pod(host, host_end, ip.address.addr));
+    if (leads) continue;
     CNIO_LET(const std::optional<net::RouteMatch> match, net::match_route(host, ip.address.addr));
-    if (match && match->link == host_end.index && !match->local) continue;
     return attachment::differs(object, "the host's route to " + ip.address.addr.to_string() + " through it",
                                match ? "one that leads elsewhere" : "none");
   }

@@ -137,10 +137,12 @@ Status assign(const Gateway& gateway, std::vector<Entry>& entries, const std::ve
   return gateway.written.fault(gateway.addr.to_string() + " is in the network of none of the addresses");
 }
 
-Status check_gateway(const Entry& entry, const std::vector<Route>& routes) {
+Status check_gateway(const Entry& entry, const std::vector<Entry>& entries, const std::vector<Route>& routes) {
   const IpAddr& addr = entry.gateway->addr;
   const Requested& written = entry.gateway->written;
-  if (addr == entry.address.addr) return written.fault(addr.to_string() + " is the container's own address");
+  const bool own =
+      std::any_of(entries.begin(), entries.end(), [&](const Entry& each) { return each.address.addr == addr; });
+  if (own) return written.fault(addr.to_string() + " is the container's own address");
   const std::string_view why = Cidr::host(addr).why_no_host();
   if (!why.empty()) return written.fault(addr.to_string() + " " + std::string(why));
   if (!entry.address.contains(addr) && reaches_beyond(entry.address, addr, routes)) return {};
@@ -161,7 +163,7 @@ Result<std::vector<Entry>> parse_entries(const Request& request, const Fields& i
   CNIO_TRY(read_addresses(entries));
   for (const Gateway& each : gateways) CNIO_TRY(assign(each, entries, routes));
   for (const Entry& entry : entries) {
-    if (entry.gateway) CNIO_TRY(check_gateway(entry, routes));
+    if (entry.gateway) CNIO_TRY(check_gateway(entry, entries, routes));
   }
   return entries;
 }

@@ -68,7 +68,12 @@ Result<net::RouteSpec> kernel_route(const AddResult& result, const Route& route)
     }
     spec.scope = static_cast<uint8_t>(*route.scope);
   }
-  const bool on_link = spec.scope && *spec.scope >= RT_SCOPE_LINK;
+  bool on_link = spec.scope && *spec.scope >= RT_SCOPE_LINK;
+  if (spec.gateway && spec.gateway->is_unspecified()) {  // as dhcp says it (RFC 3442), and the kernel takes it
+    spec.gateway = std::nullopt;
+    spec.scope = spec.scope.value_or(RT_SCOPE_UNIVERSE);
+    on_link = true;
+  }
   if (!spec.gateway && !on_link) spec.gateway = first_gateway(result, route.dst.family());
   CNIO_LET(spec.table, kernel_number(route, "table", route.table));
   CNIO_LET(spec.priority, kernel_number(route, "priority", route.priority));

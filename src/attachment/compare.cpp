@@ -77,7 +77,9 @@ namespace {
 bool matches(const net::KernelRoute& present, const net::RouteSpec& wanted, const std::set<uint32_t>& tables) {
   if (present.dst != wanted.dst.network() || !tables.contains(present.table)) return false;
   if (wanted.priority && present.priority != *wanted.priority) return false;
-  if (!wanted.gateway) return true;
+  if (wanted.mtu && present.mtu != *wanted.mtu) return false;
+  if (wanted.advmss && present.advmss != *wanted.advmss) return false;
+  if (!wanted.gateway) return present.gateways.empty();
   return std::find(present.gateways.begin(), present.gateways.end(), *wanted.gateway) != present.gateways.end();
 }
 

@@ -73,9 +73,11 @@ Result<std::string> parse_host_prefix(const Fields& fields) {
                                           "\":\" or \"%\"");
 }
 
-Result<std::string> parse_ipam_type(const Fields& fields) {
+Result<std::string> parse_ipam_type(const Request& request, const Fields& fields) {
   CNIO_LET(const Fields ipam, fields.object("ipam"));
-  return ipam.text("type");
+  CNIO_LET(std::string type, ipam.text("type"));
+  if (!protocol::is_itself(request, type)) return type;
+  return ipam.fault("type", quote(type) + " is this plugin itself, which gives no addresses");
 }
 
 }  // namespace
@@ -113,7 +115,7 @@ bool Reader::note(Status status) {
   return good;
 }
 
-void read_main_keys(const Fields& fields, Reader& reader, MainConfig& config) {
+void read_main_keys(const Request& request, const Fields& fields, Reader& reader, MainConfig& config) {
   reader.take(config.ip_masq, fields.boolean("ipMasq"));
   if (fields.has("ipMasqBackend")) {
     std::string backend;
@@ -121,7 +123,7 @@ void read_main_keys(const Fields& fields, Reader& reader, MainConfig& config) {
   }
   reader.note(parse_mtu(fields, config));
   if (fields.has("hostIfPrefix")) reader.take(config.host_prefix, parse_host_prefix(fields));
-  config.ipam_readable = reader.take(config.ipam_type, parse_ipam_type(fields));
+  config.ipam_readable = reader.take(config.ipam_type, parse_ipam_type(request, fields));
   reader.take(config.dns, parse_own_dns(fields));
 }
 

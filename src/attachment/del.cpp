@@ -223,7 +223,14 @@ Status del(const Request& request, const MakeDriver& make_driver) {
   CNIO_LET(const Request releasing, releasing_request(request, network, pairs));
   CNIO_LET(const auto releasing_driver, make_driver(releasing));
   const Network& releasing_network = releasing_driver->network();
-  const auto ipam = find_ipam(releasing, releasing_network);
+  auto ipam = find_ipam(releasing, releasing_network);
+  // Nobody of that name is there: who gave the addresses may be.
+  const std::optional<Request> then = ipam.ok() ? std::nullopt : former_request(request, pairs);
+  if (then) {
+    CNIO_LET(const auto former, make_driver(*then));
+    auto other = find_ipam(*then, former->network());
+    if (other.ok() && other.value()) ipam = std::move(other);
+  }
   Release release(ipam.ok() && ipam.value() ? &*ipam.value() : nullptr);
   const Status gone = disconnect_all(request, *driver, make_driver, scene, pairs, errors);
   errors.collect(gone);

@@ -26,6 +26,13 @@ Status switch_on_forwarding(net::Netlink& host, const std::vector<Cidr>& address
   return {};
 }
 
+Status let_forward(const net::Link& gateway, const std::vector<Cidr>& addresses) {
+  if (gateway.forwards_ipv4 || !has(addresses, Family::kIpv4)) return {};
+  auto written = net::write_sysctl(net::LinkSetting{Family::kIpv4, gateway.name, "forwarding"}, "1");
+  if (!written.ok()) return std::move(written).error().context("have " + gateway.name + " forward packets");
+  return {};
+}
+
 Status check_forwarding(net::Netlink& host, const net::Link& gateway, const std::vector<Cidr>& addresses, Code code) {
   for (const Family family : kFamilies) {
     if (!has(addresses, family)) continue;

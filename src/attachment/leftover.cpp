@@ -19,6 +19,10 @@ bool lists_interface(const AddResult& result, const std::string& name) {
                      [&](const auto& entry) { return entry.name == name && entry.sandbox.empty(); });
 }
 
+bool was_recorded(const std::vector<RecordedPair>& pairs, const std::string& name) {
+  return std::any_of(pairs.begin(), pairs.end(), [&](const RecordedPair& pair) { return pair.host_name == name; });
+}
+
 // Why a veth whose host end is `host_end` is not this network's; empty if it is. Of one that we have no record of.
 Result<std::string> why_foreign(net::Netlink& host, const net::Link& host_end, const Request& request,
                                 const Network& network, const std::optional<AddResult>& prev_result) {
@@ -110,10 +114,14 @@ Result<Leftover> find_leftover(net::Netlink& host, std::optional<net::Sandbox>& 
     left.owned.push_back({pair.addresses, pair.sandbox_mac});
   }
   if (!left.host_ends.empty()) return left;
-  // They are gone. There may be one that could not be recorded: only one with our mark is believed then.
+  // They are gone. There may be one that could not be recorded, with our mark; or one that the reference has made
+  // since, whose DEL took ours and left the record. That has no mark, and another name than those we made.
   CNIO_LET(Leftover other, find_unrecorded(host, sandbox, request, network, prev_result));
   for (net::Link& link : other.host_ends) {
-    if (link.alias == alias_of(request)) left.host_ends.push_back(std::move(link));
+    const bool by_reference = !link.alias.starts_with(kAliasMark) && prev_result &&
+                              lists_interface(*prev_result, link.name) && !was_recorded(pairs, link.name);
+    if (by_reference) left.owned.insert(left.owned.end(), other.owned.begin(), other.owned.end());
+    if (by_reference || link.alias == alias_of(request)) left.host_ends.push_back(std::move(link));
   }
   return left;
 }

@@ -13,7 +13,7 @@ bool is_wanted(const Network& network) { return network.ip_masq && !network.laye
 
 Result<firewall::MasqueradeSpec> spec_of(const Request& request, const Network& network, const AddResult& result) {
   firewall::MasqueradeSpec spec{.who = {request.network, request.attachment},
-                                .addresses = networks_of(result),
+                                .addresses = networks_of(part_of(result, request.attachment.ifname)),
                                 .exclude = network.ip_masq_exclude,
                                 .only = network.ip_masq_only};
   CNIO_LET(spec.backend, masquerade_backend(network));

@@ -25,22 +25,26 @@ Status Release::finish() {
 
 Result<Request> releasing_request(const Request& request, const Network& network,
                                   const std::vector<RecordedPair>& pairs) {
-  if (!network.ipam_type.empty() || pairs.empty() || pairs.back().config.empty()) return request;
+  if (!network.ipam_type.empty()) return request;
+  return former_request(request, pairs).value_or(request);
+}
+
+std::optional<Request> former_request(const Request& request, const std::vector<RecordedPair>& pairs) {
+  if (pairs.empty() || pairs.back().config.empty()) return std::nullopt;
   auto then = protocol::with_config(request, pairs.back().config);
-  return then.ok() ? std::move(then).value() : request;
+  return then.ok() ? std::optional(std::move(then).value()) : std::nullopt;
 }
 
 void release_as_then(const Request& request, const Network& network, const MakeDriver& make_driver,
                      const std::vector<RecordedPair>& pairs) {
-  if (network.ipam_type.empty() || pairs.empty() || pairs.back().config.empty()) return;
-  const auto then = protocol::with_config(request, pairs.back().config);
-  if (!then.ok()) return;
-  const protocol::Json* before = then.value().fields().find("ipam");
+  const std::optional<Request> then = network.ipam_type.empty() ? std::nullopt : former_request(request, pairs);
+  if (!then) return;
+  const protocol::Json* before = then->fields().find("ipam");
   const protocol::Json* now = request.fields().find("ipam");
   if (before == nullptr || now == nullptr || protocol::format_json(*before) == protocol::format_json(*now)) return;
   const auto released = [&]() -> Status {
-    CNIO_LET(const auto former, make_driver(then.value()));
-    CNIO_LET(const auto ipam, find_ipam(then.value(), former->network()));
+    CNIO_LET(const auto former, make_driver(*then));
+    CNIO_LET(const auto ipam, find_ipam(*then, former->network()));
     return ipam ? ipam->run(Command::kDel) : Status();
   }();
   if (!released.ok()) protocol::note(request.plugin, "as configured when it was added: " + released.error().msg());

@@ -35,6 +35,10 @@ class Release {
 Result<protocol::Request> releasing_request(const protocol::Request& request, const Network& network,
                                             const std::vector<RecordedPair>& pairs);
 
+// The same, whatever the configuration says now; nothing if that is not recorded.
+std::optional<protocol::Request> former_request(const protocol::Request& request,
+                                                const std::vector<RecordedPair>& pairs);
+
 // The addresses were given by what the configuration said then, perhaps out of another store. The interface is gone,
 // and so no reason to call DEL again if that cannot be asked any more.
 void release_as_then(const protocol::Request& request, const Network& network, const MakeDriver& make_driver,

@@ -37,6 +37,14 @@ void be_deaf_to_routers(std::string_view plugin, const net::Link& link) {
                              written.error().msg() + "; set " + to_string(setting) + " to 0");
 }
 
+Status check_deafness(const net::Link& link) {
+  if (!link.ipv6 || !link.ipv6->believes_routers()) return {};
+  const net::LinkSetting setting{Family::kIpv6, link.name, "accept_ra"};
+  return Error::make(Code::kCheckFailed, "this host believes router advertisements of the pod: " + to_string(setting) +
+                                             " is " + std::to_string(link.ipv6->accept_ra))
+      .hint("`sysctl -w " + to_string(setting) + "=0`; look for what sets it");
+}
+
 Result<bool> may_believe_routers(net::Netlink& host, const net::Link& link, const std::string& host_prefix) {
   if (link.kind == "bridge") return has_uplink(host, link, host_prefix);
   return !leads_to_pod(link, host_prefix);

@@ -119,7 +119,7 @@ std::optional<Cidr> Cidr::parse(std::string_view text) {
   if (slash == std::string_view::npos) return std::nullopt;
   const std::string_view length = text.substr(slash + 1);
   const auto addr = IpAddr::parse(text.substr(0, slash));
-  if (!addr || length.empty() || length.size() > 3 || (length.size() > 1 && length[0] == '0')) return std::nullopt;
+  if (!addr || length.empty()) return std::nullopt;  // with zeros in front, too, as Go reads it
   unsigned prefix = 0;
   const auto [end, failure] = std::from_chars(length.data(), length.data() + length.size(), prefix);
   if (failure != std::errc() || end != length.data() + length.size()) return std::nullopt;

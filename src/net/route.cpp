@@ -25,6 +25,7 @@ struct ParsedRoute {
   KernelRoute route;  // without gateways
   std::vector<Hop> hops;
   bool learned = false;  // from a router advertisement
+  bool barrier = false;  // lets nothing through
 };
 
 void parse_metrics(nlattr* nested, KernelRoute& route) {
@@ -46,39 +47,60 @@ void parse_multipath(nlattr* multipath, std::vector<Hop>& hops) {
   }
 }
 
+// `at`: by RTA_* number.
+std::vector<Hop> parse_hops(nlattr* const* at) {
+  std::vector<Hop> hops;
+  if (at[RTA_OIF] != nullptr) {
+    hops.push_back({IfIndex{value_of<int>(at[RTA_OIF])},
+                    at[RTA_GATEWAY] != nullptr ? std::optional(to_ip(at[RTA_GATEWAY])) : std::nullopt});
+  }
+  if (at[RTA_MULTIPATH] != nullptr) parse_multipath(at[RTA_MULTIPATH], hops);
+  return hops;
+}
+
+uint32_t table_of(nlattr* const* at, const rtmsg& info) {
+  return at[RTA_TABLE] != nullptr ? value_of<uint32_t>(at[RTA_TABLE]) : info.rtm_table;
+}
+
+bool is_barrier(unsigned char type) {
+  return type == RTN_BLACKHOLE || type == RTN_UNREACHABLE || type == RTN_PROHIBIT || type == RTN_THROW;
+}
+
 std::optional<ParsedRoute> parse_route(nlmsghdr& header) {
   if (header.nlmsg_type != RTM_NEWROUTE) return std::nullopt;
   nlattr* at[RTA_MAX + 1] = {};
   if (nlmsg_parse(&header, sizeof(rtmsg), at, RTA_MAX, nullptr) < 0) return std::nullopt;
   const auto* info = static_cast<const rtmsg*>(nlmsg_data(&header));
-  if (info->rtm_type != RTN_UNICAST || (info->rtm_flags & RTM_F_CLONED) != 0) return std::nullopt;
+  const bool barrier = is_barrier(info->rtm_type);
+  if ((info->rtm_type != RTN_UNICAST && !barrier) || (info->rtm_flags & RTM_F_CLONED) != 0) return std::nullopt;
   const Family family = family_of(info->rtm_family);
   static constexpr uint8_t kAny[16] = {};
   ParsedRoute parsed;
+  parsed.barrier = barrier;
   KernelRoute& route = parsed.route;
   route.dst = {at[RTA_DST] != nullptr ? to_ip(at[RTA_DST]) : IpAddr::from_bytes(family, kAny), info->rtm_dst_len};
-  route.table = at[RTA_TABLE] != nullptr ? value_of<uint32_t>(at[RTA_TABLE]) : info->rtm_table;
+  route.table = table_of(at, *info);
   route.scope = info->rtm_scope;
   const bool expires = at[RTA_CACHEINFO] != nullptr && value_of<rta_cacheinfo>(at[RTA_CACHEINFO]).rta_expires != 0;
   parsed.learned = info->rtm_protocol == RTPROT_RA || (info->rtm_protocol == RTPROT_KERNEL && expires);
   if (at[RTA_PRIORITY] != nullptr) route.priority = value_of<uint32_t>(at[RTA_PRIORITY]);
   if (at[RTA_METRICS] != nullptr) parse_metrics(at[RTA_METRICS], route);
-  if (at[RTA_OIF] != nullptr) {
-    parsed.hops.push_back({IfIndex{value_of<int>(at[RTA_OIF])},
-                           at[RTA_GATEWAY] != nullptr ? std::optional(to_ip(at[RTA_GATEWAY])) : std::nullopt});
-  }
-  if (at[RTA_MULTIPATH] != nullptr) parse_multipath(at[RTA_MULTIPATH], parsed.hops);
+  parsed.hops = parse_hops(at);
   return parsed;
 }
 
-Result<std::vector<ParsedRoute>> dump_routes(Netlink& route, Family family, const std::string& operation) {
+enum class Barriers { kLeftOut, kIncluded };
+
+Result<std::vector<ParsedRoute>> dump_routes(Netlink& route, Family family, const std::string& operation,
+                                             Barriers barriers = Barriers::kLeftOut) {
   const MsgPtr message(checked(nlmsg_alloc_simple(RTM_GETROUTE, NLM_F_DUMP)));
   rtmsg info{};
   info.rtm_family = static_cast<unsigned char>(af_of(family));
   must(nlmsg_append(message.get(), &info, sizeof info, NLMSG_ALIGNTO));
   std::vector<ParsedRoute> routes;
   const auto add = [&](nlmsghdr& answer) {
-    if (auto found = parse_route(answer)) routes.push_back(*std::move(found));
+    auto found = parse_route(answer);
+    if (found && (!found->barrier || barriers == Barriers::kIncluded)) routes.push_back(*std::move(found));
   };
   CNIO_TRY(route.query(message.get(), operation, add, [&] { routes.clear(); }));
   return routes;
@@ -148,14 +170,22 @@ Status add_route(Netlink& route, const Link& link, const RouteSpec& spec, IfTher
 
 namespace {
 
-// The kernel chooses a source for what it looks up, and fails if the only one for a route of scope host is lo's own.
+RouteMatch match_of(const Cidr& dst, const std::vector<Hop>& hops, uint32_t table) {
+  const bool direct = hops.size() == 1 && !hops.front().gateway;
+  return {dst, hops.front().link, false, direct, table};
+}
+
+// The kernel chooses a source for what it looks up, and fails if the only one for a route of scope host is lo's own; it
+// says the same of a black hole.
 Result<std::optional<RouteMatch>> find_host_route(Netlink& route, const IpAddr& address, const std::string& operation) {
-  CNIO_LET(const std::vector<ParsedRoute> routes, dump_routes(route, address.family(), operation));
-  const auto found = std::find_if(routes.begin(), routes.end(), [&](const ParsedRoute& each) {
-    return each.route.dst == Cidr::host(address) && each.route.table == RT_TABLE_MAIN && !each.hops.empty();
+  CNIO_LET(std::vector<ParsedRoute> routes, dump_routes(route, address.family(), operation, Barriers::kIncluded));
+  std::erase_if(routes, [&](const ParsedRoute& each) {
+    return each.route.dst != Cidr::host(address) || each.route.table != RT_TABLE_MAIN;
   });
-  if (found == routes.end()) return std::optional<RouteMatch>();
-  return std::optional(RouteMatch{found->route.dst, found->hops.front().link, false});
+  const auto best = std::min_element(routes.begin(), routes.end(),
+                                     [](const auto& a, const auto& b) { return a.route.priority < b.route.priority; });
+  if (best == routes.end() || best->barrier || best->hops.empty()) return std::optional<RouteMatch>();
+  return std::optional(match_of(best->route.dst, best->hops, best->route.table));
 }
 
 }  // namespace
@@ -165,7 +195,8 @@ Result<std::optional<RouteMatch>> match_route(Netlink& route, const IpAddr& addr
   rtmsg info{};
   info.rtm_family = static_cast<unsigned char>(af_of(address.family()));
   info.rtm_dst_len = static_cast<unsigned char>(address.bits());
-  info.rtm_flags = RTM_F_FIB_MATCH;  // the entry of the table, not what would be done
+  info.rtm_flags = RTM_F_FIB_MATCH;                           // the entry of the table, not what would be done
+  if (address.is_v4()) info.rtm_flags |= RTM_F_LOOKUP_TABLE;  // of which; IPv6 says it unasked, and knows no such flag
   must(nlmsg_append(message.get(), &info, sizeof info, NLMSG_ALIGNTO));
   must(nla_put(message.get(), RTA_DST, static_cast<int>(address.bits() / 8), address.data()));
   if (through != IfIndex::kNone) must(nla_put_s32(message.get(), RTA_OIF, static_cast<int>(through)));
@@ -174,10 +205,12 @@ Result<std::optional<RouteMatch>> match_route(Netlink& route, const IpAddr& addr
     nlattr* at[RTA_MAX + 1] = {};
     if (answer.nlmsg_type != RTM_NEWROUTE || nlmsg_parse(&answer, sizeof(rtmsg), at, RTA_MAX, nullptr) < 0) return;
     const auto* found = static_cast<const rtmsg*>(nlmsg_data(&answer));
-    if (at[RTA_OIF] == nullptr || found->rtm_dst_len > address.bits()) return;
+    const std::vector<Hop> hops = parse_hops(at);
+    if (hops.empty() || found->rtm_dst_len > address.bits()) return;
     const bool local = found->rtm_type == RTN_LOCAL;
     if (!local && found->rtm_type != RTN_UNICAST) return;
-    match = RouteMatch{Cidr{address, found->rtm_dst_len}.network(), IfIndex{value_of<int>(at[RTA_OIF])}, local};
+    match = match_of(Cidr{address, found->rtm_dst_len}.network(), hops, table_of(at, *found));
+    match->local = local;
   };
   const std::string operation = "look for the route to " + address.to_string();
   const Status asked = route.query(message.get(), operation, read);
@@ -188,6 +221,34 @@ Result<std::optional<RouteMatch>> match_route(Netlink& route, const IpAddr& addr
     if (asked.error().errnum() == none) return std::optional<RouteMatch>();
   }
   return asked.error();
+}
+
+Result<std::vector<RouteTo>> list_routes_to(Netlink& route, const Cidr& dst) {
+  CNIO_LET(const std::vector<ParsedRoute> all, dump_routes(route, dst.family(), "list routes to " + dst.to_string()));
+  std::vector<RouteTo> out;
+  for (const ParsedRoute& parsed : all) {
+    if (parsed.route.dst != dst) continue;
+    RouteTo found{parsed.route.table, parsed.route.priority, {}};
+    for (const Hop& hop : parsed.hops) found.links.push_back(hop.link);
+    out.push_back(std::move(found));
+  }
+  return out;
+}
+
+Status remove_route(Netlink& route, const Cidr& dst, const RouteTo& which) {
+  const MsgPtr message(checked(nlmsg_alloc_simple(RTM_DELROUTE, 0)));
+  rtmsg info{};
+  info.rtm_family = static_cast<unsigned char>(af_of(dst.family()));
+  info.rtm_dst_len = static_cast<unsigned char>(dst.prefix);
+  info.rtm_scope = RT_SCOPE_NOWHERE;  // any
+  must(nlmsg_append(message.get(), &info, sizeof info, NLMSG_ALIGNTO));
+  must(nla_put(message.get(), RTA_DST, static_cast<int>(dst.addr.bits() / 8), dst.addr.data()));
+  must(nla_put_u32(message.get(), RTA_TABLE, which.table));
+  if (which.priority != 0) must(nla_put_u32(message.get(), RTA_PRIORITY, which.priority));
+  if (which.links.size() == 1) must(nla_put_s32(message.get(), RTA_OIF, static_cast<int>(which.links.front())));
+  Status removed = route.request(message.get(), "remove route " + dst.to_string());
+  if (!removed.ok() && removed.error().errnum() == ESRCH) return {};
+  return removed;
 }
 
 Result<std::vector<KernelRoute>> list_routes(Netlink& route, const Link& link, Family family) {

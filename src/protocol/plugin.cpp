@@ -23,6 +23,7 @@ using Clock = std::chrono::steady_clock;
 // What is known of the call that is being served.
 struct Call {
   const Plugin& plugin;
+  std::string_view program;  // the name of its file
   const Environment& environment;
   const Streams& streams;
   const KeepFailure& keep;
@@ -225,6 +226,7 @@ Status settle_sandbox(Request& request, const Plugin& plugin, const Streams& str
 // Gives the request its configuration; `call` learns what answers need to know of it.
 Status prepare(Call& call, Request& request, Result<std::string> read) {
   request.plugin = call.plugin.name;
+  request.program = call.program;
   Status ready = take_config(request, std::move(read));
   if (request.config) call.version = request.version;
   call.network = request.network;
@@ -344,7 +346,8 @@ int run_plugin(const Plugin& plugin, int argc, const char* const* argv, const En
   if (environment.get("CNI_COMMAND").empty()) {
     return answer_about(plugin, streams, argc > 1 ? argv[1] : "");
   }
-  Call call{plugin, environment, streams, keep, Clock::now()};
+  const std::string_view path = argc > 0 ? argv[0] : "";
+  Call call{plugin, path.substr(path.rfind('/') + 1), environment, streams, keep, Clock::now()};
   try {
     return serve_command(call);
   } catch (const std::exception& fault) {

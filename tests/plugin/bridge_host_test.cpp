@@ -85,6 +85,15 @@ TEST_F(BridgeHost, CheckSeesThatTheHostDoesNotForwardAnyMore) {
   EXPECT_TRUE(succeeded_silently(check(config, pod())));
 }
 
+TEST_F(BridgeHost, ForwardingThatIsOffForNewInterfacesIsSwitchedOn) {
+  set_sysctl("net/ipv4/ip_forward", "1");
+  set_sysctl("net/ipv4/conf/default/forwarding", "0");
+  const Json config = bridge_config();
+  const Json result = must_add(config, pod());
+  EXPECT_EQ(sysctl("net/ipv4/conf/br0/forwarding"), "1");
+  EXPECT_TRUE(succeeded_silently(check(with_prev_result(config, result), pod())));
+}
+
 TEST_F(BridgeHost, CheckDoesNotAskForForwardingWithoutGateway) {
   Json config = bridge_config();
   config["isDefaultGateway"] = false;

@@ -34,6 +34,34 @@ TEST_F(Delegation, PassesStdinAndEnvironmentUnchanged) {
   }
 }
 
+// It would do so without end: also by the name of its file, where that is another.
+TEST_F(Delegation, NoPluginCallsItself) {
+  const Attachment who = pod();
+  const std::string folder = "/run/test/renamed";
+  std::filesystem::create_directories(folder);
+  for (const char* plugin : {"bridge", "ptp"}) {
+    const Json plain = {{"cniVersion", "1.1.0"}, {"name", "net"}, {"type", plugin}, {"ipam", {{"type", plugin}}}};
+    Json renamed = plain;
+    renamed["ipam"]["type"] = "other";
+    std::filesystem::copy_file(plugin_dir() + "/" + plugin, folder + "/other",
+                               std::filesystem::copy_options::overwrite_existing);
+    for (const Json& config : {plain, renamed}) {
+      const Snapshot before = Snapshot::of_host();
+      const auto call = [&](const std::string& verb, const Json& about) {
+        Command command = plugin_command({plugin, verb, who, about.dump()});
+        command.env["CNI_PATH"] = folder + ":" + plugin_dir();
+        return run(command);
+      };
+      for (const char* verb : {"ADD", "STATUS"}) {
+        EXPECT_TRUE(failed(call(verb, config), code::kConfig, {"ipam.type", "itself"})) << plugin << " " << verb;
+      }
+      EXPECT_NE(call("GC", with_valid_attachments(config, {})).exit_code, 0);
+      EXPECT_EQ(call("DEL", config).exit_code, 0) << "nothing was made";
+      EXPECT_TRUE(same(before, Snapshot::of_host()));
+    }
+  }
+}
+
 TEST_F(Delegation, EveryVerbReachesIpam) {
   PARITY("T88 T62 T63");
   fake_.answer("ADD", Json::parse(kAnswer));

@@ -241,6 +241,16 @@ class FlannelDelegate : public FlannelTest {
   FakeIpam bridge_{"bridge"};
 };
 
+TEST_F(FlannelDelegate, IsNeverFlannelNorCallsIt) {
+  for (const char* patch : {R"({"ipam": {"type": "flannel"}})", R"({"delegate": {"type": "flannel"}})"}) {
+    Json odd = config();
+    odd.merge_patch(Json::parse(patch));
+    EXPECT_TRUE(failed(call("ADD", odd), code::kConfig, {"must be another plugin"})) << patch;
+    EXPECT_TRUE(succeeded_silently(call("DEL", odd))) << patch;
+    for (const FakeCall& each : bridge_.calls()) EXPECT_EQ(each.stdin_bytes.find("flannel\"}"), std::string::npos);
+  }
+}
+
 TEST_F(FlannelDelegate, IsToldTheSameByEachVerb) {
   PARITY("T-F34 T-F38 T-F45 F29");
   ASSERT_TRUE(succeeded(call("ADD")));

@@ -19,7 +19,7 @@ class DamagedPtp : public PtpTest, public ::testing::WithParamInterface<PtpDamag
   DamagedPtp() {
     Json config = dual_ptp_config();
     config["ipMasq"] = true;
-    config["ipam"]["routes"].push_back({{"dst", "10.50.0.0/16"}});
+    config["ipam"]["routes"].push_back({{"dst", "10.50.0.0/16"}, {"mtu", 1300}, {"advmss", 1200}});
     config_ = with_prev_result(config, must_add(config, pod()));
   }
   Json config_;
@@ -35,6 +35,11 @@ INSTANTIATE_TEST_SUITE_P(
         PtpDamage{"HostRouteElsewhere",
                   "ip link add u0 type veth peer name u1; ip link set u0 up; ip route replace 10.1.0.2 dev u0",
                   "leads elsewhere"},
+        PtpDamage{"HostRouteByAnotherHop", "ip route replace 10.1.0.2 via 10.99.9.9 dev $H onlink", "leads elsewhere"},
+        PtpDamage{"HostRouteOfSixHidden", "ip -6 route add blackhole fd01::2 metric 1", "route to fd01::2"},
+        PtpDamage{"HostEndInABridge", "ip link add b9 type bridge; ip link set b9 up; ip link set $H master b9",
+                  "a port of b9"},
+        PtpDamage{"RouterAdvertisementsBelieved", "sysctl -qw net.ipv6.conf.$H.accept_ra=2", "accept_ra"},
         PtpDamage{"GatewayAddressGone", "ip addr del 10.1.0.1/32 dev $H", "10.1.0.1"},
         PtpDamage{"GatewayAddressOfSixGone", "ip addr del fd01::1/128 dev $H", "fd01::1"},
         PtpDamage{"ForwardingOff", "sysctl -qw net.ipv4.ip_forward=0", "ip_forward"},
@@ -44,6 +49,10 @@ INSTANTIATE_TEST_SUITE_P(
                   "nft 'add table ip f; add chain ip f f { type filter hook forward priority 0; policy drop; }'",
                   "dropped"},
         PtpDamage{"GatewayRouteGone", "$P route del 10.1.0.1", "route 10.1.0.1"},
+        PtpDamage{"GatewayRouteByAnotherHop", "$P route replace 10.1.0.1 via 10.1.0.99 dev eth0 onlink",
+                  "route 10.1.0.1"},
+        PtpDamage{"RouteMtuChanged", "$P route change 10.50.0.0/16 via 10.1.0.1 mtu 600 advmss 1200", "10.50.0.0/16"},
+        PtpDamage{"RouteSegmentSizeGone", "$P route change 10.50.0.0/16 via 10.1.0.1 mtu 1300", "10.50.0.0/16"},
         PtpDamage{"GatewayRouteOfSixGone", "$P -6 route del fd01::1", "route fd01::1"},
         PtpDamage{"SubnetRouteGone", "$P route del 10.1.0.0/24", "route 10.1.0.0/24"},
         PtpDamage{"DefaultRouteGone", "$P route del default", "0.0.0.0/0"},
@@ -106,7 +115,8 @@ TEST_F(PtpCheck, OtherWordsForTheSame) {
 
 // What a later plugin of the chain has given the pod besides.
 TEST_F(PtpCheck, InterfacesOfOtherPluginsAreTheirs) {
-  const Json config = dual_ptp_config();
+  Json config = dual_ptp_config();
+  config["ipMasq"] = true;
   Json call = with_prev_result(config, must_add(config, pod()));
   call["prevResult"]["interfaces"].push_back({{"name", "tap0"}, {"sandbox", "/run/netns/vm"}});
   call["prevResult"]["ips"].push_back({{"address", "10.9.0.2/24"}, {"interface", 2}});

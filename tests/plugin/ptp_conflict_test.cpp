@@ -46,8 +46,34 @@ INSTANTIATE_TEST_SUITE_P(
                "ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up;"
                "ip addr add $NET dev up0 $NODAD; ip route add $A via $VIA",
                "up0"},
+        Holder{"OnSeveralPaths",
+               "ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up;"
+               "ip link add up2 type veth peer name up3; ip link set up2 up; ip link set up3 up;"
+               "$IP route add $A nexthop via $HOP dev up0 onlink nexthop via $HOP dev up2 onlink",
+               "up0"},
+        Holder{"OnSeveralPathsOfWhichOneWorks",
+               "ip link add up0 type veth peer name up1; ip link set up0 up;"
+               "ip link add up2 type veth peer name up3; ip link set up2 up; ip link set up3 up;"
+               "$IP route add $A nexthop via $HOP dev up0 onlink nexthop via $HOP dev up2 onlink",
+               "up2"},
+        Holder{"BehindADeadCableAndALiveOne",
+               "ip link add up0 type veth peer name up1; ip link set up0 up; ip route add $A dev up0 metric 1;"
+               "ip link add up2 type veth peer name up3; ip link set up2 up; ip link set up3 up;"
+               "ip route add $A dev up2 metric 1024",
+               "up2"},
         Holder{"BehindADeadCable",
                "ip link add up0 type veth peer name up1; ip link set up0 up; ip route add $A dev up0", ""},
+        Holder{"BehindADeadCableWithABetterMetric",
+               "ip link add up0 type veth peer name up1; ip link set up0 up; ip route add $A dev up0 metric 1", ""},
+        Holder{"OnSeveralDeadPaths",
+               "ip link add up0 type veth peer name up1; ip link set up0 up;"
+               "ip link add up2 type veth peer name up3; ip link set up2 up;"
+               "$IP route add $A nexthop via $HOP dev up0 onlink nexthop via $HOP dev up2 onlink",
+               ""},
+        Holder{"OfARuleBehindADeadCable",
+               "ip link add up0 type veth peer name up1; ip link set up0 up; ip route add $A dev up0 table 100;"
+               "$IP rule add pref 10 lookup 100",
+               ""},
         Holder{"InAWiderNetwork",
                "ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up; ip route add $WIDE "
                "dev up0",
@@ -66,12 +92,16 @@ TEST_P(PtpAddress, IsRefusedIfALiveLinkLeadsToIt) {
                                                                      {"NET", "10.7.0.1/24"},
                                                                      {"VIA", "10.7.0.9"},
                                                                      {"WIDE", "10.1.0.0/30"},
+                                                                     {"IP", "ip -4"},
+                                                                     {"HOP", "10.7.0.9"},
                                                                      {"NEAR", "10.1.0.77/24"}}),
                                       std::pair("fd01::/64", Words{{"A", "fd01::2/128"},
                                                                    {"NODAD", "nodad"},
                                                                    {"NET", "fd07::1/64"},
                                                                    {"VIA", "fd07::9"},
                                                                    {"WIDE", "fd01::/120"},
+                                                                   {"IP", "ip -6"},
+                                                                   {"HOP", "fe80::9"},
                                                                    {"NEAR", "fd01::77/64"}})}) {
     Command scene{.argv = {"sh", "-ec", GetParam().commands}};
     scene.env.insert(words.begin(), words.end());
@@ -95,12 +125,43 @@ TEST_P(PtpAddress, IsRefusedIfALiveLinkLeadsToIt) {
       EXPECT_FALSE(store_holds(address));
       EXPECT_EQ(records(), 0U);
     }
-    for (const char* link : {"up0", "br7"}) run(Command{.argv = {"ip", "link", "del", link}});
+    for (const char* link : {"up0", "up2", "br7"}) run(Command{.argv = {"ip", "link", "del", link}});
     run(Command{.argv = {"ip", "addr", "del", words.at("A"), "dev", "lo"}});
   }
 }
 
 class PtpConflict : public PtpTest {};
+
+// Somebody wants it: no link's state tells that it is left over.
+TEST_F(PtpConflict, ABarrierThatComesFirstIsRefused) {
+  PARITY("T-M17 M11");
+  Json config = dual_ptp_config();
+  config["ipam"]["ranges"] = one_address_ranges("2");
+  for (const char* kind : {"unreachable", "blackhole", "prohibit"}) {
+    must_run({"ip", "-6", "route", "add", kind, "fd01::2", "metric", "1"});
+    const Snapshot before = state();
+    EXPECT_TRUE(failed(add(config, pod()), code::kInTheWay, {"fd01::2", "another route"})) << kind;
+    EXPECT_TRUE(same(before, state()));
+    EXPECT_FALSE(store_holds("fd01::2"));
+    must_run({"ip", "-6", "route", "del", kind, "fd01::2", "metric", "1"});
+  }
+  must_run({"ip", "route", "add", "unreachable", "10.1.0.2"});  // of the same rank as the pod's
+  must_add(config, pod());
+  expect_reached(pod().netns, "10.1.0.2", "10.1.0.1");
+}
+
+TEST_F(PtpConflict, AGatewayOnSeveralPathsIsAnothersToo) {
+  PARITY("T-M17 M11");
+  for (const char* cable : {"up0", "up2"}) {
+    const std::string end = std::string(cable) + "e";
+    must_run({"ip", "link", "add", cable, "type", "veth", "peer", "name", end});
+    for (const std::string& each : {std::string(cable), end}) must_run({"ip", "link", "set", each, "up"});
+  }
+  must_run({"ip", "route", "add", "10.1.0.1", "nexthop", "dev", "up0", "nexthop", "dev", "up2"});
+  const Snapshot before = state();
+  EXPECT_TRUE(failed(add(ptp_config(), pod()), code::kInTheWay, {"gateway", "10.1.0.1", "up0"}));
+  EXPECT_TRUE(same(before, state()));
+}
 
 TEST_F(PtpConflict, APodOfAnotherNetworkKeepsItsAddress) {
   PARITY("T-M17 M11");
@@ -197,7 +258,7 @@ TEST_F(PtpConflict, RoutesHaveAllTheirAttributes) {
   config["ipam"]["routes"] = Json::parse(R"([{"dst": "0.0.0.0/0"}, {"dst": "::/0"},
     {"dst": "10.50.0.0/16", "gw": "10.1.0.1", "table": 100, "priority": 7, "mtu": 1400, "advmss": 1360},
     {"dst": "fd50::/32", "gw": "fd01::1", "table": 100, "priority": 7, "mtu": 1400, "advmss": 1360},
-    {"dst": "10.51.0.0/16", "scope": 253}, {"dst": "10.1.0.0/24", "table": 101}, {"dst": "fd01::/64", "table": 101},
+    {"dst": "10.51.0.0/16", "scope": 253}, {"dst": "10.52.0.0/16", "gw": "0.0.0.0"}, {"dst": "10.1.0.0/24", "table": 101}, {"dst": "fd01::/64", "table": 101},
     {"dst": "10.1.0.0/24", "priority": 9}])");
   const Json result = must_add(config, pod());
   const auto shown = [](const char* family, const char* table) {
@@ -206,6 +267,7 @@ TEST_F(PtpConflict, RoutesHaveAllTheirAttributes) {
   EXPECT_THAT(shown("-4", "100"), HasSubstr("10.50.0.0/16 via 10.1.0.1 dev eth0 metric 7 mtu 1400 advmss 1360"));
   EXPECT_THAT(shown("-6", "100"), HasSubstr("fd50::/32 via fd01::1 dev eth0 metric 7 mtu 1400 advmss 1360"));
   EXPECT_THAT(shown("-4", "main"), HasSubstr("10.51.0.0/16 dev eth0 scope link"));
+  EXPECT_THAT(shown("-4", "main"), HasSubstr("10.52.0.0/16 dev eth0"));
   EXPECT_THAT(shown("-4", "main"), HasSubstr("10.1.0.0/24 via 10.1.0.1 dev eth0 metric 9"));
   EXPECT_THAT(shown("-4", "101"), HasSubstr("10.1.0.0/24 via 10.1.0.1 dev eth0"));
   EXPECT_THAT(shown("-6", "101"), HasSubstr("fd01::/64 via fd01::1 dev eth0"));

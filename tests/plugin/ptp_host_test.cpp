@@ -49,6 +49,18 @@ TEST_F(PtpHost, ReadOnlySettingsAreNoObstacleIfForwardingIsOn) {
   expect_reached(pod().netns, "10.1.0.2", "10.1.0.1");
 }
 
+TEST_F(PtpHost, ForwardingThatIsOffForNewInterfacesIsSwitchedOn) {
+  set_sysctl("net/ipv4/ip_forward", "1");
+  set_sysctl("net/ipv4/conf/default/forwarding", "0");
+  const Json config = dual_ptp_config();
+  const Json result = must_add(config, pod());
+  EXPECT_EQ(sysctl("net/ipv4/conf/" + host_end(result) + "/forwarding"), "1");
+  EXPECT_TRUE(succeeded_silently(check(with_prev_result(config, result), pod())));
+  const ReadOnlySettings settings;
+  EXPECT_TRUE(failed(add(config, pod("c2")), code::kIo, {"forwarding"}));
+  EXPECT_THAT(link_names(pod("c2").netns), IsEmpty());
+}
+
 TEST_F(PtpHost, Ipv6ThatIsOffForNewInterfacesIsSwitchedOn) {
   PARITY("T-M29 M33");
   for (const std::string& place : {std::string(), pod("c2").netns})

@@ -107,6 +107,22 @@ TEST_F(PtpRemoval, AnInterfaceThatIsNotOfThisNetworkIsLeftAlone) {
   EXPECT_THAT(link_names(pod().netns), ElementsAre("eth0"));
 }
 
+// Whoever gave the addresses is known.
+TEST_F(PtpRemoval, APluginThatIsNotThereIsNotWaitedFor) {
+  for (const char* type : {"nothere", "a/b", "..", "ptp"}) {
+    const Json result = must_add(config_, pod());
+    Json other = config_;
+    other["ipam"] = {{"type", type}};
+    EXPECT_TRUE(succeeded_silently(del(other, pod()))) << type;
+    EXPECT_THAT(host_ends(), IsEmpty()) << type;
+    for (const Json& ip : result.at("ips")) {
+      const auto cidr = ip.at("address").get<std::string>();
+      expect_nothing_of("c1", cidr.substr(0, cidr.find('/')));
+    }
+    EXPECT_EQ(records(), 0U);
+  }
+}
+
 TEST_F(PtpRemoval, BrokenKeysDoNotMatter) {
   for (const char* patch : {R"({"mtu": "large"})", R"({"ipMasq": 7})", R"({"ipMasqBackend": "ebtables"})",
                             R"({"dns": 7})", R"({"hostIfPrefix": "%"})", R"({"ipam": null})"}) {

@@ -135,6 +135,18 @@ TEST_P(Swap, PodsOfOursAreDeletedByTheReference) {
   EXPECT_TRUE(succeeded_silently(run_by(Side::kOurs, "CHECK", pod("c2"), second))) << "the other pod is as it was";
 }
 
+// There and back again: what we know of the first pod is no reason to leave the second.
+TEST_P(Swap, APodThatTheReferenceMadeAnewGoesWithoutATrace) {
+  PARITY("T67 T-M27 M13");
+  const Json first = made_by(Side::kOurs, pod());
+  deleted_by_reference(pod(), first);
+  const Json second = made_by(Side::kReference, pod());
+  EXPECT_TRUE(succeeded_silently(run_by(Side::kOurs, "DEL", pod(), second)));
+  EXPECT_TRUE(link_names(pod().netns).empty());
+  EXPECT_EQ(cables(), 0U);
+  for (const char* number : {"2", "3"}) EXPECT_TRUE(is_gone(number)) << number;
+}
+
 TEST_P(Swap, WhatTheReferenceLeavesOfOursDoesNoHarmAndGoes) {
   PARITY("T67 T-M27");
   const OutsideHost outside;

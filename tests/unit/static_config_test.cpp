@@ -94,6 +94,12 @@ TEST(StaticConfig, GatewaysThatWork) {
   EXPECT_EQ(given(request(one("10.1.0.5/24", "10.2.0.1", route))), "10.1.0.5/24 10.2.0.1");
 }
 
+TEST(StaticConfig, NoAddressOfThePodIsItsGateway) {
+  const std::string crossed = R"({"addresses": [{"address": "10.1.0.5/24", "gateway": "10.1.0.6"},
+                                               {"address": "10.1.0.6/24", "gateway": "10.1.0.5"}]})";
+  EXPECT_ERROR(parse_config(request(crossed)), Code::kInvalidConfig, "ipam.addresses[0].gateway", "own address");
+}
+
 TEST(StaticConfig, GatewaysThatCannotWork) {
   PARITY("T-F05 F2");
   const std::pair<const char*, const char*> bad[] = {

@@ -66,7 +66,8 @@ class Reader {
 };
 
 // What every verb reads.
-void read_main_keys(const protocol::Fields& fields, Reader& reader, MainConfig& config);
+void read_main_keys(const protocol::Request& request, const protocol::Fields& fields, Reader& reader,
+                    MainConfig& config);
 
 // What only those read that build or compare: MAC address, networks of `ipMasqExclude` and `ipMasqOnly`, the type of
 // `prevResult`. CNI_ARGS are looked at if `keys` has any. Errors: code 7 naming the key, 4 for CNI_ARGS.

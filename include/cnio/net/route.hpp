@@ -50,11 +50,24 @@ Status add_route(Netlink& route, const Link& link, const RouteSpec& spec, IfTher
 // The route that the host's tables have for packets to an address.
 struct RouteMatch {
   Cidr dst;
-  IfIndex link = IfIndex::kNone;
-  bool local = false;  // the address is one of the host's own
+  IfIndex link = IfIndex::kNone;  // of a multipath route the first
+  bool local = false;             // the address is one of the host's own
+  bool direct = true;             // one next hop, and the destination is on its link
+  uint32_t table = 0;
 };
 // Nothing if there is none, or one that lets nothing through. With `through`, of the routes by that link alone.
 Result<std::optional<RouteMatch>> match_route(Netlink& route, const IpAddr& address, IfIndex through = IfIndex::kNone);
+
+// A route to one destination, whatever becomes of its packets.
+struct RouteTo {
+  uint32_t table = 0;
+  uint32_t priority = 0;
+  std::vector<IfIndex> links;  // several of a multipath route
+};
+// The routes of all tables to exactly this destination, without those that let nothing through, or lead to the host.
+Result<std::vector<RouteTo>> list_routes_to(Netlink& route, const Cidr& dst);
+// Removes one of them. One that is not there is no error.
+Status remove_route(Netlink& route, const Cidr& dst, const RouteTo& which);
 
 // The link that a packet takes for which there is no other route: of the default route of the main table with the best
 // metric, IPv4's if there is one, else IPv6's.

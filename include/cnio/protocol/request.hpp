@@ -49,7 +49,8 @@ struct Attachment {
 
 // A validated call of a plugin (CNI 1.1.0, section 2, "Protocol parameters").
 struct Request {
-  std::string_view plugin;  // "bridge": who is called, for notes
+  std::string_view plugin;   // "bridge": who is called, for notes
+  std::string_view program;  // the name of its file, which may be another; empty: not known
   Command command = Command::kVersion;
   Attachment attachment;        // empty for GC, STATUS and VERSION
   std::string netns_path;       // CNI_NETNS as passed; may be empty for DEL: the sandbox is gone
@@ -66,6 +67,10 @@ struct Request {
   // What the keys of a plugin say.
   [[nodiscard]] Fields fields(Keys keys) const { return fields().knowing(keys); }
 };
+
+// Does `type` name the plugin that is called: by its name, that of its file, or the configuration's `type`? One that
+// called itself with the same input would do so without end.
+bool is_itself(const Request& request, std::string_view type);
 
 // Reads and checks the environment: the command, and the variables it needs (code 4, naming them).
 // Present but invalid ones are reported before missing ones.
