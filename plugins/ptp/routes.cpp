@@ -70,7 +70,7 @@ struct Holder {
 struct Others {
   std::optional<Holder> holder;
   std::vector<net::RouteTo> dead;  // left over: no link of theirs works
-  bool none = false;               // certainly: packets to it take the route of a network
+  bool none = false;               // certainly: packets to it take the route of a network, or none
 };
 
 bool leads_by(const net::RouteTo& route, net::IfIndex link) {
@@ -94,14 +94,19 @@ Result<Others> judge_routes(net::Netlink& host, const IpAddr& address, uint32_t 
   return out;
 }
 
-Result<Others> find_others(net::Netlink& host, const IpAddr& address, net::IfIndex own) {
-  CNIO_LET(const std::optional<net::RouteMatch> match, net::match_route(host, address));
-  if (!match || match->dst.prefix != address.bits()) return Others{{}, {}, match.has_value()};
+Result<Others> judge_match(net::Netlink& host, const IpAddr& address, const std::optional<net::RouteMatch>& match,
+                           net::IfIndex own) {
+  if (!match || match->dst.prefix != address.bits()) return Others{{}, {}, !match || !match->barrier};
   if (!match->local) return judge_routes(host, address, match->table, own);
   CNIO_LET(std::optional<net::Link> link, net::find_link(host, match->link));
   Others out;
   if (link && link->index != own) out.holder = Holder{*std::move(link), true};
   return out;
+}
+
+Result<Others> find_others(net::Netlink& host, const IpAddr& address, net::IfIndex own) {
+  CNIO_LET(const std::optional<net::RouteMatch> match, net::match_route(host, address));
+  return judge_match(host, address, match, own);
 }
 
 Error taken(std::string_view what, const IpAddr& address, const Holder& holder) {
@@ -182,8 +187,10 @@ namespace {
 // Another pod's address? The host has those of its own ends as routes only, for as long as the kernel has not made them
 // local (IPv6).
 Status check_gateway_free(net::Netlink& host, const IpAddr& gateway) {
-  CNIO_LET(const Others others, find_others(host, gateway, net::IfIndex::kNone));
-  if (!others.holder || others.holder->local) return {};  // local: as with every pod but the first
+  CNIO_LET(const std::optional<net::RouteMatch> match, net::match_route(host, gateway));
+  if (match && match->local) return {};  // as with every pod but the first
+  CNIO_LET(const Others others, judge_match(host, gateway, match, net::IfIndex::kNone));
+  if (!others.holder) return {};
   CNIO_LET(const std::vector<net::Address> present, net::list_addresses(host, others.holder->link, gateway.family()));
   const bool own = std::any_of(present.begin(), present.end(),
                                [&](const net::Address& address) { return address.cidr.addr == gateway; });
@@ -267,7 +274,9 @@ Status check_host_routes(net::Netlink& host, const net::Link& host_end, const Ad
     if (leads) continue;
     CNIO_LET(const std::optional<net::RouteMatch> match, net::match_route(host, ip.address.addr));
     return attachment::differs(object, "the host's route to " + ip.address.addr.to_string() + " through it",
-                               match ? "one that leads elsewhere" : "none");
+                               !match           ? "none"
+                               : match->barrier ? "one that lets nothing through"
+                                                : "one that leads elsewhere");
   }
   return {};
 }

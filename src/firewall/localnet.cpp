@@ -22,7 +22,7 @@ net::LinkSetting setting_of(const std::string& interface) { return {Family::kIpv
 Result<std::optional<Localnet>> find_way(const IpAddr& pod) {
   CNIO_LET(net::Netlink route, net::Netlink::open(NETLINK_ROUTE));
   CNIO_LET(const auto match, net::match_route(route, pod));
-  if (!match || match->local) return std::optional<Localnet>();
+  if (!match || match->local || match->barrier) return std::optional<Localnet>();
   CNIO_LET(const auto link, net::find_link(route, match->link));
   if (!link) return std::optional<Localnet>();
   return std::optional(Localnet{link->name, match->dst.prefix == pod.bits()});

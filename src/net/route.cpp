@@ -172,7 +172,15 @@ namespace {
 
 RouteMatch match_of(const Cidr& dst, const std::vector<Hop>& hops, uint32_t table) {
   const bool direct = hops.size() == 1 && !hops.front().gateway;
-  return {dst, hops.front().link, false, direct, table};
+  return {dst, hops.front().link, false, direct, false, table};
+}
+
+RouteMatch barrier_before(const IpAddr& address) {
+  RouteMatch out;
+  out.dst = Cidr{address, 0}.network();
+  out.direct = false;
+  out.barrier = true;
+  return out;
 }
 
 // The kernel chooses a source for what it looks up, and fails if the only one for a route of scope host is lo's own; it
@@ -184,7 +192,8 @@ Result<std::optional<RouteMatch>> find_host_route(Netlink& route, const IpAddr& 
   });
   const auto best = std::min_element(routes.begin(), routes.end(),
                                      [](const auto& a, const auto& b) { return a.route.priority < b.route.priority; });
-  if (best == routes.end() || best->barrier || best->hops.empty()) return std::optional<RouteMatch>();
+  if (best == routes.end()) return std::optional<RouteMatch>();
+  if (best->barrier || best->hops.empty()) return std::optional(barrier_before(address));
   return std::optional(match_of(best->route.dst, best->hops, best->route.table));
 }
 
@@ -217,8 +226,9 @@ Result<std::optional<RouteMatch>> match_route(Netlink& route, const IpAddr& addr
   if (asked.ok()) return match;
   if (asked.error().errnum() == EINVAL) return find_host_route(route, address, operation);
   // How the kernel says that there is none, or what kind of barrier.
-  for (const int none : {ENETUNREACH, EHOSTUNREACH, EACCES, EAGAIN}) {
-    if (asked.error().errnum() == none) return std::optional<RouteMatch>();
+  if (asked.error().errnum() == ENETUNREACH) return std::optional<RouteMatch>();
+  for (const int barrier : {EHOSTUNREACH, EACCES, EAGAIN}) {
+    if (asked.error().errnum() == barrier) return std::optional(barrier_before(address));
   }
   return asked.error();
 }

@@ -44,6 +44,7 @@ class RouteChoice : public test::NetTest {
   std::string match_of(std::string_view text) {
     const auto match = matched(text);
     if (!match) return "none";
+    if (match->barrier) return "a barrier";
     for (const char* name : {"v0", "v1", "lo"}) {
       if (link(name).index == match->link) return match->dst.to_string() + " " + name + (match->local ? " local" : "");
     }
@@ -73,6 +74,43 @@ TEST_F(RouteChoice, OnTheLinkAlso) {
   ip("link del v0");
   EXPECT_EQ(routes_to("10.60.0.1").at(0).at("dev"), "v1");
   EXPECT_EQ(routes_to("fd60::1", "", "-6").at(0).at("dev"), "v1");
+}
+
+TEST_F(RouteChoice, OfSeveralPathsAllLinksAreKnownAndItGoesWhole) {
+  for (const auto& [family, dst, first, second] : {std::tuple("-4", "10.60.0.1/32", "10.1.0.1", "10.2.0.1"),
+                                                   std::tuple("-6", "fd60::1/128", "fd01::1", "fd02::1")}) {
+    ip(std::string(family) + " route add " + dst + " metric 7 nexthop via " + first + " dev v0 nexthop via " + second +
+       " dev v1");
+    const auto match = matched(cidr(dst).addr.to_string());
+    ASSERT_TRUE(match) << dst;
+    EXPECT_EQ(match->link, link("v0").index);
+    EXPECT_FALSE(match->direct || match->local || match->barrier);
+    EXPECT_EQ(match->table, RT_TABLE_MAIN);
+    const auto routes = list_routes_to(route(), cidr(dst));
+    ASSERT_OK(routes);
+    ASSERT_EQ(routes.value().size(), 1U);
+    EXPECT_EQ(routes.value().at(0).links, (std::vector{link("v0").index, link("v1").index}));
+    EXPECT_EQ(routes.value().at(0).priority, 7U);
+    EXPECT_OK(remove_route(route(), cidr(dst), routes.value().at(0)));
+    EXPECT_TRUE(list_routes_to(route(), cidr(dst)).value().empty());
+    EXPECT_OK(remove_route(route(), cidr(dst), routes.value().at(0))) << "again";
+  }
+}
+
+TEST_F(RouteChoice, TheTableOfARuleIsNamed) {
+  for (const auto& [family, dst] : {std::pair("-4", "10.60.0.1/32"), std::pair("-6", "fd60::1/128")}) {
+    ip(std::string(family) + " rule add pref 10 lookup 100");
+    ip(std::string(family) + " route add " + dst + " dev v0 table 100");
+    const auto match = matched(cidr(dst).addr.to_string());
+    ASSERT_TRUE(match) << dst;
+    EXPECT_EQ(match->table, 100U);
+    EXPECT_TRUE(match->direct);
+    const auto routes = list_routes_to(route(), cidr(dst)).value();
+    ASSERT_EQ(routes.size(), 1U);
+    EXPECT_OK(remove_route(route(), cidr(dst), routes.at(0)));
+    EXPECT_FALSE(matched(cidr(dst).addr.to_string())) << dst;
+    ip(std::string(family) + " rule del pref 10");
+  }
 }
 
 TEST_F(RouteChoice, OneThatMustBeTheFirstFailsBehindAnother) {
@@ -124,14 +162,16 @@ TEST_F(RouteChoice, TheHostsOwnAddressesAreLocal) {
   EXPECT_TRUE(matched("127.0.0.1")->local);
 }
 
-TEST_F(RouteChoice, WhatLetsNothingThroughIsNone) {
-  for (const char* kind : {"blackhole", "unreachable", "prohibit", "throw"}) {
+TEST_F(RouteChoice, WhatLetsNothingThroughIsABarrier) {
+  for (const char* kind : {"blackhole", "unreachable", "prohibit"}) {
     for (const char* dst : {"10.80.0.1", "fd80::1"}) {
       ip(std::string("route add ") + kind + " " + dst);
-      EXPECT_EQ(match_of(dst), "none") << kind;
+      EXPECT_EQ(match_of(dst), "a barrier") << kind;
       ip(std::string("route del ") + kind + " " + dst);
     }
   }
+  ip("route add throw 10.80.0.1");  // the next table is asked
+  EXPECT_EQ(match_of("10.80.0.1"), "none");
 }
 
 TEST_F(RouteChoice, AHostWithoutAddressesHasRoutesToo) {

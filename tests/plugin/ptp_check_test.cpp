@@ -36,7 +36,7 @@ INSTANTIATE_TEST_SUITE_P(
                   "ip link add u0 type veth peer name u1; ip link set u0 up; ip route replace 10.1.0.2 dev u0",
                   "leads elsewhere"},
         PtpDamage{"HostRouteByAnotherHop", "ip route replace 10.1.0.2 via 10.99.9.9 dev $H onlink", "leads elsewhere"},
-        PtpDamage{"HostRouteOfSixHidden", "ip -6 route add blackhole fd01::2 metric 1", "route to fd01::2"},
+        PtpDamage{"HostRouteOfSixHidden", "ip -6 route add blackhole fd01::2 metric 1", "lets nothing through"},
         PtpDamage{"HostEndInABridge", "ip link add b9 type bridge; ip link set b9 up; ip link set $H master b9",
                   "a port of b9"},
         PtpDamage{"RouterAdvertisementsBelieved", "sysctl -qw net.ipv6.conf.$H.accept_ra=2", "accept_ra"},

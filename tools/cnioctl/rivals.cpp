@@ -11,7 +11,8 @@ Result<std::optional<net::RouteMatch>> find_rival_route(net::Netlink& host, cons
                                                         const std::function<bool(net::IfIndex)>& is_theirs) {
   for (const IpAddr& address : {subnet.network().addr.next().next(), subnet.last().previous()}) {
     CNIO_LET(const auto route, net::match_route(host, address));
-    if (!route || route->local || route->dst.prefix < subnet.prefix || is_theirs(route->link)) continue;
+    if (!route || route->local || route->barrier || route->dst.prefix < subnet.prefix || is_theirs(route->link))
+      continue;
     return route;
   }
   return std::optional<net::RouteMatch>();

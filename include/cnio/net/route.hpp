@@ -53,9 +53,10 @@ struct RouteMatch {
   IfIndex link = IfIndex::kNone;  // of a multipath route the first
   bool local = false;             // the address is one of the host's own
   bool direct = true;             // one next hop, and the destination is on its link
+  bool barrier = false;           // it lets nothing through, and nothing else is known of it
   uint32_t table = 0;
 };
-// Nothing if there is none, or one that lets nothing through. With `through`, of the routes by that link alone.
+// Nothing if there is none. With `through`, of the routes by that link alone.
 Result<std::optional<RouteMatch>> match_route(Netlink& route, const IpAddr& address, IfIndex through = IfIndex::kNone);
 
 // A route to one destination, whatever becomes of its packets.
