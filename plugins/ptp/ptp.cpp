@@ -12,6 +12,7 @@
 #include "cnio/attachment/masquerading.hpp"
 #include "cnio/attachment/routers.hpp"
 #include "cnio/attachment/stories.hpp"
+#include "cnio/net/link/bridge.hpp"
 #include "cnio/net/own_address.hpp"
 #include "cnio/net/sysctl.hpp"
 
@@ -93,6 +94,8 @@ class PointToPoint : public attachment::Driver {
     const AddResult own = attachment::part_of(prev, request_.attachment.ifname);
     host_end_ = veth.host_end;
     if (has_ipv6(own)) CNIO_TRY(prepare_ipv6());
+    if (host_end_.master != net::IfIndex::kNone) CNIO_TRY(net::leave_master(at.host, host_end_));
+    attachment::be_deaf_to_routers(network_.plugin, host_end_);
     if (!veth.host_end.up) CNIO_TRY(net::set_link_up(at.host, veth.host_end));
     return connect_host(at, veth, own);
   }

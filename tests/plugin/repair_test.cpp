@@ -132,6 +132,23 @@ TEST_F(Repair, OfPtp) {
   expect_well(config, result, pod());
 }
 
+TEST_F(Repair, OfAPtpWhoseHostEndSomebodyHasTurnedToOtherUse) {
+  const Json config = full_ptp();
+  const Json result = must_add(config, pod());
+  const std::string end = result.at("interfaces").at(0).at("name").get<std::string>();
+  must_run({"ip", "link", "add", "br9", "type", "bridge"});
+  for (const std::vector<std::string>& damage :
+       {std::vector<std::string>{"ip", "link", "set", end, "master", "br9"},
+        {"ip", "route", "replace", "10.1.0.2", "via", "10.99.9.9", "dev", end, "onlink"},
+        {"sysctl", "-qw", "net.ipv4.conf." + end + ".forwarding=0"},
+        {"sysctl", "-qw", "net.ipv6.conf." + end + ".accept_ra=2"}}) {
+    must_run(damage);
+    EXPECT_NE(repaired(config, result, pod()), "") << damage.back();
+    expect_well(config, result, pod());
+    EXPECT_TRUE(ping(pod().netns, "10.1.0.1"));
+  }
+}
+
 TEST_F(Repair, DoesNotLetAPodSendUnderAnotherMacAddress) {
   const Json config = full_config();
   const Json result = must_add(config, pod());

@@ -57,14 +57,22 @@ Status configure_port(Netlink& route, const Link& link, const PortSpec& spec, bo
   return route.request(message.get(), "configure bridge port " + link.name);
 }
 
-}  // namespace
-
-Status join_bridge(Netlink& route, const Link& link, const Link& bridge) {
+Status set_master(Netlink& route, const Link& link, IfIndex master, const std::string& operation) {
   ifinfomsg info{};
   info.ifi_index = raw(link.index);
   const MsgPtr message = link_message(RTM_NEWLINK, 0, info);
-  must(nla_put_u32(message.get(), IFLA_MASTER, static_cast<uint32_t>(raw(bridge.index))));
-  return route.request(message.get(), "make " + link.name + " a port of the bridge " + bridge.name);
+  must(nla_put_u32(message.get(), IFLA_MASTER, static_cast<uint32_t>(raw(master))));
+  return route.request(message.get(), operation);
+}
+
+}  // namespace
+
+Status join_bridge(Netlink& route, const Link& link, const Link& bridge) {
+  return set_master(route, link, bridge.index, "make " + link.name + " a port of the bridge " + bridge.name);
+}
+
+Status leave_master(Netlink& route, const Link& link) {
+  return set_master(route, link, IfIndex::kNone, "take " + link.name + " out of what it is a port of");
 }
 
 Status configure_port(Netlink& route, const Link& link, const PortSpec& spec) {

@@ -31,6 +31,8 @@ struct PortSpec {
 };
 // Takes it out of another bridge, if it is in one.
 Status join_bridge(Netlink& route, const Link& link, const Link& bridge);
+// Takes it out of whatever it is a port of.
+Status leave_master(Netlink& route, const Link& link);
 Status configure_port(Netlink& route, const Link& link, const PortSpec& spec);
 
 }  // namespace cnio::net
