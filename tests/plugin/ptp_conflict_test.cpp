@@ -284,6 +284,10 @@ TEST_F(PtpConflict, AnotherGatewayOfThePodsNetworkIsTaken) {
   const Json result = must_add(config, pod());
   EXPECT_TRUE(ping(pod().netns, "192.0.2.2"));
   EXPECT_TRUE(succeeded_silently(check(with_prev_result(config, result), pod())));
+  Json other = config;  // the pod's own address, as a gateway: nothing goes there, and the reference takes it
+  other["ipam"]["ranges"] = Json::array({one_address_ranges("9").at(0)});
+  other["ipam"]["routes"] = Json::parse(R"([{"dst": "192.0.2.0/24", "gw": "10.1.0.9"}])");
+  must_add(other, pod("c3"));
   config["ipam"]["routes"] = Json::parse(R"([{"dst": "192.0.2.0/24", "gw": "10.9.0.99"}])");
   EXPECT_TRUE(failed(add(config, pod("c2")), code::kKernel, {"10.9.0.99"}));
   EXPECT_THAT(link_names(pod("c2").netns), IsEmpty());
