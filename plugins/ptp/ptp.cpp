@@ -118,7 +118,7 @@ class PointToPoint : public attachment::Driver {
   const Request& request_;
   attachment::Network network_;
   net::Link host_end_;
-  bool unknown_ = false;  // the host had no route to any of the pod's addresses
+  std::vector<IpAddr> unknown_;  // to which the host had no routes
 };
 
 Result<std::unique_ptr<attachment::Driver>> driver_of_the_rest(const Request& request) {

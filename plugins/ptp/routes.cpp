@@ -83,6 +83,10 @@ Result<Others> judge_routes(net::Netlink& host, const IpAddr& address, uint32_t 
   CNIO_LET(std::vector<net::RouteTo> routes, net::list_routes_to(host, Cidr::host(address)));
   for (net::RouteTo& each : routes) {
     if ((each.table != table && each.table != RT_TABLE_MAIN) || leads_by(each, own)) continue;
+    if (each.links.empty()) {  // nobody knows whether it is alive
+      out.holder.emplace().link.name = "of nexthop object " + std::to_string(each.nexthop);
+      return out;
+    }
     for (const net::IfIndex index : each.links) {
       CNIO_LET(std::optional<net::Link> link, net::find_link(host, index));
       if (!link || !link->up || !link->carrier) continue;
@@ -214,6 +218,8 @@ Status lead_to_pod(net::Netlink& host, const net::Link& host_end, const IpAddr& 
   const Status added = net::add_route(host, host_end, route, net::IfThere::kFail);
   if (added.ok() || added.error().errnum() != EEXIST) return added;
   CNIO_TRY(clear_way(host, address, host_end.index));
+  CNIO_LET(const std::optional<net::RouteMatch> match, net::match_route(host, address));
+  if (match && match->barrier) return hidden(address);
   return net::add_route(host, host_end, route, net::IfThere::kReplace);
 }
 
@@ -224,13 +230,13 @@ Result<bool> leads_to_pod(net::Netlink& host, const net::Link& host_end, const I
 
 }  // namespace
 
-Result<bool> check_addresses_free(net::Netlink& host, const AddResult& result) {
-  bool unknown = true;
+Result<std::vector<IpAddr>> check_addresses_free(net::Netlink& host, const AddResult& result) {
+  std::vector<IpAddr> unknown;
   for (const IpConfig& ip : result.ips) {
     if (ip.address.addr.is_link_local_unicast()) continue;  // means another interface on each link
     CNIO_LET(const Others others, find_others(host, ip.address.addr, net::IfIndex::kNone));
     if (others.holder) return taken("address", ip.address.addr, *others.holder);
-    unknown = unknown && others.none;
+    if (others.none) unknown.push_back(ip.address.addr);
   }
   for (const Cidr& gateway : gateways_of(result)) {
     if (!gateway.addr.is_link_local_unicast()) CNIO_TRY(check_gateway_free(host, gateway.addr));
@@ -248,14 +254,16 @@ Status leave_to_others(net::Netlink& host, std::vector<IpAddr>& addresses) {
   return {};
 }
 
-Status connect_host_end(net::Netlink& host, const net::Link& host_end, const AddResult& result, bool unknown) {
+Status connect_host_end(net::Netlink& host, const net::Link& host_end, const AddResult& result,
+                        const std::vector<IpAddr>& unknown) {
   for (const Cidr& gateway : gateways_of(result)) {
     const Status added = net::add_address(host, host_end, gateway, net::DuplicateDetection::kOff);
     if (!added.ok() && added.error().errnum() != EEXIST) return added;  // a repair may find it there
   }
   for (const IpConfig& ip : result.ips) {
     const IpAddr& address = ip.address.addr;
-    const bool certain = unknown || address.is_link_local_unicast();
+    const bool certain =
+        address.is_link_local_unicast() || std::find(unknown.begin(), unknown.end(), address) != unknown.end();
     if (!certain) CNIO_TRY(clear_way(host, address, host_end.index));
     CNIO_TRY(lead_to_pod(host, host_end, address));
     if (certain) continue;

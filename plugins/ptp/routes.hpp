@@ -24,16 +24,17 @@ std::vector<Cidr> gateways_of(const protocol::AddResult& result);
 // May the host have routes to the pod's addresses? An address that is the host's own, or to which a link leads that
 // is up and has a carrier, is somebody else's: error, code 103, naming that link. A route by a link that is down or has
 // lost its other end is left over, and gives way. A gateway may be the host's own already, but not another pod's.
-// Returns whether there is certainly no route to any of the addresses.
-Result<bool> check_addresses_free(net::Netlink& host, const protocol::AddResult& result);
+// Returns the addresses to which there is certainly no route.
+Result<std::vector<IpAddr>> check_addresses_free(net::Netlink& host, const protocol::AddResult& result);
 
 // Takes those out to which a link of the host leads that carries frames: when the pod's own is gone, another pod's.
 Status leave_to_others(net::Netlink& host, std::vector<IpAddr>& addresses);
 
 // Gives the host's end the gateways, and the host a route to each address, in place of those left over. `unknown`:
-// there are certainly none. Error: code 103 if another pod has got an address meanwhile, or a route that is none of a
-// link's comes first.
-Status connect_host_end(net::Netlink& host, const net::Link& host_end, const protocol::AddResult& result, bool unknown);
+// to these there are certainly none. Error: code 103 if another pod has got an address meanwhile, or one that lets
+// nothing through comes first.
+Status connect_host_end(net::Netlink& host, const net::Link& host_end, const protocol::AddResult& result,
+                        const std::vector<IpAddr>& unknown);
 
 // For CHECK. Error: code 104.
 Status check_host_routes(net::Netlink& host, const net::Link& host_end, const protocol::AddResult& result);

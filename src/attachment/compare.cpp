@@ -74,12 +74,25 @@ Status check_addresses(net::Sandbox& sandbox, const net::Link& link, const AddRe
 
 namespace {
 
-bool matches(const net::KernelRoute& present, const net::RouteSpec& wanted, const std::set<uint32_t>& tables) {
+// As the kernel keeps it: cut, and of IPv6 led along as the link's MTU changes.
+bool has_mtu(const net::KernelRoute& present, uint32_t wanted, const net::Link& link) {
+  constexpr uint32_t kMost = 65535 - 15;
+  return present.mtu == std::min(wanted, kMost) || (!present.dst.addr.is_v4() && present.mtu == link.mtu);
+}
+
+bool has_segment_size(const net::KernelRoute& present, uint32_t wanted) {
+  constexpr uint32_t kMost = 65535 - 40;
+  return present.advmss == std::min(wanted, kMost);
+}
+
+bool matches(const net::KernelRoute& present, const net::RouteSpec& wanted, const std::set<uint32_t>& tables,
+             const net::Link& link) {
   if (present.dst != wanted.dst.network() || !tables.contains(present.table)) return false;
   if (wanted.priority && present.priority != *wanted.priority) return false;
-  if (wanted.mtu && present.mtu != *wanted.mtu) return false;
-  if (wanted.advmss && present.advmss != *wanted.advmss) return false;
-  if (!wanted.gateway) return present.gateways.empty();
+  if (wanted.mtu && !has_mtu(present, *wanted.mtu, link)) return false;
+  if (wanted.advmss && !has_segment_size(present, *wanted.advmss)) return false;
+  // IPv6 knows no scopes: by the reference such a route leads through the gateway.
+  if (!wanted.gateway) return present.gateways.empty() || (!wanted.dst.addr.is_v4() && wanted.scope);
   return std::find(present.gateways.begin(), present.gateways.end(), *wanted.gateway) != present.gateways.end();
 }
 
@@ -109,7 +122,7 @@ Status check_routes(net::Sandbox& sandbox, const net::Link& link, const std::vec
       if (route.dst.family() != family) continue;
       const auto is_in = [&](const std::set<uint32_t>& tables) {
         return std::any_of(present.begin(), present.end(),
-                           [&](const net::KernelRoute& candidate) { return matches(candidate, route, tables); });
+                           [&](const net::KernelRoute& candidate) { return matches(candidate, route, tables, link); });
       };
       if (is_in({route.table.value_or(RT_TABLE_MAIN)})) continue;
       if (!others) {

@@ -225,11 +225,12 @@ Status del(const Request& request, const MakeDriver& make_driver) {
   const Network& releasing_network = releasing_driver->network();
   auto ipam = find_ipam(releasing, releasing_network);
   // Nobody of that name is there: who gave the addresses may be.
-  const std::optional<Request> then = ipam.ok() ? std::nullopt : former_request(request, pairs);
+  const bool same_life = !ipam.ok() && may_be_recorded(request, pairs);
+  const std::optional<Request> then = same_life ? former_request(request, pairs) : std::nullopt;
   if (then) {
     CNIO_LET(const auto former, make_driver(*then));
     auto other = find_ipam(*then, former->network());
-    if (other.ok() && other.value()) ipam = std::move(other);
+    if (other.ok()) ipam = std::move(other);  // perhaps nobody did
   }
   Release release(ipam.ok() && ipam.value() ? &*ipam.value() : nullptr);
   const Status gone = disconnect_all(request, *driver, make_driver, scene, pairs, errors);

@@ -37,6 +37,7 @@ Result<Delegate> Delegate::find(const Request& request, const std::string& type,
   if (type.find_first_of(std::string_view("/\0", 2)) != std::string::npos || type == "." || type == "..") {
     return Error::config(role.key, "must be the name of a plugin, without path, not " + quote(type));
   }
+  if (protocol::is_itself(request, type)) return Error::config(role.key, quote(type) + " is this plugin itself");
   std::string path = find_executable(request.cni_path, type);
   if (path.empty()) {
     if (const std::string other = find_file(request.cni_path, type); !other.empty()) {

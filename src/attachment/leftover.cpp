@@ -120,7 +120,10 @@ Result<Leftover> find_leftover(net::Netlink& host, std::optional<net::Sandbox>& 
   for (net::Link& link : other.host_ends) {
     const bool by_reference = !link.alias.starts_with(kAliasMark) && prev_result &&
                               lists_interface(*prev_result, link.name) && !was_recorded(pairs, link.name);
-    if (by_reference) left.owned.insert(left.owned.end(), other.owned.begin(), other.owned.end());
+    if (by_reference) {  // what was recorded is of a life that is over
+      left.recorded = false;
+      left.owned = other.owned;
+    }
     if (by_reference || link.alias == alias_of(request)) left.host_ends.push_back(std::move(link));
   }
   return left;

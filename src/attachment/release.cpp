@@ -1,6 +1,9 @@
 // Copyright the cnio authors. SPDX-License-Identifier: Apache-2.0
 #include "attachment/release.hpp"
 
+#include <algorithm>
+
+#include "cnio/attachment/addressing.hpp"
 #include "cnio/protocol/plugin.hpp"
 
 namespace cnio::attachment {
@@ -33,6 +36,16 @@ std::optional<Request> former_request(const Request& request, const std::vector<
   if (pairs.empty() || pairs.back().config.empty()) return std::nullopt;
   auto then = protocol::with_config(request, pairs.back().config);
   return then.ok() ? std::optional(std::move(then).value()) : std::nullopt;
+}
+
+bool may_be_recorded(const Request& request, const std::vector<RecordedPair>& pairs) {
+  const auto prev = protocol::parse_prev_result(request.fields(), request.version);
+  if (pairs.empty() || !prev.ok() || !prev.value()) return !pairs.empty();
+  const std::vector<IpAddr> told = recorded_attachment(prev.value(), request.attachment.ifname).addresses;
+  const std::vector<IpAddr>& recorded = pairs.back().addresses;
+  return std::all_of(told.begin(), told.end(), [&](const IpAddr& each) {
+    return std::find(recorded.begin(), recorded.end(), each) != recorded.end();
+  });
 }
 
 void release_as_then(const Request& request, const Network& network, const MakeDriver& make_driver,

@@ -39,6 +39,10 @@ Result<protocol::Request> releasing_request(const protocol::Request& request, co
 std::optional<protocol::Request> former_request(const protocol::Request& request,
                                                 const std::vector<RecordedPair>& pairs);
 
+// Is it of the recorded pair that the runtime speaks? Not if it tells of other addresses: the reference has deleted
+// that one, and made another.
+bool may_be_recorded(const protocol::Request& request, const std::vector<RecordedPair>& pairs);
+
 // The addresses were given by what the configuration said then, perhaps out of another store. The interface is gone,
 // and so no reason to call DEL again if that cannot be asked any more.
 void release_as_then(const protocol::Request& request, const Network& network, const MakeDriver& make_driver,

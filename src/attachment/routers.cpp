@@ -38,7 +38,9 @@ void be_deaf_to_routers(std::string_view plugin, const net::Link& link) {
 }
 
 Status check_deafness(const net::Link& link) {
-  if (!link.ipv6 || !link.ipv6->believes_routers()) return {};
+  if (!link.ipv6 || link.ipv6->disabled || !link.ipv6->believes_routers()) return {};
+  // Where settings are read-only ADD could not either, and has said so.
+  if (!net::OpenSysctl::open("ipv6/conf/" + link.name + "/accept_ra").ok()) return {};
   const net::LinkSetting setting{Family::kIpv6, link.name, "accept_ra"};
   return Error::make(Code::kCheckFailed, "this host believes router advertisements of the pod: " + to_string(setting) +
                                              " is " + std::to_string(link.ipv6->accept_ra))

@@ -78,8 +78,8 @@ Status add_route(Netlink& route, const Link& link, const RouteSpec& spec, IfTher
 namespace {
 
 RouteMatch match_of(const Cidr& dst, const std::vector<RouteHop>& hops, uint32_t table) {
-  const bool direct = hops.size() == 1 && !hops.front().gateway;
-  return {dst, hops.front().link, false, direct, false, table};
+  const bool direct = hops.size() == 1 && hops.front().direct;
+  return {dst, hops.empty() ? IfIndex::kNone : hops.front().link, false, direct, false, table};
 }
 
 RouteMatch barrier_before(const IpAddr& address) {
@@ -91,16 +91,20 @@ RouteMatch barrier_before(const IpAddr& address) {
 }
 
 // The kernel chooses a source for what it looks up, and fails if the only one for a route of scope host is lo's own; it
-// says the same of a black hole.
+// says the same of a black hole. One in another table is there because a rule leads to it.
 Result<std::optional<RouteMatch>> find_host_route(Netlink& route, const IpAddr& address, const std::string& operation) {
   CNIO_LET(std::vector<ParsedRoute> routes, dump_routes(route, address.family(), operation, Barriers::kIncluded));
+  const bool elsewhere = std::any_of(routes.begin(), routes.end(), [&](const ParsedRoute& each) {
+    return each.barrier && each.route.table != RT_TABLE_MAIN && each.route.dst.contains(address);
+  });
+  if (elsewhere) return std::optional(barrier_before(address));
   std::erase_if(routes, [&](const ParsedRoute& each) {
-    return each.route.dst != Cidr::host(address) || each.route.table != RT_TABLE_MAIN;
+    return each.route.dst != Cidr::host(address) || each.route.table != RT_TABLE_MAIN || each.tos != 0;
   });
   const auto best = std::min_element(routes.begin(), routes.end(),
                                      [](const auto& a, const auto& b) { return a.route.priority < b.route.priority; });
   if (best == routes.end()) return std::optional<RouteMatch>();
-  if (best->barrier || best->hops.empty()) return std::optional(barrier_before(address));
+  if (best->barrier) return std::optional(barrier_before(address));
   return std::optional(match_of(best->route.dst, best->hops, best->route.table));
 }
 
@@ -122,7 +126,7 @@ Result<std::optional<RouteMatch>> match_route(Netlink& route, const IpAddr& addr
     if (answer.nlmsg_type != RTM_NEWROUTE || nlmsg_parse(&answer, sizeof(rtmsg), at, RTA_MAX, nullptr) < 0) return;
     const auto* found = static_cast<const rtmsg*>(nlmsg_data(&answer));
     const std::vector<RouteHop> hops = parse_hops(at);
-    if (hops.empty() || found->rtm_dst_len > address.bits()) return;
+    if ((hops.empty() && at[RTA_NH_ID] == nullptr) || found->rtm_dst_len > address.bits()) return;
     const bool local = found->rtm_type == RTN_LOCAL;
     if (!local && found->rtm_type != RTN_UNICAST) return;
     match = match_of(Cidr{address, found->rtm_dst_len}.network(), hops, table_of(at, *found));
@@ -144,8 +148,8 @@ Result<std::vector<RouteTo>> list_routes_to(Netlink& route, const Cidr& dst) {
   CNIO_LET(const std::vector<ParsedRoute> all, dump_routes(route, dst.family(), "list routes to " + dst.to_string()));
   std::vector<RouteTo> out;
   for (const ParsedRoute& parsed : all) {
-    if (parsed.route.dst != dst) continue;
-    RouteTo found{parsed.route.table, parsed.route.priority, {}};
+    if (parsed.route.dst != dst || parsed.tos != 0) continue;
+    RouteTo found{parsed.route.table, parsed.route.priority, {}, parsed.nexthop};
     for (const RouteHop& hop : parsed.hops) found.links.push_back(hop.link);
     out.push_back(std::move(found));
   }
@@ -162,7 +166,10 @@ Status remove_route(Netlink& route, const Cidr& dst, const RouteTo& which) {
   must(nla_put(message.get(), RTA_DST, static_cast<int>(dst.addr.bits() / 8), dst.addr.data()));
   must(nla_put_u32(message.get(), RTA_TABLE, which.table));
   if (which.priority != 0) must(nla_put_u32(message.get(), RTA_PRIORITY, which.priority));
-  if (which.links.size() == 1) must(nla_put_s32(message.get(), RTA_OIF, static_cast<int>(which.links.front())));
+  if (which.nexthop != 0) {
+    must(nla_put_u32(message.get(), RTA_NH_ID, which.nexthop));
+  } else if (which.links.size() == 1)
+    must(nla_put_s32(message.get(), RTA_OIF, static_cast<int>(which.links.front())));
   Status removed = route.request(message.get(), "remove route " + dst.to_string());
   if (!removed.ok() && removed.error().errnum() == ESRCH) return {};
   return removed;

@@ -23,7 +23,10 @@ void parse_multipath(nlattr* multipath, std::vector<RouteHop>& hops) {
   while (left >= static_cast<int>(sizeof *hop) && hop->rtnh_len >= sizeof *hop && hop->rtnh_len <= left) {
     const nlattr* via =
         nla_find(reinterpret_cast<nlattr*>(RTNH_DATA(hop)), static_cast<int>(hop->rtnh_len - sizeof *hop), RTA_GATEWAY);
-    hops.push_back({IfIndex{hop->rtnh_ifindex}, via != nullptr ? std::optional(to_ip(via)) : std::nullopt});
+    const nlattr* of_another_family =
+        nla_find(reinterpret_cast<nlattr*>(RTNH_DATA(hop)), static_cast<int>(hop->rtnh_len - sizeof *hop), RTA_VIA);
+    hops.push_back({IfIndex{hop->rtnh_ifindex}, via != nullptr ? std::optional(to_ip(via)) : std::nullopt,
+                    via == nullptr && of_another_family == nullptr});
     left -= static_cast<int>(RTNH_ALIGN(hop->rtnh_len));
     hop = RTNH_NEXT(hop);
   }
@@ -44,6 +47,8 @@ std::optional<ParsedRoute> parse_route(nlmsghdr& header) {
   static constexpr uint8_t kAny[16] = {};
   ParsedRoute parsed;
   parsed.barrier = barrier;
+  parsed.tos = info->rtm_tos;
+  if (at[RTA_NH_ID] != nullptr) parsed.nexthop = value_of<uint32_t>(at[RTA_NH_ID]);
   KernelRoute& route = parsed.route;
   route.dst = {at[RTA_DST] != nullptr ? to_ip(at[RTA_DST]) : IpAddr::from_bytes(family, kAny), info->rtm_dst_len};
   route.table = table_of(at, *info);
@@ -62,7 +67,8 @@ std::vector<RouteHop> parse_hops(nlattr* const* at) {
   std::vector<RouteHop> hops;
   if (at[RTA_OIF] != nullptr) {
     hops.push_back({IfIndex{value_of<int>(at[RTA_OIF])},
-                    at[RTA_GATEWAY] != nullptr ? std::optional(to_ip(at[RTA_GATEWAY])) : std::nullopt});
+                    at[RTA_GATEWAY] != nullptr ? std::optional(to_ip(at[RTA_GATEWAY])) : std::nullopt,
+                    at[RTA_GATEWAY] == nullptr && at[RTA_VIA] == nullptr});
   }
   if (at[RTA_MULTIPATH] != nullptr) parse_multipath(at[RTA_MULTIPATH], hops);
   return hops;

@@ -18,7 +18,8 @@ namespace cnio::net {
 // A next hop: by which link, and to whom unless the destination is on it.
 struct RouteHop {
   IfIndex link = IfIndex::kNone;
-  std::optional<IpAddr> gateway;
+  std::optional<IpAddr> gateway;  // of the route's own family
+  bool direct = true;             // the destination is on the link
 };
 
 struct ParsedRoute {
@@ -26,6 +27,8 @@ struct ParsedRoute {
   std::vector<RouteHop> hops;
   bool learned = false;  // from a router advertisement
   bool barrier = false;  // lets nothing through
+  uint8_t tos = 0;       // 0: for packets of every kind
+  uint32_t nexthop = 0;  // the nexthop object that the hops are of; 0: none
 };
 
 // The next hops of an RTM_NEWROUTE; `at`: its attributes by RTA_* number.

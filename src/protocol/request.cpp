@@ -151,10 +151,7 @@ Result<std::vector<Attachment>> parse_valid_attachments(const Fields& whole) {
 }
 
 bool is_itself(const Request& request, std::string_view type) {
-  if (type.empty()) return false;
-  if (type == request.plugin || type == request.program) return true;
-  const auto own = request.fields().text("type");
-  return own.ok() && own.value() == type;
+  return !type.empty() && (type == request.plugin || type == request.program);
 }
 
 }  // namespace cnio::protocol

@@ -105,6 +105,15 @@ TEST_F(AttachmentDelOne, ReleasesThoughNoIpamPluginIsConfiguredAnyMore) {
   expect_nothing_of("c1", "10.1.0.2");
 }
 
+TEST_F(AttachmentDelOne, WhereNobodyGaveAnAddressNobodyIsMissed) {
+  must_add(layer2_config(), pod());
+  Json config = layer2_config();
+  config["ipam"] = {{"type", "nothere"}};
+  EXPECT_TRUE(succeeded_silently(del(config, pod())));
+  EXPECT_TRUE(host_ends().empty());
+  EXPECT_EQ(records(), 0U);
+}
+
 TEST_F(AttachmentDelOne, GetsThroughThoughTheFormerIpamPluginIsGone) {
   FAULT("B6 store changed");
   FakeIpam fake;

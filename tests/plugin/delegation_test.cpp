@@ -37,14 +37,13 @@ TEST_F(Delegation, PassesStdinAndEnvironmentUnchanged) {
 // It would do so without end: also by the name of its file, where that is another.
 TEST_F(Delegation, NoPluginCallsItself) {
   const Attachment who = pod();
-  const std::string folder = "/run/test/renamed";
-  std::filesystem::create_directories(folder);
   for (const char* plugin : {"bridge", "ptp"}) {
+    const std::string folder = std::string("/run/test/renamed-") + plugin;
+    std::filesystem::create_directories(folder);
     const Json plain = {{"cniVersion", "1.1.0"}, {"name", "net"}, {"type", plugin}, {"ipam", {{"type", plugin}}}};
     Json renamed = plain;
     renamed["ipam"]["type"] = "other";
-    std::filesystem::copy_file(plugin_dir() + "/" + plugin, folder + "/other",
-                               std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::copy_file(plugin_dir() + "/" + plugin, folder + "/other");
     for (const Json& config : {plain, renamed}) {
       const Snapshot before = Snapshot::of_host();
       const auto call = [&](const std::string& verb, const Json& about) {

@@ -101,6 +101,31 @@ TEST_P(PtpCheckVersion, FreshAttachmentIsInOrder) {
 
 class PtpCheck : public PtpTest {};
 
+// The kernel cuts what is too much, and leads IPv6's along with the link.
+TEST_F(PtpCheck, RoutesHaveTheMtuThatTheKernelGivesThem) {
+  Json config = dual_ptp_config();
+  config["ipam"]["routes"] = Json::parse(R"([{"dst": "0.0.0.0/0", "mtu": 65535, "advmss": 65535},
+                                             {"dst": "::/0", "mtu": 1500}])");
+  const Json call = with_prev_result(config, must_add(config, pod()));
+  EXPECT_TRUE(succeeded_silently(check(call, pod())));
+  must_run({"ip", "link", "set", "eth0", "mtu", "1400"}, pod().netns);  // as tuning does
+  EXPECT_TRUE(succeeded_silently(check(call, pod())));
+}
+
+TEST_F(PtpCheck, WhatAddCouldNotSetIsNotMissed) {
+  set_sysctl("net/ipv4/ip_forward", "1");
+  const Json config = ptp_config();
+  const Json result = must_add(config, pod());
+  set_sysctl("net/ipv6/conf/" + host_end(result) + "/accept_ra", "1");
+  EXPECT_TRUE(failed(check(with_prev_result(config, result), pod()), code::kCheck, {"accept_ra"}));
+  must_run({"mount", "--bind", "/proc/sys", "/proc/sys"});
+  must_run({"mount", "-o", "remount,bind,ro", "/proc/sys"});
+  EXPECT_TRUE(succeeded_silently(check(with_prev_result(config, result), pod())));
+  must_run({"umount", "/proc/sys"});
+  set_sysctl("net/ipv6/conf/" + host_end(result) + "/disable_ipv6", "1");
+  EXPECT_TRUE(succeeded_silently(check(with_prev_result(config, result), pod()))) << "no advertisement gets through";
+}
+
 TEST_F(PtpCheck, OtherWordsForTheSame) {
   PARITY("M21");
   const Json config = dual_ptp_config();

@@ -23,12 +23,13 @@ void PrintTo(const Holder& holder, std::ostream* out) { *out << holder.name; }
 
 class PtpAddress : public PtpTest, public ::testing::WithParamInterface<Holder> {
  protected:
-  /// Has the host no such address, or its route, too? The kernel adds that of IPv6 a moment after the address.
+  /// Has the host no such address, or its routes, too? The kernel adds those of IPv6 a moment after the address, the
+  /// one that makes it local last.
   static bool is_settled(const std::string& cidr) {
     const std::string address = cidr.substr(0, cidr.find('/'));
     const bool is_six = address.find(':') != std::string::npos;
     return must_run({"ip", "-oneline", "addr", "show", "to", address}).empty() ||
-           !routes_to(address, "", is_six ? "-6" : "-4").empty();
+           !must_run({"ip", is_six ? "-6" : "-4", "route", "show", "table", "local", address}).empty();
   }
 };
 INSTANTIATE_TEST_SUITE_P(
@@ -145,7 +146,46 @@ TEST_F(PtpConflict, ABarrierThatComesFirstIsRefused) {
     EXPECT_FALSE(store_holds("fd01::2"));
     must_run({"ip", "-6", "route", "del", kind, "fd01::2", "metric", "1"});
   }
-  must_run({"ip", "route", "add", "unreachable", "10.1.0.2"});  // of the same rank as the pod's
+  for (const char* kind : {"unreachable", "blackhole", "prohibit"}) {  // of the same rank as the pod's
+    must_run({"ip", "route", "add", kind, "10.1.0.2"});
+    const Snapshot before = state();
+    EXPECT_TRUE(failed(add(config, pod()), code::kInTheWay, {"10.1.0.2", "another route"})) << kind;
+    EXPECT_TRUE(same(before, state()));
+    must_run({"ip", "route", "del", kind, "10.1.0.2"});
+  }
+  must_run({"ip", "rule", "add", "pref", "10", "lookup", "100"});
+  for (const char* kind : {"unreachable", "blackhole", "prohibit"}) {  // for more than the pod
+    must_run({"ip", "route", "add", kind, "10.1.0.0/24", "table", "100"});
+    const Snapshot before = state();
+    EXPECT_TRUE(failed(add(config, pod()), code::kInTheWay, {"10.1.0.2", "another route"})) << kind;
+    EXPECT_TRUE(same(before, state()));
+    must_run({"ip", "route", "del", kind, "10.1.0.0/24", "table", "100"});
+    must_run({"ip", "route", "add", kind, "10.1.0.0/24"});  // as BIRD has it for the node's subnet: the pod's is closer
+    must_add(config, pod());
+    expect_reached(pod().netns, "10.1.0.2", "10.1.0.1");
+    must_del(config, pod());
+    must_run({"ip", "route", "del", kind, "10.1.0.0/24"});
+  }
+}
+
+TEST_F(PtpConflict, ARouteByANexthopObjectIsSeen) {
+  PARITY("T-M17 M11");
+  must_run({"ip", "link", "add", "up0", "type", "veth", "peer", "name", "up1"});
+  for (const char* end : {"up0", "up1"}) must_run({"ip", "link", "set", end, "up"});
+  must_run({"ip", "nexthop", "add", "id", "3", "dev", "up0"});
+  Json config = ptp_config();
+  config["ipam"]["ranges"] = Json::array({one_address_ranges("2").at(0)});
+  for (const char* named : {"1", "0"}) {  // with its links, and without
+    set_sysctl("net/ipv4/nexthop_compat_mode", named);
+    must_run({"ip", "route", "add", "10.1.0.2/32", "nhid", "3"});
+    const Snapshot before = state();
+    EXPECT_TRUE(failed(add(config, pod()), code::kInTheWay, {"10.1.0.2"})) << named;
+    EXPECT_TRUE(same(before, state()));
+    must_run({"ip", "route", "del", "10.1.0.2/32"});
+  }
+  set_sysctl("net/ipv4/nexthop_compat_mode", "1");
+  must_run({"ip", "route", "add", "10.1.0.2/32", "nhid", "3"});
+  must_run({"ip", "link", "set", "up1", "down"});  // dead
   must_add(config, pod());
   expect_reached(pod().netns, "10.1.0.2", "10.1.0.1");
 }

@@ -135,6 +135,16 @@ TEST_P(Swap, PodsOfOursAreDeletedByTheReference) {
   EXPECT_TRUE(succeeded_silently(run_by(Side::kOurs, "CHECK", pod("c2"), second))) << "the other pod is as it was";
 }
 
+// Who gave the first pod its address did not give the second one's.
+TEST_P(Swap, TheIpamPluginOfAFormerPodIsNotAskedForAnother) {
+  const Json first = made_by(Side::kOurs, pod());
+  deleted_by_reference(pod(), first);
+  Json second = made_by(Side::kReference, pod());
+  second["ipam"] = {{"type", "nothere"}};
+  EXPECT_TRUE(failed(run_by(Side::kOurs, "DEL", pod(), second), code::kIpam, {"nothere"}));
+  EXPECT_TRUE(store_holds("10.1.0.3"));
+}
+
 // There and back again: what we know of the first pod is no reason to leave the second.
 TEST_P(Swap, APodThatTheReferenceMadeAnewGoesWithoutATrace) {
   PARITY("T67 T-M27 M13");

@@ -250,7 +250,8 @@ Report shortened(const Report& report) {
   size_t shown = 0;
   size_t more = 0;
   for (const Finding& each : report.findings()) {
-    const bool many = each.kind == "put-back" || each.kind == "missing" || each.kind == "part";
+    const bool many =
+        each.kind == "put-back" || each.kind == "well-again" || each.kind == "missing" || each.kind == "part";
     if (many && ++shown > kShownPods) {
       ++more;
       continue;

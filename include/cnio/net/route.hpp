@@ -50,7 +50,7 @@ Status add_route(Netlink& route, const Link& link, const RouteSpec& spec, IfTher
 // The route that the host's tables have for packets to an address.
 struct RouteMatch {
   Cidr dst;
-  IfIndex link = IfIndex::kNone;  // of a multipath route the first
+  IfIndex link = IfIndex::kNone;  // of a multipath route the first; kNone, too, of a nexthop object's
   bool local = false;             // the address is one of the host's own
   bool direct = true;             // one next hop, and the destination is on its link
   bool barrier = false;           // it lets nothing through, and nothing else is known of it
@@ -59,13 +59,15 @@ struct RouteMatch {
 // Nothing if there is none. With `through`, of the routes by that link alone.
 Result<std::optional<RouteMatch>> match_route(Netlink& route, const IpAddr& address, IfIndex through = IfIndex::kNone);
 
-// A route to one destination, whatever becomes of its packets.
+// A route to one destination.
 struct RouteTo {
   uint32_t table = 0;
   uint32_t priority = 0;
-  std::vector<IfIndex> links;  // several of a multipath route
+  std::vector<IfIndex> links;  // several of a multipath route; none: the kernel names a nexthop object alone
+  uint32_t nexthop = 0;        // that object's number; 0: the route has links of its own
 };
-// The routes of all tables to exactly this destination, without those that let nothing through, or lead to the host.
+// The routes of all tables to exactly this destination, without those that let nothing through, are for packets of one
+// kind of service, or lead to the host.
 Result<std::vector<RouteTo>> list_routes_to(Netlink& route, const Cidr& dst);
 // Removes one of them. One that is not there is no error.
 Status remove_route(Netlink& route, const Cidr& dst, const RouteTo& which);

@@ -68,8 +68,8 @@ struct Request {
   [[nodiscard]] Fields fields(Keys keys) const { return fields().knowing(keys); }
 };
 
-// Does `type` name the plugin that is called: by its name, that of its file, or the configuration's `type`? One that
-// called itself with the same input would do so without end.
+// Does `type` name the plugin that is called, by its name or that of its file? One that called itself with the same
+// input would do so without end.
 bool is_itself(const Request& request, std::string_view type);
 
 // Reads and checks the environment: the command, and the variables it needs (code 4, naming them).
