@@ -83,7 +83,7 @@ TEST_F(RouteChoice, OfSeveralPathsAllLinksAreKnownAndItGoesWhole) {
        " dev v1");
     const auto match = matched(cidr(dst).addr.to_string());
     ASSERT_TRUE(match) << dst;
-    EXPECT_EQ(match->link, link("v0").index);
+    EXPECT_TRUE(match->link == link("v0").index || match->link == link("v1").index);  // old kernels choose
     EXPECT_FALSE(match->direct || match->local || match->barrier);
     EXPECT_EQ(match->table, RT_TABLE_MAIN);
     const auto routes = list_routes_to(route(), cidr(dst));

@@ -50,7 +50,7 @@ Status add_route(Netlink& route, const Link& link, const RouteSpec& spec, IfTher
 // The route that the host's tables have for packets to an address.
 struct RouteMatch {
   Cidr dst;
-  IfIndex link = IfIndex::kNone;  // of a multipath route the first; kNone, too, of a nexthop object's
+  IfIndex link = IfIndex::kNone;  // of a multipath route one of them; kNone, too, of a nexthop object's
   bool local = false;             // the address is one of the host's own
   bool direct = true;             // one next hop, and the destination is on its link
   bool barrier = false;           // it lets nothing through, and nothing else is known of it
