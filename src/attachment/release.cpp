@@ -39,8 +39,9 @@ std::optional<Request> former_request(const Request& request, const std::vector<
 }
 
 bool may_be_recorded(const Request& request, const std::vector<RecordedPair>& pairs) {
+  if (pairs.empty()) return false;
   const auto prev = protocol::parse_prev_result(request.fields(), request.version);
-  if (pairs.empty() || !prev.ok() || !prev.value()) return !pairs.empty();
+  if (!prev.ok() || !prev.value()) return true;
   const std::vector<IpAddr> told = recorded_attachment(prev.value(), request.attachment.ifname).addresses;
   const std::vector<IpAddr>& recorded = pairs.back().addresses;
   return std::all_of(told.begin(), told.end(), [&](const IpAddr& each) {

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <functional>
 #include <set>
+#include <stdexcept>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,25 +14,16 @@
 #include "cnio/attachment/masquerading.hpp"
 
 #include "bandwidth/config.hpp"
-#include "bandwidth/keys.hpp"
 #include "bridge/config.hpp"
-#include "bridge/keys.hpp"
 #include "cnioctl/inside/known_plugins.hpp"
 #include "firewall/config.hpp"
-#include "firewall/keys.hpp"
 #include "flannel/config.hpp"
-#include "flannel/keys.hpp"
 #include "host-local/config.hpp"
-#include "host-local/keys.hpp"
 #include "portmap/config.hpp"
-#include "portmap/keys.hpp"
 #include "ptp/config.hpp"
-#include "ptp/keys.hpp"
 #include "static/config.hpp"
-#include "static/keys.hpp"
 #include "support/matchers.hpp"
 #include "tuning/config.hpp"
-#include "tuning/keys.hpp"
 
 namespace cnio::protocol {
 namespace {
@@ -122,11 +114,6 @@ Request request(const Json& config, const std::string& cni_args = "") {
   return out;
 }
 
-template <class T>
-Status status_of(const Result<T>& result) {
-  return result.ok() ? Status() : Status(result.error());
-}
-
 const Json kLeast = {{"cniVersion", "1.1.0"}, {"name", "n"}};
 
 Json least_with(const Json& members) {
@@ -135,10 +122,13 @@ Json least_with(const Json& members) {
   return out;
 }
 
-// What `meaning` gives of a request is all that a configuration can change.
+// Of a plugin as cnioctl knows it. What `meaning` gives of a request is all that a configuration can change.
 template <class Meaning>
-std::function<bool(const Request&, const Request&)> same_by(Meaning meaning) {
-  return [=](const Request& a, const Request& b) { return meaning(a) == meaning(b); };
+Reader reader_of(std::string_view name, const Json& config, const Json& least, Meaning meaning) {
+  const cnioctl::KnownPlugin* plugin = cnioctl::find_plugin(name);
+  if (plugin == nullptr) throw std::invalid_argument("no plugin " + std::string(name));
+  const auto same = [=](const Request& a, const Request& b) { return meaning(a) == meaning(b); };
+  return {std::string(name), plugin->keys, config, plugin->parse, same, least, config};
 }
 
 // The back end that masquerades is looked at where it is used.
@@ -152,12 +142,7 @@ Reader bridge_reader() {
     out.ip_masq_backend = masquerade_of(out);
     return out;
   };
-  return {"bridge",
-          bridge::kKeys,
-          least_with({{"ipMasq", true}, {"ipam", {{"type", "x"}}}}),
-          [](const Request& request) { return status_of(bridge::parse_config(request)); },
-          same_by(meaning),
-          kLeast};
+  return reader_of("bridge", least_with({{"ipMasq", true}, {"ipam", {{"type", "x"}}}}), kLeast, meaning);
 }
 
 Reader ptp_reader() {
@@ -166,12 +151,8 @@ Reader ptp_reader() {
     out.ip_masq_backend = masquerade_of(out);
     return out;
   };
-  return {"ptp",
-          ptp::kKeys,
-          least_with({{"ipMasq", true}, {"ipam", {{"type", "x"}}}}),
-          [](const Request& request) { return status_of(ptp::parse_config(request)); },
-          same_by(meaning),
-          least_with({{"ipam", {{"type", "x"}}}})};
+  return reader_of("ptp", least_with({{"ipMasq", true}, {"ipam", {{"type", "x"}}}}),
+                   least_with({{"ipam", {{"type", "x"}}}}), meaning);
 }
 
 Reader host_local_reader() {
@@ -186,9 +167,7 @@ Reader host_local_reader() {
     return std::tuple(sets, out.requested, out.routes.size(), out.resolv_conf, out.store.folder, out.store.lock_limit,
                       out.store.reclaim);
   };
-  return {"host-local",     host_local::kKeys,
-          config,           [](const Request& request) { return status_of(host_local::parse_config(request)); },
-          same_by(meaning), least};
+  return reader_of("host-local", config, least, meaning);
 }
 
 Reader static_reader() {
@@ -196,14 +175,10 @@ Reader static_reader() {
     const static_ipam::Config out = static_ipam::parse_config(request).value();
     return std::tuple(out.addresses.size(), out.routes.size(), out.dns);
   };
-  return {"static",
-          static_ipam::kKeys,
-          least_with({{"ipam",
-                       {{"addresses", {{{"address", "10.1.0.5/24"}, {"gateway", "10.1.0.1"}}}},
-                        {"routes", {{{"dst", "0.0.0.0/0"}}}}}}}),
-          [](const Request& request) { return status_of(static_ipam::parse_config(request)); },
-          same_by(meaning),
-          least_with({{"ipam", Json::object()}})};
+  Json config = least_with({{"ipam", Json::object()}});
+  config["ipam"]["addresses"] = Json::array({{{"address", "10.1.0.5/24"}, {"gateway", "10.1.0.1"}}});
+  config["ipam"]["routes"] = Json::array({{{"dst", "0.0.0.0/0"}}});
+  return reader_of("static", config, least_with({{"ipam", Json::object()}}), meaning);
 }
 
 Reader portmap_reader() {
@@ -214,9 +189,7 @@ Reader portmap_reader() {
   };
   const Json mapping = {{"hostPort", 1}, {"containerPort", 1}, {"protocol", "tcp"}};
   const Json config = least_with({{"runtimeConfig", {{"portMappings", {mapping}}}}});
-  return {"portmap",        portmap::kKeys,
-          config,           [](const Request& request) { return status_of(portmap::parse_config(request)); },
-          same_by(meaning), config};
+  return reader_of("portmap", config, config, meaning);
 }
 
 Reader firewall_reader() {
@@ -224,9 +197,7 @@ Reader firewall_reader() {
     const pod_firewall::Config out = pod_firewall::parse_config(request).value();
     return std::tuple(out.backend, out.admin_chain, out.zone, out.policy);
   };
-  return {"firewall",       pod_firewall::kKeys,
-          kLeast,           [](const Request& request) { return status_of(pod_firewall::parse_config(request)); },
-          same_by(meaning), kLeast};
+  return reader_of("firewall", kLeast, kLeast, meaning);
 }
 
 Reader flannel_reader() {
@@ -235,9 +206,7 @@ Reader flannel_reader() {
     const auto value = [](const Json* object) { return object == nullptr ? Json::object() : *object; };
     return std::tuple(out.subnet_file, out.data_dir, value(out.delegate), value(out.ipam), value(out.dns));
   };
-  return {"flannel",        flannel::kKeys,
-          kLeast,           [](const Request& request) { return status_of(flannel::parse_config(request)); },
-          same_by(meaning), kLeast};
+  return reader_of("flannel", kLeast, kLeast, meaning);
 }
 
 Reader tuning_reader() {
@@ -245,9 +214,7 @@ Reader tuning_reader() {
     const tuning::Config out = tuning::parse_config(request).value();
     return std::tuple(out.settings.size(), out.link, tuning::data_dir(request));
   };
-  return {"tuning",         tuning::kKeys,
-          kLeast,           [](const Request& request) { return status_of(tuning::parse_config(request)); },
-          same_by(meaning), kLeast};
+  return reader_of("tuning", kLeast, kLeast, meaning);
 }
 
 Reader bandwidth_reader() {
@@ -256,13 +223,9 @@ Reader bandwidth_reader() {
     const bandwidth::Config out = bandwidth::parse_config(request).value();
     return std::tuple(out.ingress, out.egress, out.latency_ms);
   };
-  return {"bandwidth",
-          bandwidth::kKeys,
-          least_with(limits),
-          [](const Request& request) { return status_of(bandwidth::parse_config(request)); },
-          same_by(meaning),
-          kLeast,
-          least_with({{"runtimeConfig", {{"bandwidth", limits}}}})};
+  Reader out = reader_of("bandwidth", least_with(limits), kLeast, meaning);
+  out.at_runtime = least_with({{"runtimeConfig", {{"bandwidth", limits}}}});
+  return out;
 }
 
 Reader common_reader() {
